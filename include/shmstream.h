@@ -1,0 +1,711 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file shmstream.h
+ * shmstream: memory that several processes share, as simple as a file.
+ *
+ * A *stream* is a named region of memory with a position, a lock and a version.
+ * Open it by name, lock it, read it, write it:
+ *
+ *     shms_stream *s;
+ *     int rc = shms_stream_open("Global\\test", 4096, NULL, &s);
+ *     if (rc < 0)
+ *         die(shms_strerror(rc));
+ *     if (shms_stream_lock(s, -1) >= 0) {         // 0, or SHMS_OWNER_DIED
+ *         shms_stream_read(s, buf, sizeof buf);
+ *         shms_stream_write(s, msg, len);
+ *         shms_stream_unlock(s);
+ *     }
+ *     shms_stream_close(s);
+ *
+ * The rules that hold for every call:
+ * - success is >= 0; failure is one of the negative codes below, which
+ *   shms_strerror() words and shms_last_oserror() explains;
+ * - a time-out is `int timeout_ms`: -1 waits for ever, 0 tries once;
+ * - results that come back through a pointer (`ret_...`) are written on success only;
+ * - the library never prints, never aborts, never calls exit, and catches no signal.
+ *
+ * What is not in this header is not API. doc/guarantees.md says what holds when
+ * a process dies, doc/format.md what the shared bytes are, doc/caveats.md what to avoid.
+ */
+#ifndef SHMSTREAM_H
+#define SHMSTREAM_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Version of the library (semantic versioning) that this header belongs to. */
+#define SHMS_VERSION_MAJOR 0
+#define SHMS_VERSION_MINOR 1
+#define SHMS_VERSION_PATCH 0
+#define SHMS_VERSION_STRING "0.1.0"
+
+/** Version of the shared format (doc/format.md). Only equal versions share a region. */
+#define SHMS_FORMAT_VERSION 1
+
+#if defined(SHMS_STATIC)
+#define SHMS_API
+#elif defined(_WIN32)
+#if defined(SHMS_BUILDING)
+#define SHMS_API __declspec(dllexport)
+#else
+#define SHMS_API __declspec(dllimport)
+#endif
+#else
+#define SHMS_API __attribute__((visibility("default")))
+#endif
+
+/* ------------------------------------------------------------------ codes */
+
+/**
+ * Every code, its pinned value and its text. The numbers never change their meaning.
+ * X(name, value, text)
+ */
+#define SHMS_CODES(X)                                                                              \
+    X(SHMS_OWNER_DIED, 1, "the last holder of the lock died or closed while holding it")           \
+    X(SHMS_OK, 0, "success")                                                                       \
+    X(SHMS_E_INVALID, -1, "invalid argument or name")                                              \
+    X(SHMS_E_NOT_FOUND, -2, "no region of that name")                                              \
+    X(SHMS_E_EXISTS, -3, "a region of that name exists already")                                   \
+    X(SHMS_E_DENIED, -4, "permission denied, or the name is occupied by somebody else's file")     \
+    X(SHMS_E_TIMEOUT, -5, "timed out")                                                             \
+    X(SHMS_E_RANGE, -6, "outside the region")                                                      \
+    X(SHMS_E_SIZE, -7, "the existing region is smaller than asked")                                \
+    X(SHMS_E_NOSPACE, -8, "not enough room in shared memory")                                      \
+    X(SHMS_E_NOMEM, -9, "out of memory or address space")                                          \
+    X(SHMS_E_NOT_OWNER, -10, "this handle does not hold the lock")                                 \
+    X(SHMS_E_DEADLOCK, -11, "this thread holds the lock already through this handle")              \
+    X(SHMS_E_READ_ONLY, -12, "the handle is read-only")                                            \
+    X(SHMS_E_CORRUPT, -13, "the shared bytes are damaged")                                         \
+    X(SHMS_E_FORMAT, -14, "not a region of this format")                                           \
+    X(SHMS_E_LOST, -15, "the region's memory was taken away")                                      \
+    X(SHMS_E_FULL, -16, "the region has no free member slot")                                      \
+    X(SHMS_E_OS, -17, "the operating system refused")                                              \
+    X(SHMS_E_UNSUPPORTED, -18, "not supported by this version or system")                          \
+    X(SHMS_E_CLOSED, -19, "closed by the other side")
+
+#define SHMS_CODE_ENUM(name, value, text) name = value,
+enum { SHMS_CODES(SHMS_CODE_ENUM) };
+#undef SHMS_CODE_ENUM
+
+/* ---------------------------------------------------------------- streams */
+
+/** An open stream: a handle, private to its process. Every open handle is a member of its region. */
+typedef struct shms_stream shms_stream;
+
+/** Most members (open handles) a region can have at once; one more is SHMS_E_FULL. */
+#define SHMS_MEMBERS_MAX 256
+/** Longest name in bytes without its prefix; '/', '%' and control characters count three times. */
+#define SHMS_NAME_MAX 240
+
+/** options.access: what this handle may do with the data. Reading handles lock, wait and snapshot too. */
+enum { SHMS_ACCESS_READ_WRITE = 0, SHMS_ACCESS_READ = 1 };
+/** options.create: what to do about a name that exists, or does not. */
+enum { SHMS_CREATE_OR_OPEN = 0, SHMS_CREATE_ONLY = 1, SHMS_OPEN_ONLY = 2 };
+/** options.owners: whose regions are accepted. SHMS_OWNER_UID accepts options.owner_uid and oneself. */
+enum { SHMS_OWNER_SELF = 0, SHMS_OWNER_ROOT = 1, SHMS_OWNER_UID = 2, SHMS_OWNER_ANY = 3 };
+
+/**
+ * Options of shms_stream_open(). Zero everything, set struct_size, then what differs:
+ *
+ *     shms_stream_options o = { .struct_size = sizeof o, .keep = 1 };
+ *
+ * A longer struct of a later header is fine while the tail this library does not know is zero.
+ */
+typedef struct shms_stream_options {
+    uint32_t struct_size; /**< sizeof(shms_stream_options); anything shorter than 8 is SHMS_E_INVALID */
+    uint32_t access;      /**< SHMS_ACCESS_...; default read-write */
+    uint32_t create;      /**< SHMS_CREATE_OR_OPEN, SHMS_CREATE_ONLY or SHMS_OPEN_ONLY */
+    uint32_t owners;      /**< SHMS_OWNER_...; default only regions of the caller's effective user */
+    uint32_t owner_uid;   /**< the user id that SHMS_OWNER_UID accepts */
+    uint32_t mode;        /**< permission bits of a new region and the most an existing one may have;
+                               0 means 0600; beyond 0666 is SHMS_E_INVALID. Who may read but not write
+                               the data gets a handle that only reads */
+    uint64_t max_size;    /**< bytes of address space to map, so that the region can grow to it with stable
+                               pointers; 0 means what the region's creator asked, or else its size */
+    int32_t open_timeout_ms; /**< longest wait of open, close, resize and rejoin for the region's
+                                  life-cycle lock; 0 means 5000; negative is SHMS_E_INVALID */
+    uint8_t keep;         /**< 1: the region stays without members until unlinked (once any opener asked) */
+    uint8_t sparse;       /**< 1: do not reserve memory at creation; writing into a full system then
+                               raises SIGBUS, as with any sparse file */
+    uint8_t huge_pages;   /**< 1: ask for huge pages; a hint that the system may ignore */
+    uint8_t lock_memory;  /**< 1: keep the mapped data out of swap (mlock); SHMS_E_NOMEM where refused */
+    uint8_t atomic;       /**< 1: crash-atomic writes. Reserved: this version answers SHMS_E_UNSUPPORTED */
+    uint8_t reserved[7];  /**< must be zero */
+} shms_stream_options;
+
+/**
+ * Create or open the stream `name`.
+ * @param name  UTF-8, zero-terminated: `Local\x` and plain `x` are private to the calling user, `Global\x` is
+ *     one name for all users. x has 1 to SHMS_NAME_MAX bytes and no backslash. Case matters.
+ * @param size  bytes, 1 to 2^62. A new region gets exactly this size, zeroed; an existing one must have at
+ *     least this size. 0: open an existing region, whatever its size, and create none.
+ * @param options  NULL for the defaults
+ * @param ret  receives the handle; not NULL
+ * @return 0, or
+ *     SHMS_E_INVALID (bad name, size or option), SHMS_E_NOT_FOUND (open only, no such region),
+ *     SHMS_E_EXISTS (create only, there is one), SHMS_E_SIZE (it is smaller than asked),
+ *     SHMS_E_DENIED (no permission, another owner or a looser mode than accepted, or the name is occupied
+ *     by something that is not ours), SHMS_E_FORMAT (a control file of another format or no control file),
+ *     SHMS_E_CORRUPT (control bytes out of range), SHMS_E_LOST (members live, but the data is gone),
+ *     SHMS_E_FULL (256 members), SHMS_E_NOSPACE (/dev/shm or a file size limit is too small),
+ *     SHMS_E_NOMEM (memory, address space or mlock limit), SHMS_E_TIMEOUT (the life-cycle lock stayed
+ *     taken for open_timeout_ms), SHMS_E_UNSUPPORTED (`atomic`; no tmpfs at /dev/shm), SHMS_E_OS.
+ * Threads: safe.
+ * Processes: safe; racing creators agree on one region.
+ * Signals: not async-signal-safe; interrupted system calls are restarted.
+ * Fork: the handle works in a child, as a member of its own (see shms_stream_lock).
+ * Blocks: at most open_timeout_ms on other processes, besides zeroing the memory of a new region.
+ * Since: 0.1.0
+ */
+SHMS_API int shms_stream_open(const char *name, uint64_t size, const shms_stream_options *options,
+                              shms_stream **ret);
+
+/**
+ * Close a handle and leave the region. The last member to leave removes the region, unless it is kept.
+ *
+ * A lock still held through the handle is released, and the next locker is told SHMS_OWNER_DIED.
+ * The pointer of shms_stream_memory() ends here; close every FILE of shms_stream_file() first.
+ *
+ * @param s  the handle; NULL does nothing
+ * Threads: no other thread may be using the handle.
+ * Processes: safe.
+ * Signals: not async-signal-safe; interrupted system calls are restarted.
+ * Fork: a child that closes an inherited handle leaves the parent's membership and lock alone.
+ * Blocks: at most open_timeout_ms; if that passes, what remains is reclaimed by the next opener.
+ * Since: 0.1.0
+ */
+SHMS_API void shms_stream_close(shms_stream *s);
+
+/**
+ * Remove the name of a region, kept or not. Members go on with their memory; the next opener gets a new region.
+ * @param name  as for shms_stream_open()
+ * @return 0, or SHMS_E_INVALID (bad name), SHMS_E_NOT_FOUND, SHMS_E_DENIED (another user's),
+ *     SHMS_E_TIMEOUT (the life-cycle lock stayed taken for 5 s), SHMS_E_UNSUPPORTED, SHMS_E_OS.
+ * Threads: safe.
+ * Processes: safe.
+ * Signals: not async-signal-safe; interrupted system calls are restarted.
+ * Fork: no state.
+ * Blocks: at most 5 s.
+ * Since: 0.1.0
+ */
+SHMS_API int shms_stream_unlink(const char *name);
+
+/**
+ * The region's bytes, mapped; the address is the same for the handle's whole life.
+ *
+ * Only the first shms_stream_size() bytes may be touched. Bytes written here are seen by all at once; take
+ * the lock around them, else they are in no section and move no version.
+ *
+ * @param s  the handle; NULL gives NULL
+ * @return the address; read-only memory if the handle is read-only
+ * Threads: safe.
+ * Processes: the bytes are shared; other processes see them at other addresses.
+ * Signals: async-signal-safe.
+ * Fork: the pointer stays valid in a child.
+ * Blocks: never.
+ * Since: 0.1.0
+ */
+SHMS_API void *shms_stream_memory(shms_stream *s);
+
+/**
+ * The region's present size in bytes, as far as this handle has mapped it.
+ * @param s  the handle; NULL gives 0
+ * @return bytes. Follows what any member resizes, up to the max_size this handle was opened with.
+ * Threads: safe.
+ * Processes: safe.
+ * Signals: async-signal-safe.
+ * Fork: in a child the first call may have to join the region again; 0 where that fails.
+ * Blocks: never, but for a child's first call (open_timeout_ms).
+ * Since: 0.1.0
+ */
+SHMS_API uint64_t shms_stream_size(shms_stream *s);
+
+/**
+ * Whether the region existed before this handle was opened.
+ * @param s  the handle; NULL gives 0
+ * @return 1 existed (its bytes may not be initialised yet: take the lock and look), 0 created by this open
+ * Threads: safe.
+ * Processes: private to the handle.
+ * Signals: async-signal-safe.
+ * Fork: a child inherits the answer.
+ * Blocks: never.
+ * Since: 0.1.0
+ */
+SHMS_API int shms_stream_existed(shms_stream *s);
+
+/* ------------------------------------------------------------------- lock */
+
+/**
+ * Take the region's exclusive lock: begin a section in which no other handle holds it.
+ * @param s  the handle
+ * @param timeout_ms  -1 for ever, 0 try, else milliseconds
+ * @return 0; SHMS_OWNER_DIED: the caller holds the lock, and is told that a holder died or closed inside its
+ *     section, so the data may be half-written; every locker is told until one calls shms_stream_repaired();
+ *     SHMS_E_TIMEOUT; SHMS_E_DEADLOCK (this thread holds it through this handle);
+ *     SHMS_E_INVALID (s is NULL, timeout_ms < -1); SHMS_E_DENIED (a handle that may only read the data);
+ *     after a fork also what shms_stream_open() gives for joining (SHMS_E_FULL, SHMS_E_LOST, SHMS_E_TIMEOUT).
+ * Threads: safe; threads that share a handle exclude each other, and any of them may unlock.
+ * Processes: safe; a holder that dies at any instruction is found within one slice (20 ms), a stopped one
+ *     keeps the lock.
+ * Signals: not async-signal-safe; signals do not end the wait.
+ * Fork: what the parent holds stays the parent's; the child's first call joins it as a member of its own.
+ * Blocks: at most timeout_ms; no system call when nobody else wants the lock.
+ * Since: 0.1.0
+ */
+SHMS_API int shms_stream_lock(shms_stream *s, int timeout_ms);
+
+/**
+ * Take the lock for reading. Reserved: this version answers SHMS_E_UNSUPPORTED; use shms_stream_snapshot()
+ * or a read-only handle's shms_stream_lock().
+ * @param s  the handle
+ * @param timeout_ms  as for shms_stream_lock()
+ * @return SHMS_E_UNSUPPORTED, or SHMS_E_INVALID (s is NULL, timeout_ms < -1)
+ * Threads: safe.
+ * Processes: no effect.
+ * Signals: not async-signal-safe.
+ * Fork: no state.
+ * Blocks: never.
+ * Since: 0.1.0 (the name; the function comes later)
+ */
+SHMS_API int shms_stream_lock_shared(shms_stream *s, int timeout_ms);
+
+/**
+ * Release the lock and wake who waits for it. A read-write handle's section moves the version on and wakes
+ * who waits for a change; a read-only handle's does not.
+ * @param s  the handle that holds the lock
+ * @return 0, or SHMS_E_NOT_OWNER (nothing is changed), SHMS_E_INVALID (s is NULL),
+ *     SHMS_E_DENIED (a handle that may only read the data).
+ * Threads: any thread of the process may release, one of them once.
+ * Processes: another handle's release is SHMS_E_NOT_OWNER.
+ * Signals: not async-signal-safe.
+ * Fork: a child cannot release its parent's lock (SHMS_E_NOT_OWNER).
+ * Blocks: never, but for a child's first call (open_timeout_ms).
+ * Since: 0.1.0
+ */
+SHMS_API int shms_stream_unlock(shms_stream *s);
+
+/**
+ * Say that the data is whole again: later lockers are no longer told SHMS_OWNER_DIED.
+ * @param s  the handle, holding the lock
+ * @return 0, or SHMS_E_NOT_OWNER, SHMS_E_INVALID (s is NULL), SHMS_E_DENIED (may only read the data).
+ * Threads: safe.
+ * Processes: safe.
+ * Signals: not async-signal-safe.
+ * Fork: as shms_stream_unlock().
+ * Blocks: never, but for a child's first call (open_timeout_ms).
+ * Since: 0.1.0
+ */
+SHMS_API int shms_stream_repaired(shms_stream *s);
+
+/* ---------------------------------------------------------- read and write */
+
+/**
+ * Read at the handle's position, and move it on. Takes no lock.
+ * @param s  the handle
+ * @param buf  receives the bytes; may be NULL if n is 0
+ * @param n  bytes wanted, up to 2^63 - 1
+ * @return bytes read: what is there, up to n; 0 at the end and beyond; or SHMS_E_INVALID.
+ * Threads: safe; threads that share a handle get different bytes.
+ * Processes: take the lock where others may write, or use shms_stream_snapshot().
+ * Signals: not async-signal-safe.
+ * Fork: a child's position starts where the parent's was and is its own.
+ * Blocks: never, but for a child's first call (open_timeout_ms).
+ * Since: 0.1.0
+ */
+SHMS_API int64_t shms_stream_read(shms_stream *s, void *buf, size_t n);
+
+/**
+ * Write at the handle's position, and move it on: all of it or nothing. Takes no lock, never grows the region.
+ * @param s  the handle
+ * @param buf  the bytes; may lie inside the region, overlapping; may be NULL if n is 0
+ * @param n  how many
+ * @return n, or SHMS_E_RANGE (it does not fit; nothing is written, the position stays), SHMS_E_READ_ONLY,
+ *     SHMS_E_INVALID.
+ * Threads: safe; threads that share a handle write different ranges.
+ * Processes: take the lock around it. A process that dies inside leaves a part written, which the next
+ *     locker is told (SHMS_OWNER_DIED).
+ * Signals: not async-signal-safe.
+ * Fork: as shms_stream_read().
+ * Blocks: never, but for a child's first call (open_timeout_ms).
+ * Since: 0.1.0
+ */
+SHMS_API int64_t shms_stream_write(shms_stream *s, const void *buf, size_t n);
+
+/**
+ * Set the handle's position. Positions past the end are kept: reading there gives 0, writing SHMS_E_RANGE.
+ * @param s  the handle
+ * @param offset  bytes, relative to whence
+ * @param whence  SEEK_SET, SEEK_CUR or SEEK_END of <stdio.h>
+ * @return the new position, or SHMS_E_RANGE (it would be negative or beyond 2^63 - 1; the position stays),
+ *     SHMS_E_INVALID.
+ * Threads: safe.
+ * Processes: private to the handle.
+ * Signals: not async-signal-safe.
+ * Fork: as shms_stream_read().
+ * Blocks: never, but for a child's first call (open_timeout_ms).
+ * Since: 0.1.0
+ */
+SHMS_API int64_t shms_stream_seek(shms_stream *s, int64_t offset, int whence);
+
+/**
+ * The handle's position.
+ * @param s  the handle
+ * @return bytes from the start, or SHMS_E_INVALID (s is NULL)
+ * Threads: safe.
+ * Processes: private to the handle.
+ * Signals: async-signal-safe.
+ * Fork: as shms_stream_read().
+ * Blocks: never.
+ * Since: 0.1.0
+ */
+SHMS_API int64_t shms_stream_tell(shms_stream *s);
+
+/**
+ * Read at an offset; the handle's position is neither used nor moved. Takes no lock.
+ * @param s  the handle
+ * @param buf  receives the bytes; may be NULL if n is 0
+ * @param n  bytes wanted
+ * @param offset  bytes from the start
+ * @return bytes read, 0 at the end and beyond, or SHMS_E_RANGE (offset is negative), SHMS_E_INVALID.
+ * Threads: safe.
+ * Processes: as shms_stream_read().
+ * Signals: not async-signal-safe.
+ * Fork: works in a child.
+ * Blocks: never, but for a child's first call (open_timeout_ms).
+ * Since: 0.1.0
+ */
+SHMS_API int64_t shms_stream_pread(shms_stream *s, void *buf, size_t n, int64_t offset);
+
+/**
+ * Write at an offset, all of it or nothing; the handle's position is neither used nor moved. Takes no lock.
+ * @param s  the handle
+ * @param buf  the bytes; may lie inside the region; may be NULL if n is 0
+ * @param n  how many
+ * @param offset  bytes from the start
+ * @return n, or SHMS_E_RANGE (it does not fit or offset is negative; nothing is written),
+ *     SHMS_E_READ_ONLY, SHMS_E_INVALID.
+ * Threads: safe.
+ * Processes: as shms_stream_write().
+ * Signals: not async-signal-safe.
+ * Fork: works in a child.
+ * Blocks: never, but for a child's first call (open_timeout_ms).
+ * Since: 0.1.0
+ */
+SHMS_API int64_t shms_stream_pwrite(shms_stream *s, const void *buf, size_t n, int64_t offset);
+
+/**
+ * Change the region's size; bytes that are new are zero. Pointers stay valid.
+ *
+ * Growth is reserved like a new region's memory (unless sparse). What is cut off is given back to the
+ * system and reads as zeros through old pointers; the data file keeps its greatest length while it lives.
+ *
+ * @param s  the handle, read-write, holding the lock
+ * @param size  bytes, 1 to the max_size the handle was opened with
+ * @return 0, or SHMS_E_NOT_OWNER (the lock is not held), SHMS_E_RANGE (beyond this handle's max_size),
+ *     SHMS_E_NOSPACE, SHMS_E_READ_ONLY, SHMS_E_LOST, SHMS_E_INVALID (s is NULL, size is 0),
+ *     SHMS_E_DENIED, SHMS_E_TIMEOUT (the life-cycle lock), SHMS_E_OS. On failure the size is what it was.
+ * Threads: safe.
+ * Processes: safe; others see the new size, as far as they mapped it.
+ * Signals: not async-signal-safe; interrupted system calls are restarted.
+ * Fork: a child must take the lock itself first.
+ * Blocks: at most open_timeout_ms on others, besides zeroing new memory.
+ * Since: 0.1.0
+ */
+SHMS_API int shms_stream_resize(shms_stream *s, uint64_t size);
+
+/* ---------------------------------------------------------------- version */
+
+/**
+ * Read without the lock, consistently: what is returned was in the region at one moment between two sections.
+ *
+ * Tries a bounded number of times; where writers never pause it takes the lock for a moment, waiting at most
+ * open_timeout_ms. While this handle holds the lock it reads what is there. Bytes written outside any
+ * section (without the lock) are not covered.
+ *
+ * @param s  the handle
+ * @param buf  receives the bytes; may be NULL if n is 0
+ * @param n  bytes wanted
+ * @param offset  bytes from the start
+ * @return bytes read, 0 at the end and beyond, or SHMS_E_RANGE (offset is negative), SHMS_E_TIMEOUT,
+ *     SHMS_E_CORRUPT (a holder died inside its section and nobody has called shms_stream_repaired();
+ *     shms_stream_pread() still reads what is there), SHMS_E_DENIED (may only read the data), SHMS_E_INVALID.
+ * Threads: safe.
+ * Processes: safe; delays nobody unless it falls back to the lock.
+ * Signals: not async-signal-safe.
+ * Fork: works in a child.
+ * Blocks: rarely, at most open_timeout_ms.
+ * Since: 0.1.0
+ */
+SHMS_API int64_t shms_stream_snapshot(shms_stream *s, void *buf, size_t n, int64_t offset);
+
+/**
+ * The version of the data: an even number that moves on with each read-write section.
+ * @param s  the handle
+ * @return the version of the last finished section, or SHMS_E_INVALID (s is NULL),
+ *     SHMS_E_DENIED (may only read the data).
+ * Threads: safe.
+ * Processes: safe.
+ * Signals: not async-signal-safe.
+ * Fork: works in a child.
+ * Blocks: never, but for a child's first call (open_timeout_ms).
+ * Since: 0.1.0
+ */
+SHMS_API int64_t shms_stream_version(shms_stream *s);
+
+/**
+ * Wait until the version is another than *seen and no section is open.
+ *
+ * To look at a change without making one, use shms_stream_snapshot() or a read-only handle's lock: a
+ * read-write handle's section counts as a change, whatever it did. With a descriptor of
+ * shms_stream_poll_fd(), a call with timeout_ms 0 also takes the pending event and arms the next one.
+ *
+ * @param s  the handle
+ * @param seen  in: the version last seen (start with shms_stream_version(), or 0 for "now, if anything was
+ *     ever written"); out, on success: the version now
+ * @param timeout_ms  -1 for ever, 0 look once, else milliseconds
+ * @return 0, or SHMS_E_TIMEOUT (nothing new), SHMS_E_INVALID (NULL, timeout_ms < -1),
+ *     SHMS_E_DENIED (may only read the data).
+ * Threads: safe; a thread that holds the lock and waits for itself times out.
+ * Processes: safe.
+ * Signals: not async-signal-safe; signals do not end the wait.
+ * Fork: works in a child.
+ * Blocks: at most timeout_ms.
+ * Since: 0.1.0
+ */
+SHMS_API int shms_stream_wait(shms_stream *s, int64_t *seen, int timeout_ms);
+
+/**
+ * Tell those who wait that something has changed, for bytes that were written outside a section.
+ *
+ * If a section is open (anybody's), its end tells them, and this call returns at once.
+ *
+ * @param s  the handle, read-write
+ * @return 0, or SHMS_E_READ_ONLY, SHMS_E_INVALID (s is NULL), SHMS_E_DENIED (may only read the data).
+ * Threads: safe.
+ * Processes: safe.
+ * Signals: not async-signal-safe.
+ * Fork: works in a child.
+ * Blocks: never, but for a child's first call (open_timeout_ms).
+ * Since: 0.1.0
+ */
+SHMS_API int shms_stream_notify(shms_stream *s);
+
+/**
+ * A descriptor that becomes readable when the version has moved, for poll, epoll, libuv, GLib.
+ *
+ * The loop: call shms_stream_wait(s, &seen, 0) until it gives SHMS_E_TIMEOUT, then sleep on the descriptor,
+ * then again. A wake-up without a change is possible. The descriptor belongs to the handle: never read or
+ * close it; later calls return the same one.
+ *
+ * @param s  the handle
+ * @return the descriptor, or SHMS_E_INVALID (s is NULL), SHMS_E_DENIED (may only read the data),
+ *     SHMS_E_OS (shms_last_oserror(): EMFILE, or the user's limit of inotify instances).
+ * Threads: safe; two threads should not consume one handle's events.
+ * Processes: each handle has its own descriptor.
+ * Signals: not async-signal-safe.
+ * Fork: a child must ask for a descriptor of its own by calling this again.
+ * Blocks: never, but for a child's first call (open_timeout_ms).
+ * Since: 0.1.0
+ */
+SHMS_API int shms_stream_poll_fd(shms_stream *s);
+
+/* ------------------------------------------------------------------ files */
+
+/**
+ * Write the region's bytes to a file, replacing it as a whole: a failure leaves the old file.
+ *
+ * A new file gets mode 0600; what exists and is no regular file (a pipe, a terminal) is written into. The
+ * position is neither used nor moved. Takes no lock: hold it where others may write.
+ *
+ * @param s  the handle
+ * @param path  the file
+ * @return bytes written, or SHMS_E_INVALID, SHMS_E_DENIED, SHMS_E_NOT_FOUND (no such directory),
+ *     SHMS_E_NOSPACE (the disk is full), SHMS_E_OS.
+ * Threads: safe.
+ * Processes: hold the lock for a consistent copy.
+ * Signals: not async-signal-safe; interrupted system calls are restarted.
+ * Fork: works in a child.
+ * Blocks: as long as the file system does.
+ * Since: 0.1.0
+ */
+SHMS_API int64_t shms_stream_save(shms_stream *s, const char *path);
+
+/**
+ * Read a whole file into the region from offset 0. What lies behind it in the region stays; the region does
+ * not grow. Takes no lock.
+ * @param s  the handle, read-write
+ * @param path  the file, regular
+ * @return bytes read, or SHMS_E_RANGE (the file is larger than the region; nothing is written),
+ *     SHMS_E_READ_ONLY, SHMS_E_NOT_FOUND, SHMS_E_DENIED, SHMS_E_INVALID (NULL, or not a regular file),
+ *     SHMS_E_OS (reading failed; a part may have been written).
+ * Threads: safe.
+ * Processes: hold the lock.
+ * Signals: not async-signal-safe; interrupted system calls are restarted.
+ * Fork: works in a child.
+ * Blocks: as long as the file system does.
+ * Since: 0.1.0
+ */
+SHMS_API int64_t shms_stream_load(shms_stream *s, const char *path);
+
+/**
+ * The stream as a stdio FILE with a position of its own, from 0 (`a`: from the end).
+ *
+ * The size is fixed: a write past the end fails with ENOSPC, `w` does not truncate. Nothing is locked; stdio
+ * buffers, so fflush before unlocking. fclose it before shms_stream_close().
+ *
+ * @param s  the handle
+ * @param mode  as for fopen: r, w or a, with + and b
+ * @param ret  receives the FILE
+ * @return 0, or SHMS_E_INVALID (NULL, bad mode), SHMS_E_READ_ONLY (a writing mode on a read-only handle),
+ *     SHMS_E_NOMEM.
+ * Threads: a FILE locks itself.
+ * Processes: hold the lock around its use.
+ * Signals: not async-signal-safe.
+ * Fork: as any FILE: flush before fork.
+ * Blocks: never.
+ * Since: 0.1.0
+ */
+SHMS_API int shms_stream_file(shms_stream *s, const char *mode, FILE **ret);
+
+/* -------------------------------------------------------- unnamed regions */
+
+/**
+ * Open an unnamed region from a descriptor. Reserved: this version answers SHMS_E_UNSUPPORTED.
+ * @param fd  the descriptor
+ * @param options  NULL for the defaults
+ * @param ret  receives the handle
+ * @return SHMS_E_UNSUPPORTED
+ * Threads: safe.
+ * Processes: no effect.
+ * Signals: not async-signal-safe.
+ * Fork: no state.
+ * Blocks: never.
+ * Since: 0.1.0 (the name; the function comes later)
+ */
+SHMS_API int shms_stream_open_fd(int fd, const shms_stream_options *options, shms_stream **ret);
+
+/**
+ * The descriptor that passes an unnamed region on. Reserved: this version answers SHMS_E_UNSUPPORTED.
+ * @param s  the handle
+ * @return SHMS_E_UNSUPPORTED
+ * Threads: safe.
+ * Processes: no effect.
+ * Signals: not async-signal-safe.
+ * Fork: no state.
+ * Blocks: never.
+ * Since: 0.1.0 (the name; the function comes later)
+ */
+SHMS_API int shms_stream_fd(shms_stream *s);
+
+/* ------------------------------------------------------------ what exists */
+
+/** shms_info.state */
+enum {
+    SHMS_STATE_LIVE = 0,  /**< has members */
+    SHMS_STATE_KEPT = 1,  /**< no member, stays until unlinked */
+    SHMS_STATE_DEAD = 2,  /**< left behind by a crash: the next opener, or a sweep, reclaims it */
+    SHMS_STATE_FOREIGN = 3 /**< a file in our name space that is not of this format */
+};
+
+/** What can be told about a region. The numbers are a moment's; pids are for people only. */
+typedef struct shms_info {
+    uint32_t struct_size;  /**< set by the caller of shms_stream_info() */
+    uint32_t state;        /**< SHMS_STATE_... */
+    uint64_t size;         /**< bytes */
+    uint64_t max_size;     /**< bytes that its creator mapped */
+    uint64_t memory_bytes; /**< bytes of memory in use, control included */
+    int64_t version;       /**< as shms_stream_version() */
+    int64_t created_ns;    /**< since 1970, UTC, nanoseconds */
+    uint32_t members;      /**< living members */
+    uint32_t waiters;      /**< threads asleep waiting for the lock */
+    uint32_t locked;       /**< 1: a living member holds the lock; 2: a dead one does, until the next locker */
+    int32_t owner_pid;     /**< the holder's process id in its own PID namespace, 0 for none */
+    uint32_t owner_died;   /**< 1: SHMS_OWNER_DIED is up */
+    uint32_t uid;          /**< owner of the region's files */
+    uint32_t mode;         /**< permission bits of the data */
+    uint8_t keep;          /**< 1: kept */
+    uint8_t sparse;        /**< 1: its memory was not reserved */
+    uint8_t reserved[2];   /**< zero */
+} shms_info;
+
+/**
+ * Tell about the region of a handle.
+ * @param s  the handle
+ * @param info  struct_size set by the caller; filled as far as that goes
+ * @return 0, or SHMS_E_INVALID (NULL, struct_size < 8), SHMS_E_DENIED (may only read the data), SHMS_E_OS.
+ * Threads: safe.
+ * Processes: disturbs nobody.
+ * Signals: not async-signal-safe.
+ * Fork: works in a child.
+ * Blocks: never, but for a child's first call (open_timeout_ms).
+ * Since: 0.1.0
+ */
+SHMS_API int shms_stream_info(shms_stream *s, shms_info *info);
+
+/** Called by shms_list() for each region; `name` is valid during the call; non-zero ends the listing. */
+typedef int shms_list_fn(const char *name, const shms_info *info, void *context);
+
+/**
+ * List the regions that the calling user may look into: its own, and the Global ones open to it. Joins none.
+ * @param callback  called once a region, in no order
+ * @param context  passed on
+ * @return 0, what the callback returned if not 0, or SHMS_E_INVALID (callback is NULL), SHMS_E_NOMEM,
+ *     SHMS_E_OS.
+ * Threads: safe.
+ * Processes: disturbs nobody.
+ * Signals: not async-signal-safe.
+ * Fork: no state.
+ * Blocks: never, but in the callback.
+ * Since: 0.1.0
+ */
+SHMS_API int shms_list(shms_list_fn *callback, void *context);
+
+/* ------------------------------------------------------------------ words */
+
+/**
+ * The text of a code, in English, without a full stop.
+ * @param code  any int
+ * @return a constant text; "unknown code" for what is none of ours
+ * Threads: safe.
+ * Processes: no state.
+ * Signals: async-signal-safe.
+ * Fork: no state.
+ * Blocks: never.
+ * Since: 0.1.0
+ */
+SHMS_API const char *shms_strerror(int code);
+
+/**
+ * The errno behind the last negative code that this thread got from this library, 0 if that had none.
+ * @return an errno value
+ * Threads: one value a thread.
+ * Processes: no state.
+ * Signals: async-signal-safe.
+ * Fork: a child inherits the value.
+ * Blocks: never.
+ * Since: 0.1.0
+ */
+SHMS_API int shms_last_oserror(void);
+
+/**
+ * The version of the library that is running, as in SHMS_VERSION_STRING.
+ * @return "major.minor.patch"
+ * Threads: safe.
+ * Processes: no state.
+ * Signals: async-signal-safe.
+ * Fork: no state.
+ * Blocks: never.
+ * Since: 0.1.0
+ */
+SHMS_API const char *shms_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
