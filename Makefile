@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+# The front door. CMake does the work; everything here can be done by hand with cmake and ctest.
+BUILD ?= build
+PREFIX ?= /usr/local
+JOBS ?= $(shell nproc)
+MAKEFLAGS += --no-print-directory
+
+.PHONY: all help demo test test-all bench install doc clean
+
+all: ## build everything into build/
+	cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX)
+	cmake --build $(BUILD) -j$(JOBS)
+
+help: ## show this
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | \
+	    while IFS='|' read -r name words; do printf '  make %-10s %s\n' "$$name" "$$words"; done
+	@echo "Variables: BUILD ($(BUILD)), PREFIX ($(PREFIX)), DESTDIR, JOBS ($(JOBS))"
+
+demo: ## see processes share cookies, pass a file, and survive a kill
+	bash ci/setup build demo
+	$(MAKE) all
+	bash demo/run.sh $(BUILD)
+
+test: ## the quick tests
+	bash ci/setup build test
+	$(MAKE) all
+	ctest --test-dir $(BUILD) -L quick -j$(JOBS) --output-on-failure
+
+test-all: ## all tests: quick, long, sanitize, package, cross
+	bash ci/setup build demo test bench long
+	$(MAKE) all
+	ctest --test-dir $(BUILD) -j$(JOBS) --output-on-failure
+
+bench: ## measure, beside the peers; writes into the build directory
+	bash ci/setup build bench
+	$(MAKE) all
+	bash bench/run.sh $(BUILD)
+
+install: all ## into PREFIX, below DESTDIR
+	DESTDIR=$(DESTDIR) cmake --install $(BUILD) --prefix $(PREFIX)
+
+clean: ## remove the build directory
+	rm -rf $(BUILD)

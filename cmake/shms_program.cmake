@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: MIT
+# How every target of this project is compiled, and how its programs find what they link with.
+
+function(shms_compile_options target)
+    set_target_properties(${target} PROPERTIES
+        C_STANDARD 11 C_STANDARD_REQUIRED ON C_EXTENSIONS OFF)
+    target_compile_definitions(${target} PRIVATE _GNU_SOURCE _FILE_OFFSET_BITS=64)
+    target_compile_options(${target} PRIVATE
+        -Wall -Wextra -Wconversion -Wshadow -Wpedantic $<$<BOOL:${SHMS_WERROR}>:-Werror>)
+endfunction()
+
+# Libraries that example/, demo/ and bench/ may use: included header, pkg-config module.
+set(SHMS_OPTIONAL_LIBRARIES
+    "curl/curl.h" libcurl
+    "uv.h" libuv
+    "glib.h" glib-2.0
+    "glib-unix.h" glib-2.0)
+
+# shms_optional_libraries(<ret_libraries> <ret_missing> <source>...)
+# What the sources need by the headers they include, and which of it this machine does not have.
+function(shms_optional_libraries ret_libraries ret_missing)
+    set(libraries "")
+    set(missing "")
+    set(map ${SHMS_OPTIONAL_LIBRARIES})
+    while(map)
+        list(POP_FRONT map header module)
+        set(used "")
+        foreach(source IN LISTS ARGN)
+            file(STRINGS ${source} lines REGEX "^#include <${header}>")
+            list(APPEND used ${lines})
+        endforeach()
+        if(used)
+            find_package(PkgConfig QUIET)
+            if(PkgConfig_FOUND)
+                pkg_check_modules(SHMS_${module} QUIET IMPORTED_TARGET ${module})
+            endif()
+            if(TARGET PkgConfig::SHMS_${module})
+                list(APPEND libraries PkgConfig::SHMS_${module})
+            else()
+                list(APPEND missing ${module})
+            endif()
+        endif()
+    endwhile()
+    list(REMOVE_DUPLICATES libraries)
+    list(REMOVE_DUPLICATES missing)
+    set(${ret_libraries} ${libraries} PARENT_SCOPE)
+    set(${ret_missing} ${missing} PARENT_SCOPE)
+endfunction()
+
+# shms_program(<name> <source>...)
+# A program on the shared library. It is left out, with a word, where a library it includes is missing.
+function(shms_program name)
+    shms_optional_libraries(libraries missing ${ARGN})
+    if(missing)
+        message(STATUS "Not built: ${name} (no ${missing}; ci/setup names the packages)")
+        return()
+    endif()
+    add_executable(${name} ${ARGN})
+    shms_compile_options(${name})
+    target_link_libraries(${name} PRIVATE shmstream::shmstream Threads::Threads ${libraries})
+endfunction()
