@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mix ROLE NAME [NUMBER]: one of several builds (32 and 64 bit, several C libraries, another processor) that
+ * use one region at the same time. run.sh starts the roles, each from another build.
+ *
+ * The record in the region is right if check == ~counter; a holder that dies half-way leaves it wrong.
+ */
+#include <shmstream.h>
+
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PATIENCE_MS 60000
+
+/* The same bytes on every machine: fixed widths, no holes, little-endian on all that take part. */
+struct record {
+    uint64_t counter;
+    uint64_t check;
+    uint64_t joined;
+};
+
+static shms_stream *stream;
+
+static void demand(bool good, const char *what, int64_t value)
+{
+    if (good)
+        return;
+    fprintf(stderr, "mix: %s: %lld\n", what, (long long)value);
+    exit(1);
+}
+
+static void lock(int expected)
+{
+    int rc = shms_stream_lock(stream, PATIENCE_MS);
+    demand(rc == expected, "lock", rc);
+}
+
+static void unlock(void)
+{
+    int rc = shms_stream_unlock(stream);
+    demand(rc == 0, "unlock", rc);
+}
+
+static struct record get(void)
+{
+    struct record r;
+    int64_t n = shms_stream_pread(stream, &r, sizeof r, 0);
+    demand(n == (int64_t)sizeof r, "pread", n);
+    return r;
+}
+
+static void put(const struct record *r)
+{
+    int64_t n = shms_stream_pwrite(stream, r, sizeof *r, 0);
+    demand(n == (int64_t)sizeof *r, "pwrite", n);
+}
+
+static struct record snapshot(void)
+{
+    struct record r;
+    int64_t n = shms_stream_snapshot(stream, &r, sizeof r, 0);
+    demand(n == (int64_t)sizeof r, "snapshot", n);
+    demand(r.check == ~r.counter, "a torn snapshot at", (int64_t)r.counter);
+    return r;
+}
+
+/* The keeper: makes the region, which stays until `remove`. */
+static void role_create(const char *name)
+{
+    struct record r = {.check = ~UINT64_C(0)};
+    shms_stream_options o = {.struct_size = sizeof o, .create = SHMS_CREATE_ONLY, .keep = 1};
+    int rc = shms_stream_open(name, 4096, &o, &stream);
+    demand(rc == 0, "create", rc);
+    lock(0);
+    put(&r);
+    unlock();
+}
+
+/* All wait for each other, then each counts to `rounds`. */
+static void role_count(uint64_t members, uint64_t rounds)
+{
+    int64_t seen = 0;
+    lock(0);
+    struct record r = get();
+    r.joined++;
+    put(&r);
+    unlock();
+    while (snapshot().joined < members) {
+        int rc = shms_stream_wait(stream, &seen, PATIENCE_MS);
+        demand(rc == 0, "wait for the others", rc);
+    }
+    for (uint64_t i = 0; i < rounds; i++) {
+        lock(0);
+        r = get();
+        demand(r.check == ~r.counter, "a torn record at", (int64_t)r.counter);
+        r.counter++;
+        r.check = ~r.counter;
+        put(&r);
+        unlock();
+        if (i % 16 == 0)
+            demand(snapshot().counter > r.counter - 1, "a snapshot from the past at", (int64_t)r.counter);
+    }
+}
+
+/* Dies holding the lock, the record half-written, as soon as somebody sleeps on the lock. */
+static void role_die(void)
+{
+    shms_info info = {.struct_size = sizeof info};
+    lock(0);
+    struct record r = get();
+    r.counter++;
+    put(&r);
+    for (int ms = 0; info.waiters == 0; ms++) {
+        int rc = shms_stream_info(stream, &info);
+        demand(rc == 0, "info", rc);
+        demand(ms < PATIENCE_MS, "nobody waits after ms", ms);
+        poll(NULL, 0, 1);
+    }
+    raise(SIGKILL);
+}
+
+/* Gets a dead holder's lock, is told, finds the damage, repairs. */
+static void role_recover(void)
+{
+    lock(SHMS_OWNER_DIED);
+    struct record r = get();
+    demand(r.check == ~(r.counter - 1), "the dead holder's half-written record", (int64_t)r.counter);
+    r.counter--;
+    put(&r);
+    int rc = shms_stream_repaired(stream);
+    demand(rc == 0, "repaired", rc);
+    unlock();
+    lock(0);
+    unlock();
+}
+
+/* Waits until somebody holds the lock. */
+static void role_await_holder(void)
+{
+    shms_info info = {.struct_size = sizeof info};
+    for (int ms = 0; info.locked != 1; ms++) {
+        int rc = shms_stream_info(stream, &info);
+        demand(rc == 0, "info", rc);
+        demand(ms < PATIENCE_MS, "nobody holds the lock after ms", ms);
+        poll(NULL, 0, 1);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 3)
+        return 2;
+    const char *role = argv[1], *name = argv[2];
+    if (strcmp(role, "remove") == 0)
+        return shms_stream_unlink(name) == 0 ? 0 : 1;
+    if (strcmp(role, "create") == 0) {
+        role_create(name);
+        shms_stream_close(stream);
+        return 0;
+    }
+    int rc = shms_stream_open(name, 0, NULL, &stream);
+    demand(rc == 0, "open", rc);
+    if (strcmp(role, "count") == 0 && argc == 5)
+        role_count(strtoull(argv[3], NULL, 10), strtoull(argv[4], NULL, 10));
+    else if (strcmp(role, "die") == 0)
+        role_die();
+    else if (strcmp(role, "recover") == 0)
+        role_recover();
+    else if (strcmp(role, "await-holder") == 0)
+        role_await_holder();
+    else if (strcmp(role, "show") == 0)
+        printf("%llu\n", (unsigned long long)snapshot().counter);
+    else
+        return 2;
+    shms_stream_close(stream);
+    return 0;
+}
