@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* What the library sets out to reach, beside what this run has measured. */
+#include "bench.h"
+#include "machine.h"
+
+/* What of a result is compared. */
+enum measure { TIMES_AS_GOOD, COST, P99, MEDIAN };
+
+struct target {
+    const char *what;
+    const char *key, *name; /* the peer's line for ratios, else the line itself */
+    enum measure measure;
+    bool at_least;
+    double bound;
+    const char *unit;
+};
+
+static const struct target targets[] = {
+    {"lock+unlock uncontended, to pthread process-shared", "uncontended", "pthread process-shared",
+     TIMES_AS_GOOD, true, 1.0, "x"},
+    {"lock+unlock uncontended, to pthread robust", "uncontended", "pthread robust", TIMES_AS_GOOD, true, 1.5,
+     "x"},
+    {"lock+unlock contended, to pthread robust", "contended", "pthread robust", TIMES_AS_GOOD, true, 1.5,
+     "x"},
+    {"the same, 100 ns of own work between", "contended-100ns", "pthread robust", TIMES_AS_GOOD, true, 1.5,
+     "x"},
+    {"write of 1 MiB, to memcpy", "write-1M", "memcpy", TIMES_AS_GOOD, true, 0.95, "x"},
+    {"write of 16 MiB, to memcpy", "write-16M", "memcpy", TIMES_AS_GOOD, true, 0.95, "x"},
+    {"write of 64 MiB, to memcpy", "write-64M", "memcpy", TIMES_AS_GOOD, true, 0.95, "x"},
+    {"read of 1 MiB, to memcpy", "read-1M", "memcpy", TIMES_AS_GOOD, true, 0.95, "x"},
+    {"read of 16 MiB, to memcpy", "read-16M", "memcpy", TIMES_AS_GOOD, true, 0.95, "x"},
+    {"read of 64 MiB, to memcpy", "read-64M", "memcpy", TIMES_AS_GOOD, true, 0.95, "x"},
+    {"snapshot, a write each 10 us, to a bare seqlock", "snapshot", "bare seqlock", TIMES_AS_GOOD, true, 0.75,
+     "x"},
+    {"wait/notify round trip, of a bare futex's time", "round-trip", "bare futex", COST, false, 1.3, "x"},
+    {"recovery, a waiter asleep, p99", "recovery", BENCH_OURS, P99, false, 25, "ms"},
+    {"recovery by a newcomer, p99", "newcomer", BENCH_OURS, P99, false, 100, "us"},
+    {"open+close, of the bare calls' time", "open", "shm_open+mmap+munmap+close", COST, false, 5, "x"},
+    {"control memory of a region", "control", BENCH_OURS, MEDIAN, false, 64, "KiB"},
+};
+enum { TARGET_COUNT = sizeof targets / sizeof *targets };
+
+static double reached(const struct target *t, const struct result *r) {
+    switch (t->measure) {
+    case TIMES_AS_GOOD:
+        return r->ratio;
+    case COST:
+        return 1 / r->ratio;
+    case P99:
+        return r->p99;
+    case MEDIAN:
+        break;
+    }
+    return r->median;
+}
+
+static bool met(const struct target *t, double value) {
+    return t->at_least ? value >= t->bound : value <= t->bound;
+}
+
+void bench_print_targets(void) {
+    printf("\n%-54s %8s  %-13s %s\n", "what it must reach", "reached", "target", "met");
+    for (size_t i = 0; i < TARGET_COUNT; i++) {
+        const struct target *t = &targets[i];
+        const struct result *r = bench_result(t->key, t->name);
+        if (!r)
+            continue; /* a size that a quick run or a small /dev/shm leaves out */
+        double value = reached(t, r);
+        printf("  %-52s %8.2f  %s %5g %-4s %s\n", t->what, value, t->at_least ? ">=" : "<=", t->bound,
+               t->unit, met(t, value) ? "yes" : "NO");
+    }
+}
+
+void targets_json(FILE *f) {
+    const char *comma = "";
+    fputs("  \"targets\": [", f);
+    for (size_t i = 0; i < TARGET_COUNT; i++) {
+        const struct target *t = &targets[i];
+        const struct result *r = bench_result(t->key, t->name);
+        if (!r)
+            continue;
+        double value = reached(t, r);
+        fprintf(f, "%s\n    {\"what\": \"%s\", \"reached\": %.4g, \"%s\": %g, \"unit\": \"%s\", \"met\": %s}",
+                comma, t->what, value, t->at_least ? "at_least" : "at_most", t->bound, t->unit,
+                met(t, value) ? "true" : "false");
+        comma = ",";
+    }
+    fputs("\n  ]\n", f);
+}
