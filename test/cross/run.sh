@@ -8,7 +8,7 @@ set -euo pipefail
 
 work=$BUILD/test/cross
 kinds=(native i686 musl aarch64)
-rounds=20000
+rounds=200000
 name=test-cross-$$
 
 fail() { echo "FAIL: $*"; exit 1; }
