@@ -1,0 +1,162 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Runs every example and compares what it prints.
+#     example/run-examples.sh [BUILD]      the build directory; $BUILD or ./build unless given
+set -euo pipefail
+
+examples=${1:-${BUILD:-build}}/example
+name=example-$$
+tmp=$(mktemp -d)
+mkfifo "$tmp/keys" "$tmp/screen"
+failed=0
+skipped=0
+first=
+
+clean_up() {
+    [ -z "$first" ] || kill "$first" 2>/dev/null || true
+    wait
+    rm -rf "$tmp"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# differs WHAT: says whether $tmp/out is not what stdin says
+differs() {
+    if diff -u - "$tmp/out"; then
+        echo "ok    $1"
+    else
+        echo "FAIL  $1"
+        failed=1
+    fi
+}
+
+is_built() {
+    if [ ! -x "$examples/$1" ]; then
+        echo "SKIP: $1 is not built (ci/setup names the packages it needs)"
+        skipped=1
+        return 1
+    fi
+}
+
+# expect PROGRAM: runs it; its output must be stdin's
+expect() {
+    is_built "$1" || return 0
+    timeout 60 "$examples/$1" "$name-$1" </dev/null >"$tmp/out" 2>"$tmp/err" || {
+        echo "exit status $?" >>"$tmp/out"
+        cat "$tmp/err"
+    }
+    differs "$1"
+}
+
+# start COMMAND...: runs it with pipes for a terminal: 3 its keys, 4 its screen
+start() {
+    timeout 60 "$@" <"$tmp/keys" >"$tmp/screen" &
+    first=$!
+    exec 3>"$tmp/keys" 4<"$tmp/screen"
+}
+
+# show N: waits for N lines of the screen
+show() {
+    for ((i = 0; i < $1; i++)); do
+        if IFS= read -r line <&4; then
+            echo "$line" >>"$tmp/out"
+        fi
+    done
+}
+
+# stop: ends the input, and waits for the end
+stop() {
+    exec 3>&-
+    cat <&4 >>"$tmp/out"
+    exec 4<&-
+    wait "$first" || echo "exit status $?" >>"$tmp/out"
+    first=
+}
+
+# say WORD: a second process writes it to the same stream
+say() {
+    timeout 60 "$examples/hello" "$name-hello" "$1" </dev/null
+}
+
+# Two processes meet: the first stays until the second is through.
+hello() {
+    : >"$tmp/out"
+    start "$examples/hello" "$name-hello" one
+    show 2
+    say two >>"$tmp/out" || echo "exit status $?" >>"$tmp/out"
+    stop
+    differs hello
+}
+
+# A watcher sees each word that is said.
+watch() {
+    if is_built "$1"; then
+        : >"$tmp/out"
+        start "$examples/$1" "$name-hello"
+        show 1
+        for word in one two; do
+            say "$word" >>"$tmp/said" || echo "exit status $?" >>"$tmp/out"
+            show 1
+        done
+        stop
+        differs "$1"
+    fi
+}
+
+hello <<'END'
+the stream is new: ""
+wrote "one"
+the stream was there: "one"
+wrote "two"
+END
+
+expect counter <<'END'
+4 processes counted to 40000
+END
+
+expect repair <<'END'
+locked: success; the pair is 0, 0
+locked: the last holder of the lock died or closed while holding it; the pair is 1, 0
+repaired: the pair is 1, 1
+locked: success; the pair is 1, 1
+END
+
+for loop in watch_epoll watch_uv; do
+    watch "$loop" <<'END'
+watching
+changed: "one"
+changed: "two"
+END
+done
+
+expect snapshot_reader <<'END'
+counted to 100000, torn: 0
+END
+
+expect growing <<'END'
+the other sees 1048576 bytes, and in them "far out"
+the pointer is the same
+END
+
+expect stdio_file <<'END'
+square: 1
+square: 4
+square: 9
+END
+
+expect fork_child <<'END'
+child: unlocks: this handle does not hold the lock
+child: tries to lock: timed out
+child: reads: from the parent
+parent: unlocks: success
+END
+
+expect readonly <<'END'
+reads 64 bytes: look, do not touch
+writes: the handle is read-only
+the version has not moved
+END
+
+[ "$failed" -eq 0 ] || exit 1
+[ "$skipped" -eq 0 ] || exit 77
