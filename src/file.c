@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* To and from a file, and as a stdio FILE. */
+#include "stream.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int64_t shms_stream_save(shms_stream *s, const char *path)
+{
+    if (!s || !path)
+        return shms__fail(SHMS_E_INVALID);
+    int rc = shms__stream_enter_data(s);
+    if (rc < 0)
+        return rc;
+    uint64_t size = shms__region_size(&s->member.region);
+    rc = shms__disk_save(path, s->member.region.data, size);
+    return rc < 0 ? rc : (int64_t)size;
+}
+
+int64_t shms_stream_load(shms_stream *s, const char *path)
+{
+    if (!s || !path)
+        return shms__fail(SHMS_E_INVALID);
+    if (!s->member.region.writable)
+        return shms__fail(SHMS_E_READ_ONLY);
+    int rc = shms__stream_enter_data(s);
+    if (rc < 0)
+        return rc;
+    return shms__disk_load(path, s->member.region.data, shms__region_size(&s->member.region));
+}
+
+/* What a FILE stands on: the stream, and a position of its own. stdio locks around every call. */
+struct file_cookie {
+    shms_stream *s;
+    int64_t position;
+};
+
+static int fail_errno(int64_t code)
+{
+    errno = code == SHMS_E_RANGE ? ENOSPC : EIO;
+    return -1;
+}
+
+static int64_t file_read(void *cookie, char *buf, size_t n)
+{
+    struct file_cookie *f = cookie;
+    int64_t got = shms_stream_pread(f->s, buf, n, f->position);
+    if (got < 0)
+        return fail_errno(got);
+    f->position += got;
+    return got;
+}
+
+/* As much as fits, as stdio wants it: the rest then fails with ENOSPC. */
+static int64_t file_write(void *cookie, const char *buf, size_t n)
+{
+    struct file_cookie *f = cookie;
+    uint64_t part = ref_part((uint64_t)f->position, n, shms_stream_size(f->s));
+    if (part == 0 && n > 0)
+        return fail_errno(SHMS_E_RANGE);
+    int64_t done = shms_stream_pwrite(f->s, buf, (size_t)part, f->position);
+    if (done < 0)
+        return fail_errno(done);
+    f->position += done;
+    return done;
+}
+
+static int64_t file_seek(void *cookie, int64_t offset, int whence)
+{
+    struct file_cookie *f = cookie;
+    int64_t to = shms__seek_target(f->s, f->position, offset, whence);
+    if (to < 0) {
+        errno = EINVAL;
+        return -1;
+    }
+    f->position = to;
+    return to;
+}
+
+static int file_close(void *cookie)
+{
+    free(cookie);
+    return 0;
+}
+
+static bool mode_sound(const char *mode)
+{
+    return mode && *mode && strchr("rwa", *mode) && strspn(mode + 1, "+b") == strlen(mode + 1);
+}
+
+int shms_stream_file(shms_stream *s, const char *mode, FILE **ret)
+{
+    static const struct stdio_calls calls = {file_read, file_write, file_seek, file_close};
+    if (!s || !ret || !mode_sound(mode))
+        return shms__fail(SHMS_E_INVALID);
+    if ((*mode != 'r' || strchr(mode, '+')) && !s->member.region.writable)
+        return shms__fail(SHMS_E_READ_ONLY);
+    int rc = shms__stream_enter_data(s);
+    if (rc < 0)
+        return rc;
+    struct file_cookie *f = malloc(sizeof *f);
+    if (!f)
+        return shms__fail(SHMS_E_NOMEM);
+    *f = (struct file_cookie){.s = s};
+    if (*mode == 'a')
+        f->position = (int64_t)shms__region_size(&s->member.region);
+    rc = shms__stdio_open(f, mode, &calls, ret);
+    if (rc < 0)
+        free(f);
+    return rc;
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every byte that lives in shared memory, and nothing else. doc/format.md is the prose of this file;
+ * ci/check-format holds the two against each other.
+ *
+ * A region is two files: *data*, the user's bytes from offset 0, and *control*, described here.
+ * Fixed-width fields only, no pointers, the same offsets on every machine.
+ */
+#ifndef SHMS_LAYOUT_H
+#define SHMS_LAYOUT_H
+
+#include "atomic.h"
+
+#include <stddef.h>
+
+#define LAYOUT_MAGIC 0x004d5254534d4853ull /* "SHMSTRM" and a zero, in file order on little-endian machines */
+#define LAYOUT_BYTE_ORDER 0x01020304u
+#define LAYOUT_SLOTS 256u
+#define LAYOUT_CONTROL_SIZE 20480u
+
+/* control.state */
+enum { STATE_SETUP = 0, STATE_READY = 1 };
+/* control.flags */
+enum { FLAG_KEEP = 1, FLAG_SPARSE = 2 };
+
+/*
+ * The lock cell, 64 bits: who holds the lock, and who must be woken.
+ *
+ *    63           32 31 30 29 28 27         9 8      0
+ *   +---------------+--+--+--+--+--+---------+--------+
+ *   |  generation   |W |C |P |R |N |  zero   | slot+1 |
+ *   +---------------+--+--+--+--+--+---------+--------+
+ *
+ * Generation and slot+1 together are the holder's identity; both zero: the lock is free.
+ */
+#define CELL_WAITERS (1ull << 31)  /* W: somebody sleeps on the cell; unlock wakes one */
+#define CELL_CHANGE (1ull << 30)   /* C: somebody sleeps on the version; a change wakes all */
+#define CELL_POLL (1ull << 29)     /* P: somebody's poll descriptor is armed; a change rings it */
+#define CELL_RESERVED (1ull << 28) /* R: newcomers stand back for one who slept and lost */
+#define CELL_NOTICE (1ull << 27)   /* N: this section must move the version, whatever it did */
+#define CELL_SLOT 0x1ffull
+#define CELL_OWNER (0xffffffff00000000ull | CELL_SLOT)
+
+/* One member. Its life token is a byte lock on the first byte of its slot in the control file. */
+struct slot {
+    a32 generation; /* counted up at each join */
+    a32 pid;        /* of the member, in its own PID namespace: for people only */
+    a32 waiting;    /* its threads asleep on the lock: for people only */
+    a32 reading;    /* kept for the shared lock; zero */
+    uint8_t unused[48];
+};
+
+struct control {
+    /* the stamp: written before the control file gets its name, the same ever after */
+    a64 magic;
+    a32 format;
+    a32 byte_order;
+    a32 fingerprint;
+    a32 control_size;
+    /* the life: written under the life-cycle lock only */
+    a32 state;
+    a32 flags;
+    a64 data_inode; /* the data file that belongs to this control */
+    a64 max_size;   /* bytes that the creator mapped */
+    a64 created_ns; /* since 1970, UTC */
+    uint8_t unused0[8];
+    /* the lock: one cache line, all that lock and unlock touch */
+    a64 cell;
+    a64 version; /* odd while a section is open; written by the holder only */
+    a32 died;    /* 1: SHMS_OWNER_DIED is up; written by the holder only */
+    uint8_t unused1[44];
+    /* the size: read by every transfer, written by resize only */
+    a64 size;
+    uint8_t unused2[56];
+    /* the bell: one byte is written here (by a system call) to ring poll descriptors; nobody reads it */
+    uint8_t bell;
+    /* the nursery: no byte is stored; children of a fork hold a shared lock here until they join */
+    uint8_t nursery;
+    uint8_t unused3[62];
+    struct slot slots[LAYOUT_SLOTS];
+    uint8_t unused4[LAYOUT_CONTROL_SIZE - 256 - LAYOUT_SLOTS * 64];
+};
+
+#define LAYOUT_AT(field, offset) _Static_assert(offsetof(struct control, field) == (offset), #field " moved")
+LAYOUT_AT(magic, 0);
+LAYOUT_AT(format, 8);
+LAYOUT_AT(byte_order, 12);
+LAYOUT_AT(fingerprint, 16);
+LAYOUT_AT(control_size, 20);
+LAYOUT_AT(state, 24);
+LAYOUT_AT(flags, 28);
+LAYOUT_AT(data_inode, 32);
+LAYOUT_AT(max_size, 40);
+LAYOUT_AT(created_ns, 48);
+LAYOUT_AT(cell, 64);
+LAYOUT_AT(version, 72);
+LAYOUT_AT(died, 80);
+LAYOUT_AT(size, 128);
+LAYOUT_AT(bell, 192);
+LAYOUT_AT(nursery, 193);
+LAYOUT_AT(slots, 256);
+_Static_assert(offsetof(struct slot, generation) == 0, "generation moved");
+_Static_assert(offsetof(struct slot, pid) == 4, "pid moved");
+_Static_assert(offsetof(struct slot, waiting) == 8, "waiting moved");
+_Static_assert(offsetof(struct slot, reading) == 12, "reading moved");
+_Static_assert(sizeof(struct slot) == 64, "a slot is a cache line");
+_Static_assert(sizeof(struct control) == LAYOUT_CONTROL_SIZE, "control has a fixed size");
+
+/* Two builds that would lay control out differently must not meet: a mix of what could differ. */
+#define LAYOUT_FINGERPRINT                                                                                  \
+    ((uint32_t)(sizeof(struct control) * 31u + offsetof(struct control, cell) * 37u +                       \
+                offsetof(struct control, size) * 41u + offsetof(struct control, slots) * 43u +              \
+                sizeof(struct slot) * 47u + LAYOUT_SLOTS * 53u + (uint32_t)(CELL_OWNER >> 32) * 59u))
+
+/* Byte locks of the control file (life-cycle lock, nursery, tokens): offsets in the file. */
+#define LOCK_LIFE offsetof(struct control, magic)
+#define LOCK_NURSERY offsetof(struct control, nursery)
+#define LOCK_SLOT(index) (offsetof(struct control, slots) + (index) * sizeof(struct slot))
+#define LOCK_SLOTS_END LOCK_SLOT(LAYOUT_SLOTS)
+
+#endif

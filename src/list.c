@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What exists. Looks from outside: no token, no lock, nothing that could delay a member or keep a region
+ * alive. The numbers are read one by one and belong to no single moment.
+ */
+#include "stream.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What of the control file is looked at: all but the unused end, in one read. */
+struct peek {
+    union {
+        struct control control;
+        unsigned char bytes[LAYOUT_CONTROL_SIZE];
+    } at;
+    bool ours; /* a control file of this format */
+};
+
+static int peek(const struct file *f, struct peek *ret)
+{
+    memset(ret, 0, sizeof *ret);
+    int64_t got = shms__file_read(f, ret->at.bytes, sizeof ret->at.bytes, 0);
+    if (got < 0)
+        return (int)got;
+    ret->ours = got == (int64_t)sizeof ret->at.bytes && shms__stamp_ok(&ret->at.control);
+    return 0;
+}
+
+/* relaxed: every load in the next two functions is from a private copy */
+static void count_members(const struct control *c, const struct file *f, const struct member *self,
+                          shms_info *info)
+{
+    uint64_t owner = a64_load_relaxed(&c->cell) & CELL_OWNER; /* relaxed: private copy */
+    for (uint32_t s = 0; s < LAYOUT_SLOTS; s++) {
+        uint32_t generation = a32_load_relaxed(&c->slots[s].generation); /* relaxed: private copy */
+        bool is_self = self && self->slot == s;
+        if (generation == 0 || (!is_self && !shms__byte_locked(f, LOCK_SLOT(s), 1, BYTE_EXCLUSIVE)))
+            continue;
+        info->members++;
+        info->waiters += a32_load_relaxed(&c->slots[s].waiting); /* relaxed: private copy */
+        if (owner == ref_owner(s, generation)) {
+            info->locked = 1;
+            info->owner_pid = (int32_t)a32_load_relaxed(&c->slots[s].pid); /* relaxed: private copy */
+        }
+    }
+    if (owner && !info->locked)
+        info->locked = 2;
+}
+
+static void fill(const struct control *c, const struct file *f, const struct member *self, shms_info *info)
+{
+    uint32_t flags = a32_load_relaxed(&c->flags);                          /* relaxed: private copy */
+    info->size = a64_load_relaxed(&c->size);                               /* relaxed: private copy */
+    info->max_size = a64_load_relaxed(&c->max_size);                       /* relaxed: private copy */
+    info->version = (int64_t)(a64_load_relaxed(&c->version) & INT64_MAX & ~1ull); /* relaxed: private copy */
+    info->created_ns = (int64_t)a64_load_relaxed(&c->created_ns);          /* relaxed: private copy */
+    info->owner_died = a32_load_relaxed(&c->died) != 0;                    /* relaxed: private copy */
+    info->keep = (flags & FLAG_KEEP) != 0;
+    info->sparse = (flags & FLAG_SPARSE) != 0;
+    count_members(c, f, self, info);
+    if (self || shms__region_alive(f))
+        info->state = SHMS_STATE_LIVE;
+    else
+        info->state = info->keep ? SHMS_STATE_KEPT : SHMS_STATE_DEAD;
+}
+
+/* Owner, mode and memory, from the two files. */
+static void fill_files(const struct name *n, shms_info *info)
+{
+    struct file_stat st;
+    if (shms__file_stat(n->control, &st) == 0) {
+        info->memory_bytes = st.memory_bytes;
+        info->uid = st.uid;
+    }
+    if (shms__file_stat(n->data, &st) == 0) {
+        info->memory_bytes += st.memory_bytes;
+        info->mode = st.mode;
+    }
+}
+
+static void hand_out(const shms_info *info, shms_info *ret)
+{
+    uint32_t size = ret->struct_size;
+    memcpy(ret, info, min_u64(size, sizeof *info));
+    ret->struct_size = size;
+}
+
+int shms_stream_info(shms_stream *s, shms_info *info)
+{
+    if (!s || !info || info->struct_size < 8)
+        return shms__fail(SHMS_E_INVALID);
+    int rc = shms__member_enter(&s->member);
+    if (rc < 0)
+        return rc;
+    const struct file *f = shms__region_control_file(&s->member.region);
+    struct peek *p = malloc(sizeof *p);
+    rc = !p ? shms__fail(SHMS_E_NOMEM) : !f ? shms__fail(SHMS_E_LOST) : peek(f, p);
+    if (rc == 0) {
+        shms_info full = {.struct_size = sizeof full};
+        fill(&p->at.control, f, &s->member, &full);
+        fill_files(&s->member.region.name, &full);
+        hand_out(&full, info);
+    }
+    free(p);
+    return rc;
+}
+
+/* ---- listing */
+
+struct listing {
+    bool global;
+    struct peek *peek;
+    shms_list_fn *callback;
+    void *context;
+};
+
+/* A control file: look into it. What the caller may not open it is not told of. */
+static bool look_at_control(const struct name *n, struct peek *p, shms_info *info)
+{
+    struct trust any = {.owners = SHMS_OWNER_ANY, .mode = 0777};
+    struct file f;
+    if (shms__file_open(n->control, false, &any, &f) < 0)
+        return false;
+    bool seen = peek(&f, p) == 0;
+    if (seen && p->ours)
+        fill(&p->at.control, &f, NULL, info);
+    else
+        info->state = SHMS_STATE_FOREIGN;
+    shms__file_close(&f);
+    return seen;
+}
+
+/* A data file whose control is gone: dead. With a control, that tells of both. */
+static bool look_at_data(const struct name *n, shms_info *info)
+{
+    struct file_stat st;
+    if (shms__file_exists(n->control) || shms__file_stat(n->data, &st) < 0 || st.uid != shms__user())
+        return false;
+    info->state = SHMS_STATE_DEAD;
+    info->size = st.size;
+    info->uid = st.uid;
+    return true;
+}
+
+static int list_file(void *context, const char *file_name)
+{
+    struct listing *l = context;
+    char text[NAME_TEXT_MAX];
+    bool is_data = false;
+    struct name n;
+    if (!shms__name_from_file(l->global, file_name, text, &is_data) ||
+        shms__name_resolve(text, false, &n) < 0)
+        return 0;
+    shms_info info = {.struct_size = sizeof info};
+    if (is_data ? !look_at_data(&n, &info) : !look_at_control(&n, l->peek, &info))
+        return 0;
+    fill_files(&n, &info);
+    return l->callback(text, &info, l->context);
+}
+
+static int list_place(struct listing *l)
+{
+    char prefix[PORT_PATH_MAX];
+    int rc = shms__place(l->global, false, prefix);
+    if (rc == SHMS_E_NOT_FOUND)
+        return 0;
+    return rc < 0 ? rc : shms__place_walk(prefix, list_file, l);
+}
+
+int shms_list(shms_list_fn *callback, void *context)
+{
+    if (!callback)
+        return shms__fail(SHMS_E_INVALID);
+    struct listing l = {.global = true, .callback = callback, .context = context};
+    l.peek = malloc(sizeof *l.peek);
+    if (!l.peek)
+        return shms__fail(SHMS_E_NOMEM);
+    int rc = list_place(&l);
+    l.global = false;
+    if (rc == 0)
+        rc = list_place(&l);
+    free(l.peek);
+    return rc;
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Members, and how one is known to be dead.
+ *
+ * Who takes part. A member writes its own slot: generation and pid while it joins (under the life-cycle
+ * lock), waiting whenever one of its threads goes to sleep on the lock. Anybody reads all slots.
+ *
+ * The life token of slot s is a byte lock at LOCK_SLOT(s), held by the member's own opening of control. The
+ * system frees it when the process ends, however it ends, and at exec; a stopped process keeps it. Death is
+ * decided by nothing else: no pids, no heartbeats, no time-outs.
+ *
+ * Invariants.
+ *  1. A living member holds the token of its slot from before its generation is stored until it leaves.
+ *  2. An identity (generation, slot) is given to one member only: the generation is counted up at each
+ *     join, and 2^32 joins at one slot while an old mark stays unseen are taken to be impossible.
+ *  3. An identity whose generation is not the slot's present one is dead, whoever holds the token now.
+ *
+ * Linearisation. Join: the token lock. Death: the system freeing the token.
+ *
+ * Why the order of the two reads in shms__member_alive does not matter: between a token's loss and its next
+ * holder's store of the generation, the old identity still matches and may look alive or dead. Dead is right,
+ * alive is asked again after the next slice. A living member's identity always matches, with its token held.
+ *
+ * What a crash leaves:
+ *   join, before the token       nothing
+ *   join, token taken            the system frees it; the slot is free
+ *   join, generation stored      the same; one generation is skipped
+ */
+#include "member.h"
+
+static int take_token(struct region *r, uint32_t *ret_slot)
+{
+    for (uint32_t s = 0; s < LAYOUT_SLOTS; s++) {
+        bool taken = false;
+        int rc = shms__byte_lock(&r->control_file, LOCK_SLOT(s), &taken);
+        if (rc < 0)
+            return rc;
+        if (taken) {
+            *ret_slot = s;
+            return 0;
+        }
+    }
+    return shms__fail(SHMS_E_FULL);
+}
+
+int shms__member_join(struct member *m)
+{
+    struct region *r = &m->region;
+    if (r->data_only)
+        return 0;
+    uint32_t s = 0;
+    int rc = take_token(r, &s);
+    if (rc < 0)
+        return rc;
+    r->token = LOCK_SLOT(s);
+    struct slot *slot = &r->control->slots[s];
+    /* relaxed: only who holds the life-cycle lock and the token writes it */
+    uint32_t generation = a32_load_relaxed(&slot->generation) + 1;
+    if (generation == 0)
+        generation = 1;
+    a32_store_relaxed(&slot->pid, shms__pid());   /* relaxed: for people only */
+    a32_store_relaxed(&slot->waiting, 0);         /* relaxed: for people only */
+    a32_store_relaxed(&slot->generation, generation); /* relaxed: see "order of the two reads" above */
+    m->slot = s;
+    m->id = ref_owner(s, generation);
+    return 0;
+}
+
+bool shms__member_alive(struct member *m, uint64_t owner)
+{
+    uint32_t s = 0;
+    if (owner == m->id)
+        return true;
+    if (!ref_slot(owner, &s) || s == m->slot)
+        return false;
+    /* relaxed: see "order of the two reads" above */
+    if (a32_load_relaxed(&m->region.control->slots[s].generation) != owner >> 32)
+        return false;
+    const struct file *f = shms__region_control_file(&m->region);
+    return !f || shms__byte_locked(f, LOCK_SLOT(s), 1, BYTE_EXCLUSIVE);
+}
+
+static int rejoin(struct member *m)
+{
+    shms__fork_catch_up();
+    /* relaxed: the word is private, and written before in this thread or under the process lock */
+    uint32_t now = a32_load_relaxed(shms__fork_word);
+    if (a32_load_relaxed(&m->epoch) == now) /* relaxed: under the process lock */
+        return 0;
+    if (!m->region.data_only) {
+        int rc = shms__region_rejoin(&m->region);
+        if (rc < 0)
+            return rc;
+        rc = shms__member_join(m);
+        shms__region_rejoined(&m->region, rc == 0);
+        if (rc < 0)
+            return rc;
+    }
+    a64_store_relaxed(&m->holder, 0); /* relaxed: published with the epoch below */
+    if (m->watch_fd >= 0)
+        shms__watch_close(m->watch_fd);
+    m->watch_fd = -1;
+    /* release: all that joining wrote; pairs with the acquire in shms__member_enter */
+    a32_store_release(&m->epoch, now);
+    return 0;
+}
+
+int shms__member_rejoin(struct member *m)
+{
+    shms__process_lock();
+    int rc = rejoin(m);
+    shms__process_unlock();
+    return rc;
+}

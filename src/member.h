@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* A member: an open handle with a slot and a life token, by which others know whether it lives. */
+#ifndef SHMS_MEMBER_H
+#define SHMS_MEMBER_H
+
+#include "region.h"
+
+struct member {
+    struct region region;
+    uint64_t id;   /* as the lock cell names it: generation and slot + 1 */
+    a32 epoch;     /* the process (shms__fork_word) in which it joined */
+    uint32_t slot;
+    a64 holder;    /* the thread that took the lock through this handle, 0 for none; private memory */
+    int watch_fd;  /* poll descriptor, -1 for none; guarded by the process lock */
+};
+
+/* Join the region, whose life-cycle lock is held. SHMS_E_FULL: no free slot. */
+int shms__member_join(struct member *m);
+
+/* Is the member that `owner` (of a lock cell, already masked) names alive? "Cannot tell" is alive. */
+bool shms__member_alive(struct member *m, uint64_t owner);
+
+/* In a child of fork: become a member of one's own. */
+int shms__member_rejoin(struct member *m);
+
+/*
+ * To be called first by every call that touches control. 0, or why this handle cannot take part.
+ */
+static inline int shms__member_enter(struct member *m)
+{
+    /* acquire: all that rejoin wrote; pairs with the release in shms__member_rejoin.
+     * relaxed: the word is private, and a child that reads it is a child already */
+    if (a32_load_acquire(&m->epoch) != a32_load_relaxed(shms__fork_word)) {
+        int rc = shms__member_rejoin(m);
+        if (rc < 0)
+            return rc;
+    }
+    return m->region.control ? 0 : shms__fail(SHMS_E_DENIED);
+}
+
+#endif

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The contract that an operating system fulfils. port/<system>/ implements it; nothing above it knows
+ * which one it is on. Failures are shms codes, made by shms__fail or shms__fail_os.
+ *
+ * A *file* here is a piece of shared memory that may have a name; a *byte lock* is a lock on one byte of
+ * a file that the system itself frees when the last descriptor or mapping of that opening is gone,
+ * however its process ended.
+ */
+#ifndef SHMS_PORT_H
+#define SHMS_PORT_H
+
+#include "atomic.h"
+#include "error.h"
+
+#include <stddef.h>
+
+#define PORT_PATH_MAX 320
+
+/* ---- time, threads, processes */
+
+int64_t shms__now_ns(void);  /* monotonic */
+int64_t shms__wall_ns(void); /* since 1970, UTC */
+void shms__nap(int64_t ns);
+uintptr_t shms__thread(void); /* of the caller: never 0, unlike every other living thread's */
+uint32_t shms__pid(void);
+uint32_t shms__user(void); /* the effective user id */
+
+/* Process-private mutual exclusion for slow paths; one for all handles. */
+void shms__process_lock(void);
+void shms__process_unlock(void);
+
+/*
+ * A word that reads 0 in a child of fork until shms__forked_done() is called there, and else is a number
+ * unlike that of any ancestor. `on_child` runs in a child, in fork or, where the fork was made behind the
+ * C library's back, at the first call; it may only make system calls.
+ */
+extern a32 *shms__fork_word;
+int shms__fork_setup(void (*on_child)(void)); /* once a process; later calls do nothing */
+void shms__fork_catch_up(void);               /* runs on_child if that has not happened yet */
+
+/* ---- sleeping on a word of shared memory */
+
+enum { SLEEP_WOKEN, SLEEP_CHANGED, SLEEP_TIMEOUT };
+/* Sleep while *word == expected, at most ns nanoseconds. A signal counts as SLEEP_CHANGED. */
+int shms__sleep_on(a32 *word, uint32_t expected, int64_t ns);
+void shms__wake(a32 *word, int count);
+
+/* ---- files in shared memory */
+
+/* Whose files are trusted: owners (SHMS_OWNER_...), the uid for SHMS_OWNER_UID, the loosest mode. */
+struct trust {
+    uint32_t owners;
+    uint32_t owner_uid;
+    uint32_t mode;
+};
+
+struct file {
+    int fd; /* -1: none */
+    uint64_t device;
+    uint64_t inode;
+    uint64_t size; /* when it was opened */
+};
+
+/* Where a user's private names (global = false) or all users' names live. The place is made if `create`. */
+int shms__place(bool global, bool create, char ret_prefix[PORT_PATH_MAX]);
+
+/* Open carefully: no link is followed, nothing is waited for, and what is not a trusted regular file in shared
+ * memory is SHMS_E_DENIED. SHMS__RETRY: it lost its name meanwhile. */
+int shms__file_open(const char *path, bool writable, const struct trust *trust, struct file *ret);
+int shms__file_new(const char *prefix, uint32_t mode, struct file *ret); /* without a name */
+int shms__file_link(const struct file *f, const char *path);
+int shms__file_unlink(const char *path);
+bool shms__file_has_name(const struct file *f, const char *path);
+bool shms__file_exists(const char *path);
+void shms__file_close(struct file *f); /* nothing if f->fd is no longer f's */
+/* Whether f->fd still means f: programs close descriptors that they do not know. */
+bool shms__file_intact(const struct file *f);
+/* Make it `to` bytes long and, unless sparse, have memory behind every byte from `from` on. */
+int shms__file_grow(const struct file *f, uint64_t from, uint64_t to, bool sparse);
+int shms__file_cut(const struct file *f, uint64_t from, uint64_t to); /* give that memory back: zeros */
+int shms__file_empty(const struct file *f);
+int shms__file_length(const struct file *f, uint64_t *ret_size);
+int shms__file_ring(const struct file *f, uint64_t offset); /* write one byte there */
+
+struct file_stat {
+    uint64_t size;
+    uint64_t memory_bytes;
+    uint32_t uid;
+    uint32_t mode;
+};
+int shms__file_stat(const char *path, struct file_stat *ret);
+int64_t shms__file_read(const struct file *f, void *buf, size_t n, uint64_t offset);
+
+/* Calls fn with each file name in the place; a non-zero answer ends the walk and is returned. */
+int shms__place_walk(const char *prefix, int (*fn)(void *context, const char *file_name), void *context);
+
+/* `child`: a child of fork gets the mapping too. Where `hint_huge`, large pages are asked for. */
+int shms__map(const struct file *f, uint64_t size, bool writable, bool child, bool hint_huge, void **ret);
+void shms__unmap(void *address, uint64_t size);
+int shms__pin(void *address, uint64_t size); /* keep out of swap */
+
+/* ---- byte locks: exclusive, shared, and asking about other openings' locks */
+
+int shms__byte_lock(const struct file *f, uint64_t offset, bool *ret_taken); /* tries once */
+int shms__byte_share(const struct file *f, uint64_t offset);
+void shms__byte_unlock(const struct file *f, uint64_t offset);
+enum { BYTE_EXCLUSIVE, BYTE_ANY };
+/* Is a byte of the range locked (kind) through another opening? "Cannot tell" answers true. */
+bool shms__byte_locked(const struct file *f, uint64_t offset, uint64_t n, int kind);
+/* In a child of fork: replace the inherited f->fd by an opening of its own, which holds a shared lock on the
+ * byte before the inherited one is let go. Only makes system calls. */
+int shms__file_reopen(struct file *f, uint64_t share_offset);
+
+/* ---- descriptors that tell of a write into a file */
+
+int shms__watch_open(const struct file *f, int *ret_fd);
+void shms__watch_drain(int fd);
+void shms__watch_close(int fd);
+
+/* ---- ordinary files, and stdio */
+
+/* Write all of buf to the file at path: a regular file is replaced as a whole. */
+int shms__disk_save(const char *path, const void *buf, uint64_t n);
+/* Read the whole regular file into buf of n bytes; SHMS_E_RANGE, before anything is read, if it is larger. */
+int64_t shms__disk_load(const char *path, void *buf, uint64_t n);
+
+/* A FILE over the three calls, which answer like read, write and lseek: -1 and errno. */
+struct stdio_calls {
+    int64_t (*read)(void *cookie, char *buf, size_t n);
+    int64_t (*write)(void *cookie, const char *buf, size_t n);
+    int64_t (*seek)(void *cookie, int64_t offset, int whence);
+    int (*close)(void *cookie);
+};
+int shms__stdio_open(void *cookie, const char *mode, const struct stdio_calls *calls, FILE **ret);
+
+#endif

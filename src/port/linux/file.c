@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: MIT */
+/* Linux: files in /dev/shm, made without a name, opened with suspicion, mapped. */
+#include "../../port.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#define SHM_DIR "/dev/shm"
+#define TMPFS_MAGIC_NUMBER 0x01021994
+#define RESERVE_CHUNK (64ull << 20)
+
+/* ---- places */
+
+static int check_private_dir(const char *path)
+{
+    struct stat st;
+    if (lstat(path, &st))
+        return shms__fail_os(errno);
+    if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 0777) != 0700)
+        return shms__fail(SHMS_E_DENIED);
+    return 0;
+}
+
+int shms__place(bool global, bool create, char ret_prefix[PORT_PATH_MAX])
+{
+    if (global) {
+        snprintf(ret_prefix, PORT_PATH_MAX, SHM_DIR "/shms.");
+        return 0;
+    }
+    char dir[PORT_PATH_MAX];
+    snprintf(dir, sizeof dir, SHM_DIR "/shms-%" PRIu32, shms__user());
+    int rc = check_private_dir(dir);
+    if (rc == SHMS_E_NOT_FOUND && create) {
+        /* The umask may have taken bits away. /dev/shm is sticky: what we made there stays ours. */
+        if (mkdir(dir, 0700) == 0)
+            (void)!chmod(dir, 0700);
+        else if (errno != EEXIST)
+            return shms__fail_os(errno);
+        rc = check_private_dir(dir);
+    }
+    if (rc == 0)
+        snprintf(ret_prefix, PORT_PATH_MAX, "%.300s/", dir);
+    return rc;
+}
+
+/* The directory of a place's prefix: all up to the last slash. */
+static void place_dir(const char *prefix, char ret_dir[PORT_PATH_MAX])
+{
+    snprintf(ret_dir, PORT_PATH_MAX, "%.*s", (int)(strrchr(prefix, '/') - prefix), prefix);
+}
+
+int shms__place_walk(const char *prefix, int (*fn)(void *context, const char *file_name), void *context)
+{
+    char dir[PORT_PATH_MAX];
+    place_dir(prefix, dir);
+    const char *start = strrchr(prefix, '/') + 1;
+    DIR *d = opendir(dir);
+    if (!d)
+        return errno == ENOENT ? 0 : shms__fail_os(errno);
+    int rc = 0;
+    for (struct dirent *e; rc == 0 && (e = readdir(d));)
+        if (strncmp(e->d_name, start, strlen(start)) == 0 && e->d_name[strlen(start)])
+            rc = fn(context, e->d_name + strlen(start));
+    closedir(d);
+    return rc;
+}
+
+/* ---- opening */
+
+/* Is this descriptor on tmpfs? Device numbers that were seen to be are remembered. */
+static bool on_tmpfs(int fd, dev_t device)
+{
+    static a64 known = {UINT64_MAX};
+    /* relaxed: a single value that is right whenever it is found */
+    if (a64_load_relaxed(&known) == (uint64_t)device)
+        return true;
+    struct statfs fs;
+    if (fstatfs(fd, &fs) || (unsigned long)fs.f_type != TMPFS_MAGIC_NUMBER)
+        return false;
+    a64_store_relaxed(&known, (uint64_t)device); /* relaxed: as above */
+    return true;
+}
+
+static bool trusted_owner(const struct trust *t, uid_t owner)
+{
+    return owner == geteuid() || t->owners == SHMS_OWNER_ANY || (t->owners == SHMS_OWNER_ROOT && owner == 0) ||
+           (t->owners == SHMS_OWNER_UID && owner == t->owner_uid);
+}
+
+static int check_file(int fd, const struct trust *t, struct file *ret)
+{
+    struct stat st;
+    if (fstat(fd, &st))
+        return shms__fail_os(errno);
+    if (!S_ISREG(st.st_mode) || st.st_nlink > 1 || !trusted_owner(t, st.st_uid) ||
+        (st.st_mode & 0777 & ~t->mode) || !on_tmpfs(fd, st.st_dev))
+        return shms__fail(SHMS_E_DENIED);
+    if (st.st_nlink == 0)
+        return SHMS__RETRY;
+    *ret = (struct file){fd, (uint64_t)st.st_dev, (uint64_t)st.st_ino, (uint64_t)st.st_size};
+    return 0;
+}
+
+int shms__file_open(const char *path, bool writable, const struct trust *trust, struct file *ret)
+{
+    int fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return shms__fail_os(errno);
+    int rc = check_file(fd, trust, ret);
+    if (rc < 0)
+        close(fd);
+    return rc;
+}
+
+static int new_unsupported(int oserror)
+{
+    /* what kernels and file systems without O_TMPFILE answer */
+    return shms__fail_os(oserror == EISDIR || oserror == EINVAL ? EOPNOTSUPP : oserror);
+}
+
+int shms__file_new(const char *prefix, uint32_t mode, struct file *ret)
+{
+    char dir[PORT_PATH_MAX];
+    place_dir(prefix, dir);
+    int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return new_unsupported(errno);
+    struct stat st;
+    if (fchmod(fd, mode) || fstat(fd, &st)) {
+        int rc = shms__fail_os(errno);
+        close(fd);
+        return rc;
+    }
+    if (!on_tmpfs(fd, st.st_dev)) {
+        close(fd);
+        return shms__fail(SHMS_E_UNSUPPORTED);
+    }
+    *ret = (struct file){fd, (uint64_t)st.st_dev, (uint64_t)st.st_ino, 0};
+    return 0;
+}
+
+static void own_path(int fd, char ret_path[64])
+{
+    snprintf(ret_path, 64, "/proc/self/fd/%d", fd);
+}
+
+int shms__file_link(const struct file *f, const char *path)
+{
+    char own[64];
+    own_path(f->fd, own);
+    if (linkat(AT_FDCWD, own, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0)
+        return 0;
+    /* without /proc; needs a privilege there */
+    if (errno == ENOENT && linkat(f->fd, "", AT_FDCWD, path, AT_EMPTY_PATH) == 0)
+        return 0;
+    return shms__fail_os(errno);
+}
+
+int shms__file_reopen(struct file *f, uint64_t share_offset)
+{
+    char own[64];
+    own_path(f->fd, own);
+    struct file new = *f;
+    new.fd = shms__file_intact(f) ? open(own, O_RDWR | O_CLOEXEC) : -1;
+    if (new.fd < 0)
+        return shms__fail_os(errno);
+    int rc = shms__byte_share(&new, share_offset);
+    if (rc == 0 && dup3(new.fd, f->fd, O_CLOEXEC) < 0)
+        rc = shms__fail_os(errno);
+    close(new.fd);
+    return rc;
+}
+
+int shms__file_unlink(const char *path)
+{
+    return unlink(path) ? shms__fail_os(errno) : 0;
+}
+
+bool shms__file_exists(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0;
+}
+
+bool shms__file_has_name(const struct file *f, const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0 && (uint64_t)st.st_dev == f->device && (uint64_t)st.st_ino == f->inode;
+}
+
+bool shms__file_intact(const struct file *f)
+{
+    struct stat st;
+    return f->fd >= 0 && fstat(f->fd, &st) == 0 && (uint64_t)st.st_dev == f->device &&
+           (uint64_t)st.st_ino == f->inode;
+}
+
+void shms__file_close(struct file *f)
+{
+    if (shms__file_intact(f))
+        close(f->fd);
+    f->fd = -1;
+}
+
+int shms__file_length(const struct file *f, uint64_t *ret_size)
+{
+    struct stat st;
+    if (fstat(f->fd, &st))
+        return shms__fail_os(errno);
+    *ret_size = (uint64_t)st.st_size;
+    return 0;
+}
+
+int shms__file_stat(const char *path, struct file_stat *ret)
+{
+    struct stat st;
+    if (lstat(path, &st))
+        return shms__fail_os(errno);
+    if (!S_ISREG(st.st_mode))
+        return shms__fail(SHMS_E_DENIED);
+    *ret = (struct file_stat){.size = (uint64_t)st.st_size,
+                              .memory_bytes = (uint64_t)st.st_blocks * 512,
+                              .uid = (uint32_t)st.st_uid,
+                              .mode = st.st_mode & 0777};
+    return 0;
+}
+
+int64_t shms__file_read(const struct file *f, void *buf, size_t n, uint64_t offset)
+{
+    ssize_t got;
+    do
+        got = pread(f->fd, buf, n, (off_t)offset);
+    while (got < 0 && errno == EINTR);
+    return got < 0 ? shms__fail_os(errno) : got;
+}
+
+int shms__file_ring(const struct file *f, uint64_t offset)
+{
+    return pwrite(f->fd, "", 1, (off_t)offset) == 1 ? 0 : shms__fail_os(errno);
+}
+
+/* ---- memory */
+
+/* Memory that could be had without killing anybody, or UINT64_MAX where the system does not tell. */
+static uint64_t memory_available(void)
+{
+    FILE *f = fopen("/proc/meminfo", "re");
+    if (!f)
+        return UINT64_MAX;
+    uint64_t kib, available = 0, swap = 0;
+    bool told = false;
+    for (char line[128]; fgets(line, sizeof line, f);) {
+        if (sscanf(line, "MemAvailable: %" SCNu64, &kib) == 1) {
+            available = kib;
+            told = true;
+        } else if (sscanf(line, "SwapFree: %" SCNu64, &kib) == 1) {
+            swap = kib;
+        }
+    }
+    fclose(f);
+    return told ? (available + swap) * 1024 : UINT64_MAX;
+}
+
+/* Growing a file past RLIMIT_FSIZE would raise SIGXFSZ, so ask first. */
+static bool within_file_limit(uint64_t size)
+{
+    struct rlimit limit;
+    return size <= INT64_MAX &&
+           (getrlimit(RLIMIT_FSIZE, &limit) || limit.rlim_cur == RLIM_INFINITY || size <= limit.rlim_cur);
+}
+
+/* In chunks, so that a program with a fast interval timer gets on in spite of EINTR. */
+static int reserve(int fd, uint64_t from, uint64_t to)
+{
+    /* tmpfs would hand out what the machine does not have, and the kernel then kills somebody */
+    if (to - from > RESERVE_CHUNK && to - from > memory_available())
+        return ENOSPC;
+    while (from < to) {
+        uint64_t n = to - from < RESERVE_CHUNK ? to - from : RESERVE_CHUNK;
+        if (fallocate(fd, 0, (off_t)from, (off_t)n) == 0)
+            from += n;
+        else if (errno != EINTR)
+            return errno;
+    }
+    return 0;
+}
+
+int shms__file_grow(const struct file *f, uint64_t from, uint64_t to, bool sparse)
+{
+    uint64_t length = 0;
+    int rc = shms__file_length(f, &length);
+    if (rc < 0)
+        return rc;
+    if (!within_file_limit(to))
+        return shms__fail_os(EFBIG);
+    int e = 0;
+    if (!sparse)
+        e = reserve(f->fd, from, to);
+    else if (to > length && ftruncate(f->fd, (off_t)to))
+        e = errno;
+    if (e == 0)
+        return 0;
+    /* Nobody was told of the new part yet, so it can go. */
+    shms__file_cut(f, from, to);
+    (void)!ftruncate(f->fd, (off_t)length);
+    return shms__fail_os(e);
+}
+
+int shms__file_cut(const struct file *f, uint64_t from, uint64_t to)
+{
+    if (to > from &&
+        fallocate(f->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)from, (off_t)(to - from)))
+        return shms__fail_os(errno);
+    return 0;
+}
+
+int shms__file_empty(const struct file *f)
+{
+    return ftruncate(f->fd, 0) ? shms__fail_os(errno) : 0;
+}
+
+int shms__map(const struct file *f, uint64_t size, bool writable, bool child, bool hint_huge, void **ret)
+{
+    if (size > SIZE_MAX / 2)
+        return shms__fail(SHMS_E_NOMEM);
+    void *p = mmap(NULL, (size_t)size, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, f->fd, 0);
+    if (p == MAP_FAILED)
+        return shms__fail_os(errno);
+    if (!child && madvise(p, (size_t)size, MADV_DONTFORK)) {
+        int rc = shms__fail_os(errno);
+        shms__unmap(p, size);
+        return rc;
+    }
+    if (hint_huge)
+        madvise(p, (size_t)size, MADV_HUGEPAGE); /* a hint: refusal is fine */
+    *ret = p;
+    return 0;
+}
+
+void shms__unmap(void *address, uint64_t size)
+{
+    munmap(address, (size_t)size);
+}
+
+int shms__pin(void *address, uint64_t size)
+{
+    if (mlock(address, (size_t)size) == 0)
+        return 0;
+    shms__fail_os(errno); /* keep the errno; EPERM and EAGAIN mean the limit here, too */
+    return SHMS_E_NOMEM;
+}

@@ -1,0 +1,601 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A region's life.
+ *
+ * Who takes part. Any process that may open the control file: creators, joiners, leavers, unlinkers. Every
+ * step below runs while holding the *life-cycle lock*, a byte lock on the first byte of control, which the
+ * system frees at its holder's death. state, flags, data_inode, max_size, created_ns and size are written
+ * under it only, by whoever holds it.
+ *
+ * Invariants.
+ *  1. A control file that has a name carries the whole stamp: it got the name after it was filled.
+ *  2. Whoever changes what the names X.ctl and X.data mean holds the life-cycle lock of the file that is
+ *     called X.ctl at that moment, and has looked after taking it that it still is called so.
+ *  3. A region is alive while somebody holds a token (a byte lock on a slot) or the nursery. A region that
+ *     is not alive, and not both kept and ready, is dead: nobody is ever shown its bytes.
+ *  4. state is READY only if the data file of inode data_inode is complete: size bytes, memory reserved.
+ *
+ * States of a name:   none -> SETUP -> READY (alive, or kept) -> none;   SETUP or READY, dead -> none, or
+ * SETUP again where the files are another user's and cannot be removed ("restart").
+ *
+ * Linearisation. Create: the link of control. Join: the token lock (member.c). Unlink, and leaving as the
+ * last: the removal of control's name. Resize: the store of size.
+ *
+ * Progress. The life-cycle lock is held for a bounded number of system calls, and waited for with a
+ * time-out; who loses a race for a name begins again until that time-out.
+ *
+ * What a crash leaves, and who repairs it:
+ *   create, before control is linked         nothing: neither file has a name
+ *   create, control linked, data not         dead SETUP; the next opener or sweep removes it
+ *   create, both linked, state SETUP         the same
+ *   join, before or after the token          nothing: the system freed both locks
+ *   resize, file grown, size not stored      a longer file, no reader of the new part; next resize or the end
+ *   resize, size stored, memory not cut      memory beyond size; the next cut or the end
+ *   leave or unlink, data removed            dead or living control without data; as the first two, or
+ *                                            SHMS_E_LOST for joiners until the living leave
+ *   last member killed                       dead READY; the next opener or sweep removes it
+ *   restart, anywhere                        dead SETUP
+ */
+#include "region.h"
+
+#include <string.h>
+
+static struct region *known_regions; /* guarded by the process lock */
+
+/* ---- control */
+
+bool shms__stamp_ok(const struct control *c)
+{
+    /* relaxed: written before the file got its name, which the open that led here came after */
+    return a64_load_relaxed(&c->magic) == LAYOUT_MAGIC &&
+           a32_load_relaxed(&c->format) == SHMS_FORMAT_VERSION &&
+           a32_load_relaxed(&c->byte_order) == LAYOUT_BYTE_ORDER &&
+           a32_load_relaxed(&c->fingerprint) == LAYOUT_FINGERPRINT &&
+           a32_load_relaxed(&c->control_size) == LAYOUT_CONTROL_SIZE;
+}
+
+bool shms__region_alive(const struct file *f)
+{
+    return shms__byte_locked(f, LOCK_NURSERY, LOCK_SLOTS_END - LOCK_NURSERY, BYTE_ANY);
+}
+
+static int take_life(const struct file *f, int64_t deadline)
+{
+    int64_t nap = 20000;
+    for (;;) {
+        bool taken = false;
+        int rc = shms__byte_lock(f, LOCK_LIFE, &taken);
+        if (rc < 0 || taken)
+            return rc;
+        int64_t now = shms__now_ns();
+        if (now >= deadline)
+            return shms__fail(SHMS_E_TIMEOUT);
+        shms__nap(nap < deadline - now ? nap : deadline - now);
+        nap = nap < 1000000 ? nap * 2 : nap;
+    }
+}
+
+/* Control is never half open: who may write the data may write it, and nobody else may even read it, because
+ * read permission is enough to hold byte locks that delay others. */
+static uint32_t control_mode(uint32_t mode)
+{
+    uint32_t both = 0;
+    for (uint32_t class = 0006; class <= 0600; class <<= 3)
+        if ((mode & class) == class)
+            both |= class;
+    return both;
+}
+
+static int map_control(struct region *r)
+{
+    if (r->control_file.size != LAYOUT_CONTROL_SIZE)
+        return shms__fail(SHMS_E_FORMAT);
+    void *p = NULL;
+    int rc = shms__map(&r->control_file, LAYOUT_CONTROL_SIZE, true, false, false, &p);
+    if (rc < 0)
+        return rc;
+    r->control = p;
+    return shms__stamp_ok(r->control) ? 0 : shms__fail(SHMS_E_FORMAT);
+}
+
+static void unmap_control(struct region *r)
+{
+    if (r->control)
+        shms__unmap(r->control, LAYOUT_CONTROL_SIZE);
+    r->control = NULL;
+}
+
+/* From before its opening of control holds any lock until after that is closed, fork must know a region. */
+static void remember(struct region *r)
+{
+    shms__process_lock();
+    r->in_transit = true;
+    r->previous = NULL;
+    r->next = known_regions;
+    if (r->next)
+        r->next->previous = r;
+    known_regions = r;
+    shms__process_unlock();
+}
+
+static void forget(struct region *r)
+{
+    shms__process_lock();
+    if (r->next)
+        r->next->previous = r->previous;
+    if (r->previous)
+        r->previous->next = r->next;
+    else if (known_regions == r) /* not so for a reader of the data alone, which holds no lock */
+        known_regions = r->next;
+    shms__process_unlock();
+}
+
+/* Everything but the names. The last descriptor of control takes the token and the life-cycle lock with it. */
+static void drop(struct region *r)
+{
+    if (r->data)
+        shms__unmap(r->data, r->capacity);
+    r->data = NULL;
+    unmap_control(r);
+    shms__file_close(&r->data_file);
+    shms__file_close(&r->control_file);
+    forget(r);
+}
+
+static int remove_names(const struct name *n)
+{
+    int rc = shms__file_unlink(n->data);
+    if (rc < 0 && rc != SHMS_E_NOT_FOUND)
+        return rc;
+    return shms__file_unlink(n->control);
+}
+
+/* ---- data */
+
+/* Map as much as was asked; where only the creator asked for that much, the present size will do. */
+static int map_data(struct region *r, const struct region_request *q, uint64_t size, uint64_t max_size)
+{
+    uint64_t want = q->max_size > size ? q->max_size : size;
+    if (q->max_size == 0 && max_size > size)
+        want = max_size;
+    void *p = NULL;
+    int rc = shms__map(&r->data_file, want, q->writable, true, q->huge_pages, &p);
+    if (rc < 0 && q->max_size == 0 && want > size) {
+        want = size;
+        rc = shms__map(&r->data_file, want, q->writable, true, q->huge_pages, &p);
+    }
+    if (rc < 0)
+        return rc;
+    r->data = p;
+    r->capacity = want;
+    return q->lock_memory ? shms__pin(p, size) : 0;
+}
+
+/* All that a new life needs but its names and its first member. */
+static int begin_life(struct region *r, const struct region_request *q)
+{
+    struct control *c = r->control;
+    int rc = shms__file_grow(&r->data_file, 0, q->size, q->sparse);
+    if (rc < 0)
+        return rc;
+    uint64_t max_size = q->max_size > q->size ? q->max_size : q->size;
+    rc = map_data(r, q, q->size, max_size);
+    if (rc < 0)
+        return rc;
+    /* relaxed: nobody else is a member; the life-cycle lock hands these to the next one */
+    a32_store_relaxed(&c->flags, (q->keep ? FLAG_KEEP : 0u) | (q->sparse ? FLAG_SPARSE : 0u));
+    a64_store_relaxed(&c->data_inode, r->data_file.inode);
+    a64_store_relaxed(&c->max_size, max_size);
+    a64_store_relaxed(&c->created_ns, (uint64_t)shms__wall_ns());
+    a64_store_relaxed(&c->cell, 0);
+    a64_store_relaxed(&c->version, 0);
+    a32_store_relaxed(&c->died, 0);
+    a64_store_relaxed(&c->size, q->size);
+    return 0;
+}
+
+/* ---- creating */
+
+static void write_stamp(struct control *c)
+{
+    /* relaxed: the file has no name yet */
+    a64_store_relaxed(&c->magic, LAYOUT_MAGIC);
+    a32_store_relaxed(&c->format, SHMS_FORMAT_VERSION);
+    a32_store_relaxed(&c->byte_order, LAYOUT_BYTE_ORDER);
+    a32_store_relaxed(&c->fingerprint, LAYOUT_FINGERPRINT);
+    a32_store_relaxed(&c->control_size, LAYOUT_CONTROL_SIZE);
+}
+
+static int make_control(struct region *r, uint32_t mode)
+{
+    int rc = shms__file_new(r->name.prefix, control_mode(mode), &r->control_file);
+    remember(r);
+    if (rc == 0)
+        rc = shms__file_grow(&r->control_file, 0, LAYOUT_CONTROL_SIZE, false);
+    void *p = NULL;
+    if (rc == 0)
+        rc = shms__map(&r->control_file, LAYOUT_CONTROL_SIZE, true, false, false, &p);
+    if (rc < 0)
+        return rc;
+    r->control = p;
+    r->control_file.size = LAYOUT_CONTROL_SIZE;
+    write_stamp(r->control);
+    return take_life(&r->control_file, 0);
+}
+
+/* Two files without names, complete but for the first member. */
+static int make(struct region *r, const struct region_request *q)
+{
+    int rc = make_control(r, q->trust.mode);
+    if (rc == 0)
+        rc = shms__file_new(r->name.prefix, q->trust.mode, &r->data_file);
+    if (rc == 0)
+        rc = begin_life(r, q);
+    if (rc < 0) {
+        drop(r);
+        return rc;
+    }
+    r->is_new = true;
+    return 0;
+}
+
+/* A dead region whose files are another user's, in a directory where only that user may remove them. */
+static int restart(struct region *r, const struct region_request *q)
+{
+    a32_store_relaxed(&r->control->state, STATE_SETUP); /* relaxed: read under the life-cycle lock */
+    int rc = shms__file_open(r->name.data, true, &q->trust, &r->data_file);
+    if (rc == 0) {
+        rc = shms__file_empty(&r->data_file);
+    } else if (rc == SHMS_E_NOT_FOUND) {
+        rc = shms__file_new(r->name.prefix, q->trust.mode, &r->data_file);
+        if (rc == 0)
+            rc = shms__file_link(&r->data_file, r->name.data);
+    }
+    return rc < 0 ? rc : begin_life(r, q);
+}
+
+static int publish_new(struct region *r)
+{
+    int rc = shms__file_link(&r->control_file, r->name.control);
+    if (rc < 0)
+        return rc == SHMS_E_EXISTS ? SHMS__RETRY : rc;
+    shms__file_unlink(r->name.data); /* a data file without a control is nobody's */
+    rc = shms__file_link(&r->data_file, r->name.data);
+    if (rc == 0)
+        return 0;
+    int oserror = shms_last_oserror();
+    shms__file_unlink(r->name.control);
+    return rc == SHMS_E_EXISTS ? shms__fail(SHMS_E_DENIED) : shms__fail_os(oserror);
+}
+
+int shms__region_publish(struct region *r)
+{
+    if (r->data_only)
+        return 0;
+    int rc = r->is_new ? publish_new(r) : 0;
+    if (rc < 0)
+        return rc;
+    r->is_new = false;
+    if (!r->existed)
+        a32_store_relaxed(&r->control->state, STATE_READY); /* relaxed: read under the life-cycle lock */
+    shms__byte_unlock(&r->control_file, LOCK_LIFE);
+    if (!r->writable)
+        shms__file_close(&r->data_file);
+    r->in_transit = false;
+    return 0;
+}
+
+void shms__region_abandon(struct region *r)
+{
+    drop(r);
+}
+
+/* ---- opening what is there */
+
+/* Join a living or kept region; its life-cycle lock is held. */
+static int attach(struct region *r, const struct region_request *q)
+{
+    struct control *c = r->control;
+    if (q->create == SHMS_CREATE_ONLY)
+        return shms__fail(SHMS_E_EXISTS);
+    /* relaxed: this and the fields below change under the life-cycle lock only */
+    if (a32_load_relaxed(&c->state) != STATE_READY)
+        return shms__fail(SHMS_E_CORRUPT);
+    int rc = shms__file_open(r->name.data, q->writable, &q->trust, &r->data_file);
+    if (rc == SHMS_E_NOT_FOUND || rc == SHMS__RETRY)
+        return shms__fail(SHMS_E_LOST);
+    if (rc < 0)
+        return rc;
+    uint64_t size = a64_load_relaxed(&c->size);         /* relaxed: as above */
+    uint64_t max_size = a64_load_relaxed(&c->max_size); /* relaxed: as above */
+    if (size == 0 || size > INT64_MAX)
+        return shms__fail(SHMS_E_CORRUPT);
+    /* relaxed: as above */
+    if (r->data_file.inode != a64_load_relaxed(&c->data_inode) || r->data_file.size < size)
+        return shms__fail(SHMS_E_LOST);
+    if (size < q->size)
+        return shms__fail(SHMS_E_SIZE);
+    rc = map_data(r, q, size, max_size);
+    if (rc == 0 && q->keep)
+        /* relaxed: written under the life-cycle lock only */
+        a32_store_relaxed(&c->flags, a32_load_relaxed(&c->flags) | FLAG_KEEP);
+    r->existed = true;
+    return rc;
+}
+
+/* What its last member left by dying: remove it, so that it can be made anew. */
+static int bury(struct region *r, const struct region_request *q)
+{
+    int rc = remove_names(&r->name);
+    if (rc == 0 || q->size == 0 || q->create == SHMS_OPEN_ONLY)
+        return shms__fail(SHMS_E_NOT_FOUND);
+    return rc == SHMS_E_DENIED ? restart(r, q) : rc;
+}
+
+static bool kept(const struct control *c)
+{
+    /* relaxed: both change under the life-cycle lock only, which is held */
+    return (a32_load_relaxed(&c->flags) & FLAG_KEEP) && a32_load_relaxed(&c->state) == STATE_READY;
+}
+
+static int look(struct region *r, const struct region_request *q)
+{
+    if (!shms__file_has_name(&r->control_file, r->name.control))
+        return SHMS__RETRY;
+    int rc = map_control(r);
+    if (rc < 0)
+        return rc;
+    bool alive = shms__region_alive(&r->control_file);
+    if (alive || kept(r->control)) {
+        rc = attach(r, q);
+        if (alive || rc != SHMS_E_LOST)
+            return rc;
+        shms__file_close(&r->data_file);
+    }
+    return bury(r, q);
+}
+
+/* The reader whom the mode lets read the data, but not take part. */
+static int open_data_only(struct region *r, const struct region_request *q)
+{
+    int rc = shms__file_open(r->name.data, false, &q->trust, &r->data_file);
+    if (rc < 0)
+        return rc;
+    if (r->data_file.size < q->size || r->data_file.size == 0)
+        rc = shms__fail(SHMS_E_SIZE);
+    else
+        rc = map_data(r, q, r->data_file.size, 0);
+    if (rc < 0) {
+        drop(r);
+        return rc;
+    }
+    r->capacity = min_u64(r->capacity, r->data_file.size);
+    shms__file_close(&r->data_file);
+    r->data_only = true;
+    r->existed = true;
+    return 0;
+}
+
+static int find(struct region *r, const struct region_request *q, int64_t deadline)
+{
+    struct trust trust = q->trust;
+    trust.mode = control_mode(trust.mode);
+    int rc = shms__file_open(r->name.control, true, &trust, &r->control_file);
+    if (rc == SHMS_E_DENIED && !q->writable && q->create != SHMS_CREATE_ONLY &&
+        open_data_only(r, q) == 0)
+        return 0;
+    if (rc < 0)
+        return rc == SHMS_E_DENIED ? shms__fail(rc) : rc;
+    remember(r);
+    rc = take_life(&r->control_file, deadline);
+    if (rc == 0)
+        rc = look(r, q);
+    if (rc < 0)
+        drop(r);
+    return rc;
+}
+
+/* A data file without a control cannot be removed by its name safely: only the owner of the control may, so
+ * become that for a moment. */
+static void reclaim_orphan(struct region *r, const struct region_request *q)
+{
+    struct region_request one = *q;
+    one.size = 1;
+    if (!shms__file_exists(r->name.data) || make(r, &one) < 0)
+        return;
+    if (publish_new(r) == 0)
+        remove_names(&r->name);
+    drop(r);
+}
+
+int shms__region_open(struct region *r, const struct region_request *q, int64_t deadline)
+{
+    r->control_file.fd = r->data_file.fd = -1;
+    r->timeout_ns = q->timeout_ns;
+    r->writable = q->writable;
+    int rc = find(r, q, deadline);
+    if (rc != SHMS_E_NOT_FOUND)
+        return rc;
+    if (q->size > 0 && q->create != SHMS_OPEN_ONLY)
+        return make(r, q);
+    reclaim_orphan(r, q);
+    return shms__fail(SHMS_E_NOT_FOUND);
+}
+
+/* ---- descriptors that may have been closed behind our back */
+
+/* Get a file back by its name, if the name still means it. The old number is somebody else's now. */
+static bool reopen_by_name(struct file *f, const char *path)
+{
+    struct trust any = {.owners = SHMS_OWNER_ANY, .mode = 0777};
+    struct file again;
+    f->fd = -1;
+    if (shms__file_open(path, true, &any, &again) < 0)
+        return false;
+    if (again.device != f->device || again.inode != f->inode) {
+        shms__file_close(&again);
+        return false;
+    }
+    f->fd = again.fd;
+    return true;
+}
+
+/* The number may even mean another opening of the same file. Ours is the one that our own token does not
+ * conflict with; a token that conflicts although the number is ours is pinned by the mapping alone. */
+const struct file *shms__region_control_file(struct region *r)
+{
+    struct file *f = &r->control_file;
+    if (shms__file_intact(f) &&
+        (r->token_pinned || !r->token || !shms__byte_locked(f, r->token, 1, BYTE_EXCLUSIVE)))
+        return f;
+    r->token_pinned = r->token != 0;
+    return reopen_by_name(f, r->name.control) ? f : NULL;
+}
+
+/* ---- leaving */
+
+static uint32_t read_flags(const struct region *r, const struct file *f)
+{
+    if (r->control)
+        return a32_load_relaxed(&r->control->flags); /* relaxed: under the life-cycle lock */
+    uint32_t flags = FLAG_KEEP; /* an inherited handle that never joined has no mapping */
+    shms__file_read(f, &flags, sizeof flags, offsetof(struct control, flags));
+    return flags;
+}
+
+/* The last one removes the region, or at least its memory where the names are another user's. */
+static void clean_up(struct region *r, const struct file *f)
+{
+    uint32_t flags = read_flags(r, f);
+    unmap_control(r); /* a token that only the mapping held goes here, so that it is not taken for another's */
+    if ((flags & FLAG_KEEP) || shms__region_alive(f) || !shms__file_has_name(f, r->name.control))
+        return;
+    if (remove_names(&r->name) == SHMS_E_DENIED && shms__file_intact(&r->data_file))
+        shms__file_empty(&r->data_file);
+}
+
+void shms__region_leave(struct region *r)
+{
+    if (!r->data_only) {
+        r->in_transit = true;
+        const struct file *f = shms__region_control_file(r);
+        if (f && take_life(f, shms__now_ns() + r->timeout_ns) == 0)
+            clean_up(r, f);
+    }
+    drop(r);
+}
+
+static int unlink_once(const struct name *n, int64_t deadline)
+{
+    struct trust any = {.owners = SHMS_OWNER_ANY, .mode = 0777};
+    struct file f;
+    int rc = shms__file_open(n->control, true, &any, &f);
+    if (rc < 0)
+        return rc;
+    rc = take_life(&f, deadline);
+    if (rc == 0)
+        rc = shms__file_has_name(&f, n->control) ? remove_names(n) : SHMS__RETRY;
+    shms__file_close(&f);
+    return rc;
+}
+
+int shms__region_unlink(const struct name *name, int64_t timeout_ns)
+{
+    int64_t deadline = shms__now_ns() + timeout_ns;
+    int rc;
+    do
+        rc = unlink_once(name, deadline);
+    while (rc == SHMS__RETRY && shms__now_ns() < deadline);
+    return rc == SHMS__RETRY ? shms__fail(SHMS_E_TIMEOUT) : rc;
+}
+
+/* ---- size */
+
+uint64_t shms__region_size(const struct region *r)
+{
+    if (!r->control)
+        return r->capacity;
+    /* acquire: what resize did to the file comes before; pairs with the release in change_size */
+    return min_u64(a64_load_acquire(&r->control->size), r->capacity);
+}
+
+static int change_size(struct region *r, uint64_t size)
+{
+    struct control *c = r->control;
+    uint64_t old = a64_load_relaxed(&c->size); /* relaxed: written under the life-cycle lock only */
+    bool sparse = a32_load_relaxed(&c->flags) & FLAG_SPARSE; /* relaxed: as above */
+    uint64_t length = 0;
+    int rc = shms__file_length(&r->data_file, &length);
+    if (rc < 0)
+        return rc;
+    if (old > length)
+        return shms__fail(SHMS_E_LOST);
+    if (size > old && (rc = shms__file_grow(&r->data_file, old, size, sparse)) < 0)
+        return rc;
+    /* release: the memory is there before the size says so; pairs with the acquire in shms__region_size */
+    a64_store_release(&c->size, size);
+    /* The file is not truncated: another member that is still reading there must not get SIGBUS. */
+    return size < old ? shms__file_cut(&r->data_file, size, length) : 0;
+}
+
+int shms__region_resize(struct region *r, uint64_t size)
+{
+    const struct file *f = shms__region_control_file(r);
+    if (!f || (!shms__file_intact(&r->data_file) && !reopen_by_name(&r->data_file, r->name.data)))
+        return shms__fail(SHMS_E_LOST);
+    int rc = take_life(f, shms__now_ns() + r->timeout_ns);
+    if (rc < 0)
+        return rc;
+    rc = change_size(r, size);
+    shms__byte_unlock(f, LOCK_LIFE);
+    return rc;
+}
+
+/* ---- fork */
+
+/*
+ * In the child, before anything else happens there. The inherited opening holds the parent's token: replace
+ * it, or the parent would seem to live for ever. The new opening takes the nursery first, so that the region
+ * outlives a parent that ends before the child's first call. Control is not mapped here (MADV_DONTFORK).
+ */
+static void on_child(void)
+{
+    for (struct region *r = known_regions; r; r = r->next) {
+        r->control = NULL;
+        r->token = 0;
+        r->token_pinned = false;
+        /* what another thread was opening or closing has nobody here to finish it */
+        if (r->in_transit || shms__file_reopen(&r->control_file, LOCK_NURSERY) < 0)
+            shms__file_close(&r->control_file);
+    }
+}
+
+int shms__region_setup(void)
+{
+    return shms__fork_setup(on_child);
+}
+
+int shms__region_rejoin(struct region *r)
+{
+    const struct file *f = shms__region_control_file(r);
+    if (!f)
+        return shms__fail(SHMS_E_LOST);
+    int rc = take_life(f, shms__now_ns() + r->timeout_ns);
+    if (rc < 0)
+        return rc;
+    rc = map_control(r);
+    if (rc < 0) {
+        unmap_control(r);
+        shms__byte_unlock(f, LOCK_LIFE);
+    }
+    return rc;
+}
+
+void shms__region_rejoined(struct region *r, bool joined)
+{
+    if (joined)
+        shms__byte_unlock(&r->control_file, LOCK_NURSERY);
+    else
+        unmap_control(r);
+    shms__byte_unlock(&r->control_file, LOCK_LIFE);
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+/* Streams: arguments checked, options resolved, and the calls handed to the rooms below. */
+#include "stream.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SIZE_MOST (1ull << 62)
+#define OPEN_TIMEOUT_MS 5000
+
+/* ---- options */
+
+/* A private copy, whatever length the caller's header gave it. */
+static int copy_options(const shms_stream_options *from, shms_stream_options *ret)
+{
+    *ret = (shms_stream_options){.struct_size = sizeof *ret};
+    if (!from)
+        return 0;
+    uint32_t size = from->struct_size;
+    if (size < 8)
+        return SHMS_E_INVALID;
+    for (uint32_t i = sizeof *ret; i < size; i++)
+        if (((const unsigned char *)from)[i])
+            return SHMS_E_INVALID;
+    memcpy(ret, from, min_u64(size, sizeof *ret));
+    return 0;
+}
+
+static bool options_sound(const shms_stream_options *o, uint64_t size)
+{
+    static const uint8_t zero[sizeof o->reserved];
+    return o->access <= SHMS_ACCESS_READ && o->create <= SHMS_OPEN_ONLY && o->owners <= SHMS_OWNER_ANY &&
+           (o->mode == 0 || ((o->mode & 0600) == 0600 && !(o->mode & ~0666u))) &&
+           (o->max_size == 0 || (o->max_size >= size && o->max_size <= SIZE_MOST)) &&
+           o->open_timeout_ms >= 0 && o->keep <= 1 && o->sparse <= 1 && o->huge_pages <= 1 &&
+           o->lock_memory <= 1 && o->atomic <= 1 && memcmp(o->reserved, zero, sizeof zero) == 0 &&
+           size <= SIZE_MOST && (size > 0 || o->create != SHMS_CREATE_ONLY);
+}
+
+static int resolve_options(const shms_stream_options *options, uint64_t size, struct region_request *ret)
+{
+    shms_stream_options o;
+    int rc = copy_options(options, &o);
+    if (rc < 0 || !options_sound(&o, size))
+        return shms__fail(SHMS_E_INVALID);
+    if (o.atomic)
+        return shms__fail(SHMS_E_UNSUPPORTED);
+    *ret = (struct region_request){
+        .size = size,
+        .max_size = o.max_size,
+        .create = o.create,
+        .trust = {.owners = o.owners, .owner_uid = o.owner_uid, .mode = o.mode ? o.mode : 0600},
+        .writable = o.access == SHMS_ACCESS_READ_WRITE,
+        .keep = o.keep,
+        .sparse = o.sparse,
+        .huge_pages = o.huge_pages,
+        .lock_memory = o.lock_memory,
+        .timeout_ns = (int64_t)(o.open_timeout_ms ? o.open_timeout_ms : OPEN_TIMEOUT_MS) * 1000000,
+    };
+    return 0;
+}
+
+/* ---- open and close */
+
+static int open_once(shms_stream *s, const struct region_request *q, int64_t deadline)
+{
+    struct member *m = &s->member;
+    int rc = shms__region_open(&m->region, q, deadline);
+    if (rc < 0)
+        return rc;
+    rc = shms__member_join(m);
+    if (rc == 0)
+        rc = shms__region_publish(&m->region);
+    if (rc < 0)
+        shms__region_abandon(&m->region);
+    return rc;
+}
+
+static int open_until(shms_stream *s, const struct region_request *q)
+{
+    int64_t deadline = shms__now_ns() + q->timeout_ns;
+    struct name name = s->member.region.name;
+    for (;;) {
+        *s = (shms_stream){.member = {.region = {.name = name}, .watch_fd = -1}};
+        a32_store_relaxed(&s->member.epoch, a32_load_relaxed(shms__fork_word)); /* relaxed: not shared yet */
+        int rc = open_once(s, q, deadline);
+        if (rc != SHMS__RETRY)
+            return rc;
+        if (shms__now_ns() >= deadline)
+            return shms__fail(SHMS_E_TIMEOUT);
+    }
+}
+
+int shms_stream_open(const char *name, uint64_t size, const shms_stream_options *options, shms_stream **ret)
+{
+    struct region_request q;
+    if (!ret)
+        return shms__fail(SHMS_E_INVALID);
+    int rc = resolve_options(options, size, &q);
+    if (rc == 0)
+        rc = shms__region_setup();
+    if (rc < 0)
+        return rc;
+    shms_stream *s = calloc(1, sizeof *s);
+    if (!s)
+        return shms__fail(SHMS_E_NOMEM);
+    rc = shms__name_resolve(name, size > 0 && q.create != SHMS_OPEN_ONLY, &s->member.region.name);
+    if (rc == 0)
+        rc = open_until(s, &q);
+    if (rc < 0) {
+        free(s);
+        return rc;
+    }
+    *ret = s;
+    return 0;
+}
+
+void shms_stream_close(shms_stream *s)
+{
+    if (!s)
+        return;
+    struct member *m = &s->member;
+    shms__process_lock();
+    shms__fork_catch_up();
+    shms__process_unlock();
+    if (m->region.control)
+        shms__lock_forsake(m, m->region.writable);
+    shms__poll_close(m);
+    shms__region_leave(&m->region);
+    free(s);
+}
+
+int shms_stream_unlink(const char *name)
+{
+    struct name n;
+    int rc = shms__name_resolve(name, false, &n);
+    return rc < 0 ? rc : shms__region_unlink(&n, (int64_t)OPEN_TIMEOUT_MS * 1000000);
+}
+
+/* ---- what a handle is */
+
+void *shms_stream_memory(shms_stream *s)
+{
+    return s ? s->member.region.data : NULL;
+}
+
+uint64_t shms_stream_size(shms_stream *s)
+{
+    return s && shms__stream_enter_data(s) == 0 ? shms__region_size(&s->member.region) : 0;
+}
+
+int shms_stream_existed(shms_stream *s)
+{
+    return s && s->member.region.existed;
+}
+
+int shms_stream_resize(shms_stream *s, uint64_t size)
+{
+    if (!s || size == 0)
+        return shms__fail(SHMS_E_INVALID);
+    struct region *r = &s->member.region;
+    if (!r->writable)
+        return shms__fail(SHMS_E_READ_ONLY);
+    int rc = shms__member_enter(&s->member);
+    if (rc < 0)
+        return rc;
+    if (!shms__lock_held(&s->member))
+        return shms__fail(SHMS_E_NOT_OWNER);
+    return size > r->capacity ? shms__fail(SHMS_E_RANGE) : shms__region_resize(r, size);
+}
+
+/* ---- lock */
+
+static int enter(shms_stream *s)
+{
+    return s ? shms__member_enter(&s->member) : shms__fail(SHMS_E_INVALID);
+}
+
+int shms_stream_lock(shms_stream *s, int timeout_ms)
+{
+    int rc = timeout_ms < -1 ? shms__fail(SHMS_E_INVALID) : enter(s);
+    return rc < 0 ? rc : shms__lock(&s->member, timeout_ms, s->member.region.writable);
+}
+
+int shms_stream_unlock(shms_stream *s)
+{
+    int rc = enter(s);
+    return rc < 0 ? rc : shms__unlock(&s->member, s->member.region.writable);
+}
+
+int shms_stream_repaired(shms_stream *s)
+{
+    int rc = enter(s);
+    return rc < 0 ? rc : shms__repaired(&s->member);
+}
+
+/* ---- version */
+
+int64_t shms_stream_snapshot(shms_stream *s, void *buf, size_t n, int64_t offset)
+{
+    if (!s || (!buf && n > 0) || n > INT64_MAX)
+        return shms__fail(SHMS_E_INVALID);
+    if (offset < 0)
+        return shms__fail(SHMS_E_RANGE);
+    int rc = enter(s);
+    return rc < 0 ? rc : shms__snapshot(&s->member, buf, n, (uint64_t)offset);
+}
+
+int64_t shms_stream_version(shms_stream *s)
+{
+    int rc = enter(s);
+    return rc < 0 ? rc : shms__version(&s->member);
+}
+
+int shms_stream_wait(shms_stream *s, int64_t *seen, int timeout_ms)
+{
+    int rc = !seen || timeout_ms < -1 ? shms__fail(SHMS_E_INVALID) : enter(s);
+    return rc < 0 ? rc : shms__wait(&s->member, seen, timeout_ms);
+}
+
+int shms_stream_notify(shms_stream *s)
+{
+    int rc = enter(s);
+    if (rc == 0 && !s->member.region.writable)
+        rc = shms__fail(SHMS_E_READ_ONLY);
+    return rc < 0 ? rc : shms__notify(&s->member);
+}
+
+int shms_stream_poll_fd(shms_stream *s)
+{
+    int fd = -1;
+    int rc = enter(s);
+    if (rc == 0)
+        rc = shms__poll_open(&s->member, &fd);
+    return rc < 0 ? rc : fd;
+}
+
+/* ---- names whose function comes later */
+
+int shms_stream_lock_shared(shms_stream *s, int timeout_ms)
+{
+    return shms__fail(s && timeout_ms >= -1 ? SHMS_E_UNSUPPORTED : SHMS_E_INVALID);
+}
+
+int shms_stream_open_fd(int fd, const shms_stream_options *options, shms_stream **ret)
+{
+    (void)fd, (void)options, (void)ret;
+    return shms__fail(SHMS_E_UNSUPPORTED);
+}
+
+int shms_stream_fd(shms_stream *s)
+{
+    (void)s;
+    return shms__fail(SHMS_E_UNSUPPORTED);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* The handle behind shms_stream. */
+#ifndef SHMS_STREAM_H
+#define SHMS_STREAM_H
+
+#include "version.h"
+
+struct shms_stream {
+    struct member member;
+    a64 position; /* private memory, shared by the threads that share the handle */
+};
+
+/* Before touching data or size: makes a child of fork a member; a reader of the data alone may pass. */
+static inline int shms__stream_enter_data(shms_stream *s)
+{
+    return s->member.region.data_only ? 0 : shms__member_enter(&s->member);
+}
+
+/* Where lseek's arguments lead from a position, or SHMS_E_RANGE, or SHMS_E_INVALID. */
+int64_t shms__seek_target(shms_stream *s, int64_t position, int64_t offset, int whence);
+
+#endif

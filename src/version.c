@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The version: one 64-bit counter in control, odd while a changing section is open, even after.
+ *
+ * Who takes part. Only the holder of the lock writes version (lock.c). Readers and waiters read it; waiters
+ * set CHANGE or POLL in the lock cell, the unlocker that clears them wakes.
+ *
+ * Snapshot is a seqlock's reading side (H.-J. Boehm, "Can Seqlocks Get Along With Programming Language Memory
+ * Models?", MSPC 2012): an even version before and the same after the copy mean that no changing section
+ * overlapped it. Bytes that a writer changes meanwhile are copied too, and thrown away.
+ * Linearisation: the first load of the version that stood. Progress: SNAPSHOT_TRIES tries, then the lock.
+ *
+ * Wait. Invariant: from before a waiter sleeps on a version, either its flag stands in the cell or the version
+ * has moved. The unlocker stores the version, then takes the flags out of the cell by one read-modify-write;
+ * the waiter puts its flag in by one, then loads the version. The two meet in the cell's modification order:
+ * if the waiter comes first, the unlocker finds the flag; if second, the waiter finds the new version. So
+ * waiting costs the uncontended unlock nothing, not even a fence.
+ *
+ * A poll descriptor watches control by inotify: the unlocker that finds POLL writes one byte there, by a system
+ * call, at a place nobody reads. POLL is taken out with each ring, and set again by the next wait.
+ *
+ * What a crash leaves:
+ *   waiter, flag set, gone            a flag: one needless wake-up or ring
+ *   unlock, version stored, then gone the waiter's slice (SLICE_NS) ends and it looks for itself; a poll
+ *                                     descriptor learns of it when the next section ends: lock.c's take-over
+ *   holder inside its section         version stays odd; the next locker ends it, then waiters wake
+ */
+#include "version.h"
+
+#include <limits.h>
+#include <string.h>
+
+#define SNAPSHOT_TRIES 2000 /* of a few ns to a few 100 ns each */
+#define SLICE_NS 100000000  /* what a lost or stolen wake-up costs a waiter at most */
+#define NOTIFY_TRIES 1000
+
+int64_t shms__version(const struct member *m)
+{
+    /* acquire: what happened before that version; pairs with the release in shms__unlock */
+    return (int64_t)(a64_load_acquire(&m->region.control->version) & INT64_MAX & ~1ull);
+}
+
+/* ---- snapshot */
+
+/* The bytes may change under the copy; it is thrown away if they did. */
+#if defined(__SANITIZE_THREAD__)
+__attribute__((no_sanitize("thread"), noinline)) static void copy_racy(unsigned char *to,
+                                                                       const unsigned char *from, uint64_t n)
+{
+    for (uint64_t i = 0; i < n; i++)
+        to[i] = from[i];
+}
+#else
+static void copy_racy(unsigned char *to, const unsigned char *from, uint64_t n)
+{
+    memcpy(to, from, (size_t)n);
+}
+#endif
+
+static int64_t copy_now(const struct member *m, void *buf, uint64_t n, uint64_t offset)
+{
+    uint64_t part = ref_part(offset, n, shms__region_size(&m->region));
+    if (part > 0)
+        copy_racy(buf, m->region.data + offset, part);
+    return (int64_t)part;
+}
+
+/* Whether *ret_n says what a snapshot answers. */
+static bool snapshot_once(const struct member *m, void *buf, uint64_t n, uint64_t offset, int64_t *ret_n)
+{
+    const struct control *c = m->region.control;
+    /* acquire: the bytes are at least as new; pairs with the release in shms__unlock */
+    uint64_t before = a64_load_acquire(&c->version);
+    if (before & 1)
+        return false;
+    uint32_t died = a32_load_relaxed(&c->died); /* relaxed: came with the version */
+    int64_t got = died ? SHMS_E_CORRUPT : copy_now(m, buf, n, offset);
+    /* orders: the copy before the second look; pairs with fence_release in shms__lock */
+    fence_acquire();
+    *ret_n = got;
+    return a64_load_relaxed(&c->version) == before; /* relaxed: ordered by the fence */
+}
+
+static int64_t snapshot_locked(struct member *m, void *buf, uint64_t n, uint64_t offset)
+{
+    int rc = shms__lock(m, (int)(m->region.timeout_ns / 1000000), false);
+    if (rc < 0)
+        return rc;
+    int64_t got = rc == SHMS_OWNER_DIED ? SHMS_E_CORRUPT : copy_now(m, buf, n, offset);
+    rc = shms__unlock(m, false);
+    return rc < 0 ? rc : got;
+}
+
+int64_t shms__snapshot(struct member *m, void *buf, uint64_t n, uint64_t offset)
+{
+    int64_t got = 0;
+    if (shms__lock_held_here(m))
+        return copy_now(m, buf, n, offset);
+    bool done = false;
+    for (int i = 0; i < SNAPSHOT_TRIES && !done; i++) {
+        done = snapshot_once(m, buf, n, offset, &got);
+        if (!done)
+            spin_pause();
+    }
+    if (!done)
+        got = snapshot_locked(m, buf, n, offset);
+    return got == SHMS_E_CORRUPT ? shms__fail(SHMS_E_CORRUPT) : got;
+}
+
+/* ---- wait */
+
+/* Is there news? Then it goes to *seen. */
+static bool look(const struct control *c, int64_t *seen, uint64_t *ret_version)
+{
+    /* acquire: what the section did; pairs with the release in shms__unlock */
+    uint64_t v = a64_load_acquire(&c->version);
+    *ret_version = v;
+    if ((v & 1) || (int64_t)(v & INT64_MAX) == *seen)
+        return false;
+    *seen = (int64_t)(v & INT64_MAX);
+    return true;
+}
+
+static uint64_t wanted_flags(struct member *m, bool sleeps)
+{
+    shms__process_lock();
+    bool polls = m->watch_fd >= 0;
+    if (polls)
+        shms__watch_drain(m->watch_fd);
+    shms__process_unlock();
+    return (sleeps ? CELL_CHANGE : 0) | (polls ? CELL_POLL : 0);
+}
+
+int shms__wait(struct member *m, int64_t *seen, int timeout_ms)
+{
+    struct control *c = m->region.control;
+    uint64_t v = 0;
+    uint64_t flags = wanted_flags(m, timeout_ms != 0);
+    int64_t deadline = shms__deadline(timeout_ms);
+    while (!look(c, seen, &v)) {
+        /* relaxed: a flag that stands keeps its promise whoever set it */
+        if ((a64_load_relaxed(&c->cell) & flags) != flags) {
+            /* acquire: the version of an unlock that came before; pairs with the release in shms__unlock */
+            a64_or_acquire(&c->cell, flags);
+            if (look(c, seen, &v))
+                return 0;
+        }
+        int64_t now = shms__now_ns();
+        if (now >= deadline)
+            return shms__fail(SHMS_E_TIMEOUT);
+        int64_t left = deadline - now;
+        shms__sleep_on(a64_low_half(&c->version), (uint32_t)v, left < SLICE_NS ? left : SLICE_NS);
+    }
+    return 0;
+}
+
+/*
+ * An empty section moves the version. If the lock is taken, the end of that section tells, and NOTICE in the
+ * cell makes sure of it even where the section is a quiet one.
+ */
+int shms__notify(struct member *m)
+{
+    struct control *c = m->region.control;
+    for (int i = 0; i < NOTIFY_TRIES; i++) {
+        int rc = shms__lock(m, 0, true);
+        if (rc >= 0)
+            return shms__unlock(m, true);
+        if (rc != SHMS_E_TIMEOUT && rc != SHMS_E_DEADLOCK)
+            return rc;
+        uint64_t cell = a64_load_relaxed(&c->cell); /* relaxed: repeated by the compare-and-swap */
+        /* release: the caller's bytes; pairs with the acquire of the holder's next unlock and our waiters' */
+        if ((cell & CELL_OWNER) && a64_cas_release(&c->cell, &cell, cell | CELL_NOTICE))
+            return 0;
+    }
+    return shms__fail(SHMS_E_TIMEOUT);
+}
+
+/* ---- poll descriptor */
+
+static int poll_open_locked(struct member *m)
+{
+    if (m->watch_fd >= 0)
+        return 0;
+    const struct file *f = shms__region_control_file(&m->region);
+    return f ? shms__watch_open(f, &m->watch_fd) : shms__fail(SHMS_E_LOST);
+}
+
+int shms__poll_open(struct member *m, int *ret_fd)
+{
+    shms__process_lock();
+    int rc = poll_open_locked(m);
+    *ret_fd = m->watch_fd;
+    shms__process_unlock();
+    return rc;
+}
+
+void shms__poll_close(struct member *m)
+{
+    if (m->watch_fd >= 0)
+        shms__watch_close(m->watch_fd);
+    m->watch_fd = -1;
+}
