@@ -59,12 +59,6 @@ int64_t shms__deadline(int timeout_ms)
     return timeout_ms < 0 ? INT64_MAX : shms__now_ns() + (int64_t)timeout_ms * 1000000;
 }
 
-bool shms__lock_held(const struct member *m)
-{
-    /* relaxed: if it is this handle, this process wrote it */
-    return (a64_load_relaxed(&m->region.control->cell) & CELL_OWNER) == m->id;
-}
-
 bool shms__lock_held_here(const struct member *m)
 {
     /* relaxed: this thread's own store, or somebody else's number */
@@ -79,7 +73,7 @@ static bool take(struct member *m, uint64_t cell, bool slept)
     uint64_t flags = cell & (CELL_WAITERS | CELL_CHANGE | CELL_POLL | CELL_NOTICE);
     /* Who has slept cannot know whether others still do; who has not leaves a reservation to its setter. */
     flags |= slept ? CELL_WAITERS : cell & CELL_RESERVED;
-    /* acquire: the last section's writes; pairs with the release in shms__unlock and give_back */
+    /* acquire: the last section's writes; pairs with the releases in shms__unlock and give_back */
     return a64_cas_acquire(&m->region.control->cell, &cell, m->id | flags);
 }
 
@@ -147,10 +141,8 @@ static int attempt_once(struct member *m, struct attempt *a)
     return 0;
 }
 
-static int lock_slowly(struct member *m, int timeout_ms)
+static int wait_for_turn(struct member *m, int timeout_ms)
 {
-    if (shms__lock_held_here(m))
-        return shms__fail(SHMS_E_DEADLOCK);
     struct attempt a = {.slice_ns = FIRST_SLICE_NS, .tries_only = timeout_ms == 0, .ask = true};
     if (!a.tries_only && spin(m))
         return 0;
@@ -165,25 +157,10 @@ static int lock_slowly(struct member *m, int timeout_ms)
     return rc;
 }
 
-int shms__lock(struct member *m, int timeout_ms, bool changes)
+int shms__lock_wait(struct member *m, int timeout_ms, bool changes)
 {
-    struct control *c = m->region.control;
-    uint64_t nobody = 0;
-    /* acquire: as in take() */
-    if (!a64_cas_acquire(&c->cell, &nobody, m->id)) {
-        int rc = lock_slowly(m, timeout_ms);
-        if (rc < 0)
-            return rc;
-    }
-    a64_store_relaxed(&m->holder, shms__thread()); /* relaxed: private; read by this thread for itself */
-    if (changes) {
-        uint64_t v = a64_load_relaxed(&c->version); /* relaxed: only the holder writes it */
-        a64_store_relaxed(&c->version, (v + 1) | 1); /* relaxed: ordered by the fence */
-        /* orders: version is odd before any byte changes; pairs with fence_acquire in snapshot_once */
-        fence_release();
-    }
-    /* relaxed: written by holders only, whose unlock the compare-and-swap above came after */
-    return a32_load_relaxed(&c->died) ? SHMS_OWNER_DIED : 0;
+    int rc = shms__lock_held_here(m) ? shms__fail(SHMS_E_DEADLOCK) : wait_for_turn(m, timeout_ms);
+    return rc < 0 ? rc : shms__section_begin(m, changes);
 }
 
 /* ---- giving back */
@@ -201,7 +178,7 @@ static uint64_t give_back(struct member *m, bool changes)
             /* a quiet section in which somebody called notify: let it end as a changing one */
             wakes |= CELL_CHANGE | CELL_POLL | CELL_NOTICE;
             uint64_t v = a64_load_relaxed(&c->version); /* relaxed: only the holder writes it */
-            a64_store_release(&c->version, v + 2); /* release: pairs with the acquire in shms__wait */
+            a64_store_release(&c->version, v + 2); /* release: pairs with the acquire in look */
             changes = true;
         }
         /* release: the section's writes; pairs with the acquire in take() and shms__lock */
@@ -226,22 +203,9 @@ void shms__ring(struct member *m, uint64_t cell)
     }
 }
 
-int shms__unlock(struct member *m, bool changes)
+void shms__unlock_wake(struct member *m, bool changes)
 {
-    struct control *c = m->region.control;
-    if (!shms__lock_held(m))
-        return shms__fail(SHMS_E_NOT_OWNER);
-    uint64_t v = a64_load_relaxed(&c->version); /* relaxed: only the holder writes it */
-    bool moved = changes || (v & 1); /* odd in a quiet section: a dead holder left it so */
-    if (moved)
-        /* release: the section's writes come first; pairs with the acquires in snapshot_once and shms__wait */
-        a64_store_release(&c->version, (v | 1) + 1);
-    a64_store_relaxed(&m->holder, 0); /* relaxed: private */
-    uint64_t expected = m->id;
-    /* release: the section's writes; pairs with the acquire in take() and shms__lock */
-    if (!a64_cas_release(&c->cell, &expected, 0))
-        shms__ring(m, give_back(m, moved));
-    return 0;
+    shms__ring(m, give_back(m, changes));
 }
 
 int shms__repaired(struct member *m)

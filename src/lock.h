@@ -9,11 +9,15 @@
  * 0 or SHMS_OWNER_DIED (held), or a failure. A section that `changes` moves the version; a quiet one leaves
  * it alone, and must not write. shms__unlock is told the same.
  */
-int shms__lock(struct member *m, int timeout_ms, bool changes);
-int shms__unlock(struct member *m, bool changes);
+static inline int shms__lock(struct member *m, int timeout_ms, bool changes);
+static inline int shms__unlock(struct member *m, bool changes);
 
 /* Does this handle hold the lock? And this thread, through it? */
-bool shms__lock_held(const struct member *m);
+static inline bool shms__lock_held(const struct member *m)
+{
+    /* relaxed: if it is this handle, this process wrote it */
+    return (a64_load_relaxed(&m->region.control->cell) & CELL_OWNER) == m->id;
+}
 bool shms__lock_held_here(const struct member *m);
 
 /* Say that the data is whole again. */
@@ -27,5 +31,54 @@ void shms__ring(struct member *m, uint64_t cell);
 
 /* A time-out as a moment; INT64_MAX for -1. */
 int64_t shms__deadline(int timeout_ms);
+
+/* ---- the uncontended paths, inline because a call to each would cost what they cost */
+
+/* Somebody holds it, or flags stand there. */
+int shms__lock_wait(struct member *m, int timeout_ms, bool changes);
+/* Flags stand there. */
+void shms__unlock_wake(struct member *m, bool changes);
+
+/* The lock is ours; the section begins. */
+static inline int shms__section_begin(struct member *m, bool changes)
+{
+    struct control *c = m->region.control;
+    a64_store_relaxed(&m->holder, shms__thread()); /* relaxed: private; read by this thread for itself */
+    if (changes) {
+        uint64_t v = a64_load_relaxed(&c->version); /* relaxed: only the holder writes it */
+        a64_store_relaxed(&c->version, (v + 1) | 1); /* relaxed: ordered by the fence */
+        /* orders: version is odd before any byte changes; pairs with fence_acquire in snapshot_once */
+        fence_release();
+    }
+    /* relaxed: written by holders only, whose unlock our taking came after */
+    return a32_load_relaxed(&c->died) ? SHMS_OWNER_DIED : 0;
+}
+
+static inline int shms__lock(struct member *m, int timeout_ms, bool changes)
+{
+    uint64_t nobody = 0;
+    /* acquire: the last section's writes; pairs with the releases in shms__unlock and give_back */
+    if (!a64_cas_acquire(&m->region.control->cell, &nobody, m->id))
+        return shms__lock_wait(m, timeout_ms, changes);
+    return shms__section_begin(m, changes);
+}
+
+static inline int shms__unlock(struct member *m, bool changes)
+{
+    struct control *c = m->region.control;
+    if (!shms__lock_held(m))
+        return shms__fail(SHMS_E_NOT_OWNER);
+    uint64_t v = a64_load_relaxed(&c->version); /* relaxed: only the holder writes it */
+    bool moved = changes || (v & 1); /* odd in a quiet section: a dead holder left it so */
+    if (moved)
+        /* release: the section's writes come first; pairs with the acquires in snapshot_once and look */
+        a64_store_release(&c->version, (v | 1) + 1);
+    a64_store_relaxed(&m->holder, 0); /* relaxed: private */
+    uint64_t expected = m->id;
+    /* release: the section's writes; pairs with the acquire in shms__lock and take() */
+    if (!a64_cas_release(&c->cell, &expected, 0))
+        shms__unlock_wake(m, moved);
+    return 0;
+}
 
 #endif

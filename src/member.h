@@ -5,13 +5,14 @@
 
 #include "region.h"
 
+/* What lock and unlock touch stands first, together. */
 struct member {
-    struct region region;
-    uint64_t id;   /* as the lock cell names it: generation and slot + 1 */
-    a32 epoch;     /* the process (shms__fork_word) in which it joined */
+    uint64_t id;  /* as the lock cell names it: generation and slot + 1 */
+    a64 holder;   /* the thread that took the lock through this handle, 0 for none; private memory */
+    a32 epoch;    /* the process (shms__fork_word) in which it joined */
     uint32_t slot;
-    a64 holder;    /* the thread that took the lock through this handle, 0 for none; private memory */
-    int watch_fd;  /* poll descriptor, -1 for none; guarded by the process lock */
+    struct region region;
+    int watch_fd; /* poll descriptor, -1 for none; guarded by the process lock */
 };
 
 /* Join the region, whose life-cycle lock is held. SHMS_E_FULL: no free slot. */
@@ -23,14 +24,18 @@ bool shms__member_alive(struct member *m, uint64_t owner);
 /* In a child of fork: become a member of one's own. */
 int shms__member_rejoin(struct member *m);
 
-/*
- * To be called first by every call that touches control. 0, or why this handle cannot take part.
- */
-static inline int shms__member_enter(struct member *m)
+/* Did it join in this process, not in one that this was forked from? */
+static inline bool shms__member_here(const struct member *m)
 {
     /* acquire: all that rejoin wrote; pairs with the release in shms__member_rejoin.
      * relaxed: the word is private, and a child that reads it is a child already */
-    if (a32_load_acquire(&m->epoch) != a32_load_relaxed(shms__fork_word)) {
+    return a32_load_acquire(&m->epoch) == a32_load_relaxed(shms__fork_word);
+}
+
+/* To be called first by every call that touches control. 0, or why this handle cannot take part. */
+static inline int shms__member_enter(struct member *m)
+{
+    if (!shms__member_here(m)) {
         int rc = shms__member_rejoin(m);
         if (rc < 0)
             return rc;

@@ -15,6 +15,8 @@
 
 #include <stddef.h>
 
+#include "thread.h"
+
 #define PORT_PATH_MAX 320
 
 /* ---- time, threads, processes */
@@ -22,7 +24,8 @@
 int64_t shms__now_ns(void);  /* monotonic */
 int64_t shms__wall_ns(void); /* since 1970, UTC */
 void shms__nap(int64_t ns);
-uintptr_t shms__thread(void); /* of the caller: never 0, unlike every other living thread's */
+/* uintptr_t shms__thread(void), inline in the port's thread.h: the caller's identity, never 0, unlike every
+ * other living thread's */
 uint32_t shms__pid(void);
 uint32_t shms__user(void); /* the effective user id */
 

@@ -24,13 +24,13 @@ struct region {
     struct control *control; /* NULL: a reader of the data alone, or a child of fork that has not joined yet */
     unsigned char *data;
     uint64_t capacity; /* bytes of data that are mapped */
+    bool writable;
     struct file control_file;
     struct file data_file; /* open while writable, for resize */
     uint64_t token;        /* offset of this member's byte lock; 0: none yet */
     int64_t timeout_ns;
     bool token_pinned;     /* control_file is not the opening that holds the token: the mapping is */
     bool data_only;
-    bool writable;
     bool is_new;  /* made by this call, not visible yet */
     bool existed; /* was there before this call */
     bool in_transit;     /* being opened or left: a child of fork cannot use it */

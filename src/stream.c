@@ -176,16 +176,34 @@ static int enter(shms_stream *s)
     return s ? shms__member_enter(&s->member) : shms__fail(SHMS_E_INVALID);
 }
 
-int shms_stream_lock(shms_stream *s, int timeout_ms)
+/* What the two hot calls do when not all is as usual; apart, so that those need no stack frame. */
+static __attribute__((noinline, cold)) int lock_first(shms_stream *s, int timeout_ms)
 {
     int rc = timeout_ms < -1 ? shms__fail(SHMS_E_INVALID) : enter(s);
     return rc < 0 ? rc : shms__lock(&s->member, timeout_ms, s->member.region.writable);
 }
 
-int shms_stream_unlock(shms_stream *s)
+static __attribute__((noinline, cold)) int unlock_first(shms_stream *s)
 {
     int rc = enter(s);
     return rc < 0 ? rc : shms__unlock(&s->member, s->member.region.writable);
+}
+
+static inline bool as_usual(const shms_stream *s)
+{
+    return s && shms__member_here(&s->member) && s->member.region.control;
+}
+
+int shms_stream_lock(shms_stream *s, int timeout_ms)
+{
+    if (!as_usual(s) || timeout_ms < -1)
+        return lock_first(s, timeout_ms);
+    return shms__lock(&s->member, timeout_ms, s->member.region.writable);
+}
+
+int shms_stream_unlock(shms_stream *s)
+{
+    return as_usual(s) ? shms__unlock(&s->member, s->member.region.writable) : unlock_first(s);
 }
 
 int shms_stream_repaired(shms_stream *s)

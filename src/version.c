@@ -140,7 +140,7 @@ int shms__wait(struct member *m, int64_t *seen, int timeout_ms)
     while (!look(c, seen, &v)) {
         /* relaxed: a flag that stands keeps its promise whoever set it */
         if ((a64_load_relaxed(&c->cell) & flags) != flags) {
-            /* acquire: the version of an unlock that came before; pairs with the release in shms__unlock */
+            /* acquire: the version of an unlock that came before; pairs with the releases in shms__unlock and give_back */
             a64_or_acquire(&c->cell, flags);
             if (look(c, seen, &v))
                 return 0;

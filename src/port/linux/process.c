@@ -30,11 +30,6 @@ void shms__nap(int64_t ns)
     nanosleep(&t, NULL);
 }
 
-uintptr_t shms__thread(void)
-{
-    return (uintptr_t)pthread_self();
-}
-
 uint32_t shms__pid(void)
 {
     return (uint32_t)getpid();
