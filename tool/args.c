@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+/* One table of options, of which each command takes some, so that a word means the same everywhere. */
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+/* A small key is the short option too; a capital one has the long form only. */
+typedef struct option_word {
+    int key;
+    const char *name;
+    const char *value;
+    const char *text;
+} option_word;
+
+static const option_word words[] = {
+    {'s', "size", "SIZE", "bytes, or with K, M, G, T (powers of 1024)"},
+    {'X', "max-size", "SIZE", "let the region grow to SIZE later on"},
+    {'P', "sparse", NULL, "do not reserve the memory now"},
+    {'E', "existing", NULL, "accept an existing region of at least SIZE"},
+    {'F', "offset", "SIZE", "start SIZE bytes into the region (0)"},
+    {'N', "count", "SIZE", "move SIZE bytes (all to the end)"},
+    {'C', "count", "N", "end after N changes (never)"},
+    {'Z', "text", NULL, "text: it ends before the first zero byte"},
+    {'W', "since", "VERSION", "look for another version than this one (the present one)"},
+    {'A', "from", "FILE", "copy FILE into the region"},
+    {'B', "to", "FILE", "copy the region into FILE"},
+    {'L', "no-lock", NULL, "do not take the lock, as within shms lock"},
+    {'t', "timeout", "TIME", "longest wait: 500ms, 2s, 1.5m, 1h, plain seconds, or forever"},
+    {'m', "mode", "MODE", "permission bits of a new region, and the most accepted (0600)"},
+    {'O', "owner", "WHO", "whose regions to accept: self, root, any or a user id (self)"},
+    {'j', "json", NULL, "print JSON"},
+    {'h', "help", NULL, "show this help"},
+};
+enum { WORDS = sizeof words / sizeof words[0] };
+
+static bool takes(const command *cmd, int key)
+{
+    return key == 'h' || strchr(cmd->options, key);
+}
+
+static void print_help(const command *cmd)
+{
+    printf("usage: shms %s [OPTION]...%s%s\n%s.\n", cmd->name, *cmd->operands ? " " : "", cmd->operands,
+           cmd->summary);
+    if (cmd->details)
+        printf("%s", cmd->details);
+    putchar('\n');
+    for (int i = 0; i < WORDS; i++) {
+        const option_word *w = &words[i];
+        if (!takes(cmd, w->key))
+            continue;
+        char left[40];
+        snprintf(left, sizeof left, "--%s%s%s", w->name, w->value ? " " : "", w->value ? w->value : "");
+        printf("  %c%c%c %-17s  %s\n", islower(w->key) ? '-' : ' ', islower(w->key) ? w->key : ' ',
+               islower(w->key) ? ',' : ' ', left, w->text);
+    }
+}
+
+/* ---- values: each parser returns NULL, or why it does not take the text */
+
+static const char *parse_number(const char *text, int base, uint64_t *ret, char **ret_end)
+{
+    if (*text == '-')
+        return "is negative";
+    if (!isdigit((unsigned char)*text))
+        return "is not a number";
+    errno = 0;
+    *ret = strtoull(text, ret_end, base);
+    return errno == ERANGE ? "is too large" : NULL;
+}
+
+static const char *parse_size(const char *text, uint64_t *ret)
+{
+    static const char units[] = "KMGT";
+    char *end;
+    uint64_t n;
+    const char *why = parse_number(text, 10, &n, &end);
+    if (why)
+        return why;
+    const char *unit = *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
+    unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
+    end += unit ? 1 : 0;
+    if (unit && strcmp(end, "iB") == 0)
+        end += 2;
+    if (*end)
+        return "is not a size; write it as 4096, 4K, 16M, 1GiB";
+    if (n > (1ull << 62) >> shift)
+        return "is too large";
+    *ret = n << shift;
+    return NULL;
+}
+
+static const char *parse_region_size(const char *text, uint64_t *ret)
+{
+    const char *why = parse_size(text, ret);
+    return why || *ret ? why : "is no size of a region, which has at least 1 byte";
+}
+
+static const char *parse_count(const char *text, uint64_t *ret)
+{
+    char *end;
+    const char *why = parse_number(text, 10, ret, &end);
+    return why ? why : *end || *ret == 0 ? "is not a number of changes" : NULL;
+}
+
+static const char *parse_version(const char *text, int64_t *ret)
+{
+    char *end;
+    uint64_t n;
+    const char *why = parse_number(text, 10, &n, &end);
+    if (why || *end || n > INT64_MAX)
+        return why ? why : "is not a version; `shms info` shows the present one";
+    *ret = (int64_t)n;
+    return NULL;
+}
+
+static const char *parse_time(const char *text, int *ret_ms)
+{
+    static const struct {
+        const char *unit;
+        double ms;
+    } units[] = {{"ms", 1}, {"s", 1000}, {"", 1000}, {"m", 60000}, {"h", 3600000}};
+    if (strcmp(text, "forever") == 0) {
+        *ret_ms = -1;
+        return NULL;
+    }
+    if (*text == '-')
+        return "is negative; write `forever` to wait without end";
+    size_t digits = strspn(text, "0123456789.");
+    char *end;
+    double n = strtod(text, &end);
+    for (size_t i = 0; digits > 0 && end == text + digits && i < sizeof units / sizeof units[0]; i++) {
+        if (strcmp(end, units[i].unit) != 0)
+            continue;
+        if (n * units[i].ms >= INT_MAX)
+            return "is too long; write `forever` to wait without end";
+        *ret_ms = (int)(n * units[i].ms);
+        return NULL;
+    }
+    return "is not a time; write it as 500ms, 2s, 1.5m, 1h, seconds without a unit, or forever";
+}
+
+static const char *parse_mode(const char *text, uint32_t *ret)
+{
+    char *end;
+    uint64_t n;
+    if (parse_number(text, 8, &n, &end) || *end || n > 07777)
+        return "is not a mode; write octal permission bits such as 0600 or 0660";
+    if (n & ~0666ull)
+        return "has bits other than read and write; the most is 0666";
+    if ((n & 0600) != 0600)
+        return "does not let the owner read and write; the least is 0600";
+    *ret = (uint32_t)n;
+    return NULL;
+}
+
+static const char *parse_owner(const char *text, shms_stream_options *ret)
+{
+    static const struct {
+        const char *word;
+        uint32_t owners;
+    } known[] = {{"self", SHMS_OWNER_SELF}, {"root", SHMS_OWNER_ROOT}, {"any", SHMS_OWNER_ANY}};
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (strcmp(text, known[i].word) == 0) {
+            ret->owners = known[i].owners;
+            return NULL;
+        }
+    }
+    char *end;
+    uint64_t uid;
+    if (parse_number(text, 10, &uid, &end) || *end || uid >= UINT32_MAX)
+        return "is none of self, root, any or a user id";
+    ret->owners = SHMS_OWNER_UID;
+    ret->owner_uid = (uint32_t)uid;
+    return NULL;
+}
+
+static const char *set_flag(bool *flag)
+{
+    *flag = true;
+    return NULL;
+}
+
+static const char *set_text(const char **ret, const char *value)
+{
+    *ret = value;
+    return *value ? NULL : "is empty";
+}
+
+static const char *apply(cli_args *args, int key, const char *value)
+{
+    switch (key) {
+    case 's': return parse_region_size(value, &args->size);
+    case 'X': return parse_region_size(value, &args->open.max_size);
+    case 'P': args->open.sparse = 1; return NULL;
+    case 'E': return set_flag(&args->existing);
+    case 'F': return parse_size(value, &args->offset);
+    case 'N': return parse_size(value, &args->count);
+    case 'C': return parse_count(value, &args->count);
+    case 'Z': return set_flag(&args->text);
+    case 'W': return parse_version(value, &args->since);
+    case 'A': return set_text(&args->from, value);
+    case 'B': return set_text(&args->to, value);
+    case 'L': return set_flag(&args->no_lock);
+    case 't': return parse_time(value, &args->timeout_ms);
+    case 'm': return parse_mode(value, &args->open.mode);
+    case 'O': return parse_owner(value, &args->open);
+    default: return set_flag(&args->json);
+    }
+}
+
+/* ---- the line */
+
+/* What getopt_long needs to know of the options that the command takes. Their number. */
+static int collect(const command *cmd, struct option longs[WORDS + 1], char shorts[2 * WORDS + 2])
+{
+    int n = 0;
+    *shorts++ = ':'; /* tell a missing value from an unknown option */
+    for (int i = 0; i < WORDS; i++) {
+        const option_word *w = &words[i];
+        if (!takes(cmd, w->key))
+            continue;
+        longs[n++] = (struct option){w->name, w->value ? required_argument : no_argument, NULL, w->key};
+        if (islower(w->key)) {
+            *shorts++ = (char)w->key;
+            if (w->value)
+                *shorts++ = ':';
+        }
+    }
+    longs[n] = (struct option){0};
+    *shorts = 0;
+    return n;
+}
+
+static const char *word_name(int key)
+{
+    for (int i = 0; i < WORDS; i++)
+        if (words[i].key == key)
+            return words[i].name;
+    return "?";
+}
+
+static int parse_options(cli_args *args, int argc, char **argv)
+{
+    struct option longs[WORDS + 1];
+    char shorts[2 * WORDS + 2];
+    collect(args->command, longs, shorts);
+    opterr = 0;
+    for (;;) {
+        int at = optind;
+        int key = getopt_long(argc, argv, shorts, longs, NULL);
+        if (key == -1)
+            return -1;
+        if (key == ':')
+            return cli_usage(args, "%s needs a value", argv[optind - 1]);
+        if (key == '?')
+            return cli_usage(args, "%s is no option of this command",
+                             argv[optind > at ? optind - 1 : at]);
+        if (key == 'h') {
+            print_help(args->command);
+            return EXIT_SUCCESS;
+        }
+        const char *why = apply(args, key, optarg);
+        if (why)
+            return cli_usage(args, "--%s: '%s' %s", word_name(key), optarg, why);
+    }
+}
+
+int cli_parse(cli_args *args, const command *cmd, int argc, char **argv)
+{
+    *args = (cli_args){.command = cmd, .count = UINT64_MAX, .since = -1, .timeout_ms = cmd->timeout_ms};
+    args->open.struct_size = sizeof args->open;
+    int status = parse_options(args, argc, argv);
+    if (status >= 0)
+        return status;
+    args->operand = argv + optind;
+    args->operands = argc - optind;
+    args->name = args->operands > 0 ? args->operand[0] : NULL;
+    if (args->operands < cmd->least)
+        return cli_usage(args, args->name ? "what to run? give a command" : "which region? give its name");
+    if (cmd->most >= 0 && args->operands > cmd->most)
+        return cli_usage(args, "'%s' is one operand too many", args->operand[cmd->most]);
+    return -1;
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "show.h"
+
+/* ---- opening */
+
+shms_stream *cli_open(const cli_args *args, const char *name, uint64_t size,
+                      const shms_stream_options *options, int *ret_status)
+{
+    shms_stream *s = NULL;
+    int rc = shms_stream_open(name, size, options, &s);
+    if (rc < 0)
+        *ret_status = cli_fail(args, name, rc);
+    return rc < 0 ? NULL : s;
+}
+
+shms_stream *cli_open_existing(const cli_args *args, const char *name, uint32_t access, int *ret_status)
+{
+    shms_stream_options options = args->open;
+    options.access = access;
+    options.create = SHMS_OPEN_ONLY;
+    return cli_open(args, name, 0, &options, ret_status);
+}
+
+/* ---- the lock */
+
+static sigset_t mask_before;
+
+sigset_t cli_held_signals(void)
+{
+    static const int held[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGCHLD};
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof held / sizeof held[0]; i++)
+        sigaddset(&set, held[i]);
+    return set;
+}
+
+sigset_t cli_mask_before(void)
+{
+    return mask_before;
+}
+
+static int lock_not_got(const cli_args *args, const char *name, shms_stream *s)
+{
+    shms_info info = {.struct_size = sizeof info};
+    char holder[64] = "";
+    if (shms_stream_info(s, &info) == 0 && info.owner_pid > 0)
+        snprintf(holder, sizeof holder, ": process %d holds it", (int)info.owner_pid);
+    cli_error(args, name, "the lock was not got within %g s%s; wait longer with --timeout%s",
+              args->timeout_ms / 1000.0, holder,
+              strchr(args->command->options, 'L') ? ", or within `shms lock` add --no-lock" : "");
+    return EXIT_TIMED_OUT;
+}
+
+int cli_lock(const cli_args *args, const char *name, shms_stream *s, bool *ret_died)
+{
+    int rc = shms_stream_lock(s, args->timeout_ms);
+    if (rc == SHMS_E_TIMEOUT)
+        return lock_not_got(args, name, s);
+    if (rc < 0)
+        return cli_fail(args, name, rc);
+    sigset_t held = cli_held_signals();
+    sigprocmask(SIG_BLOCK, &held, &mask_before);
+    if (ret_died)
+        *ret_died = rc == SHMS_OWNER_DIED;
+    else if (rc == SHMS_OWNER_DIED)
+        cli_error(args, name, "a holder of the lock died, so the data may be half-written; "
+                              "look at it, then say `shms repaired`");
+    return 0;
+}
+
+int cli_unlock(const cli_args *args, const char *name, shms_stream *s)
+{
+    int rc = shms_stream_unlock(s);
+    sigprocmask(SIG_SETMASK, &mask_before, NULL);
+    return rc < 0 ? cli_fail(args, name, rc) : 0;
+}
+
+/* ---- waiting */
+
+static volatile sig_atomic_t stop_signal;
+
+static void note_stop(int number)
+{
+    stop_signal = number;
+}
+
+/* Ends the process as the signal would have, but only now that the region has been left. */
+static void stop(shms_stream *s)
+{
+    int number = stop_signal;
+    shms_stream_close(s);
+    signal(number, SIG_DFL);
+    sigprocmask(SIG_SETMASK, &mask_before, NULL);
+    raise(number);
+    _exit(EXIT_SIGNALLED + number);
+}
+
+/* The signals that end a process come in during ppoll() only, so none is missed between look and sleep. */
+static void hold_stop_signals(void)
+{
+    static const int ends[] = {SIGHUP, SIGINT, SIGTERM, SIGPIPE};
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        struct sigaction before, action = {.sa_handler = note_stop};
+        sigaction(ends[i], NULL, &before);
+        if (before.sa_handler == SIG_IGN)
+            continue;
+        sigaction(ends[i], &action, NULL);
+        sigaddset(&set, ends[i]);
+    }
+    sigprocmask(SIG_BLOCK, &set, &mask_before);
+}
+
+static int64_t clock_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Sleeps until something may have changed. Without a descriptor (a limit of the user) it just naps. */
+static void sleep_for_change(int fd, int64_t rest_ms)
+{
+    int64_t ms = fd < 0 && rest_ms > 50 ? 50 : rest_ms;
+    struct timespec span = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
+    struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+    ppoll(&poll_fd, 1, &span, &mask_before);
+}
+
+int cli_wait(const cli_args *args, shms_stream *s, int64_t *seen)
+{
+    static bool holding;
+    if (!holding)
+        hold_stop_signals();
+    holding = true;
+    int fd = shms_stream_poll_fd(s);
+    int64_t deadline = args->timeout_ms < 0 ? INT64_MAX : clock_ms() + args->timeout_ms;
+    for (;;) {
+        int rc = shms_stream_wait(s, seen, 0);
+        if (rc != SHMS_E_TIMEOUT)
+            return rc < 0 ? cli_fail(args, args->name, rc) : 0;
+        int64_t rest_ms = deadline - clock_ms();
+        if (rest_ms <= 0) {
+            cli_error(args, args->name, "nothing changed within %g s", args->timeout_ms / 1000.0);
+            return EXIT_TIMED_OUT;
+        }
+        sleep_for_change(fd, rest_ms < 3600000 ? rest_ms : 3600000);
+        if (stop_signal)
+            stop(s);
+    }
+}
+
+/* ---- moving bytes */
+
+static int check_range(const cli_args *args, const char *name, uint64_t offset, uint64_t count,
+                       uint64_t size)
+{
+    if (offset <= size && (count == UINT64_MAX || count <= size - offset))
+        return 0;
+    if (count == UINT64_MAX || offset > size)
+        return cli_error(args, name, "offset %llu is past the end; the region has %llu bytes",
+                         (unsigned long long)offset, (unsigned long long)size);
+    return cli_error(args, name, "%llu bytes from offset %llu go past the end; the region has %llu bytes",
+                     (unsigned long long)count, (unsigned long long)offset, (unsigned long long)size);
+}
+
+static int take_locked(const cli_args *args, const char *name, shms_stream *s, uint64_t offset,
+                       uint64_t count, char **ret_bytes, size_t *ret_n)
+{
+    uint64_t size = shms_stream_size(s);
+    int status = check_range(args, name, offset, count, size);
+    if (status)
+        return status;
+    size_t n = (size_t)(count == UINT64_MAX ? size - offset : count);
+    char *bytes = malloc(n + 1);
+    if (!bytes)
+        return cli_fail(args, name, SHMS_E_NOMEM);
+    int64_t got = shms_stream_pread(s, bytes, n, (int64_t)offset);
+    if (got < 0) {
+        free(bytes);
+        return cli_fail(args, name, (int)got);
+    }
+    *ret_bytes = bytes;
+    *ret_n = (size_t)got;
+    return 0;
+}
+
+int cli_take(const cli_args *args, const char *name, uint64_t offset, uint64_t count, char **ret_bytes,
+             size_t *ret_n)
+{
+    int status = 0;
+    *ret_bytes = NULL;
+    shms_stream *s = cli_open_existing(args, name, SHMS_ACCESS_READ, &status);
+    if (!s)
+        return status;
+    if (!args->no_lock)
+        status = cli_lock(args, name, s, NULL);
+    if (status == 0) {
+        status = take_locked(args, name, s, offset, count, ret_bytes, ret_n);
+        int unlocked = args->no_lock ? 0 : cli_unlock(args, name, s);
+        status = status ? status : unlocked;
+    }
+    shms_stream_close(s);
+    return status;
+}
+
+int cli_put(const cli_args *args, const char *bytes, size_t n)
+{
+    if (fwrite(bytes, 1, n, stdout) == n && fflush(stdout) == 0)
+        return EXIT_SUCCESS;
+    if (errno != EPIPE)
+        cli_error(args, NULL, "standard output: %s", strerror(errno));
+    /* It has been worded, or needs no words: keep main() from wording it again. */
+    clearerr(stdout);
+    return EXIT_FAILURE;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the commands of shms share: the entry of the command table, the arguments
+ * after parsing, and the few steps nearly all of them take (open, lock, say what
+ * went wrong). Commands see the library through shmstream.h only.
+ *
+ * A command returns the exit status of the process. What fails has been worded on
+ * standard error by then.
+ */
+#ifndef SHMS_TOOL_CLI_H
+#define SHMS_TOOL_CLI_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shmstream.h"
+
+#define CLI_PRINTF(at) __attribute__((format(printf, at, at + 1)))
+
+/* Besides EXIT_SUCCESS and EXIT_FAILURE; the numbers above 2 are those of timeout(1). */
+enum {
+    EXIT_USAGE = 2,
+    EXIT_TIMED_OUT = 124,
+    EXIT_LOCK_FAILED = 125,
+    EXIT_CANNOT_RUN = 126,
+    EXIT_NO_COMMAND = 127,
+    EXIT_SIGNALLED = 128
+};
+
+typedef struct cli_args cli_args;
+
+typedef struct command {
+    const char *name;
+    int (*run)(cli_args *args);
+    const char *options;  /* keys of the table in cli.c; every command takes --help */
+    const char *operands; /* as the usage line shows them */
+    int least, most;      /* operands; most < 0: any number */
+    int timeout_ms;       /* unless --timeout is given */
+    const char *summary;
+    const char *details;  /* further lines of --help, or NULL */
+} command;
+
+/* The arguments of one command. What was not given is as cli_parse() says. */
+struct cli_args {
+    const command *command;
+    char **operand;
+    int operands;
+    const char *name;         /* operand[0], the region */
+    shms_stream_options open; /* owners, owner_uid, mode, max_size, sparse */
+    uint64_t size;
+    uint64_t count;
+    uint64_t offset;
+    int64_t since;
+    int timeout_ms;
+    const char *from, *to;
+    bool existing, text, no_lock, json;
+};
+
+extern const command cmd_bench, cmd_cat, cmd_copy, cmd_create, cmd_info, cmd_lock, cmd_ls, cmd_read,
+    cmd_repaired, cmd_rm, cmd_sweep, cmd_wait, cmd_watch, cmd_write;
+
+/* Parse the arguments after the command's name. Returns -1 to go on, or an exit status. */
+int cli_parse(cli_args *args, const command *cmd, int argc, char **argv);
+
+/* `shms: COMMAND: NAME: text` on standard error; `name` may be NULL. Returns EXIT_FAILURE. */
+int cli_error(const cli_args *args, const char *name, const char *format, ...) CLI_PRINTF(3);
+/* The same for a misused command line, with a pointer to --help. Returns EXIT_USAGE. */
+int cli_usage(const cli_args *args, const char *format, ...) CLI_PRINTF(2);
+/* The same for a code of the library: what was wrong, and what to do. Returns the exit status for it. */
+int cli_fail(const cli_args *args, const char *name, int code);
+
+/* Open, as shms_stream_open(). NULL: the reason is worded, and *ret_status set. */
+shms_stream *cli_open(const cli_args *args, const char *name, uint64_t size,
+                      const shms_stream_options *options, int *ret_status);
+shms_stream *cli_open_existing(const cli_args *args, const char *name, uint32_t access, int *ret_status);
+
+/*
+ * Take the lock within --timeout and hold back the signals that would end the process, so that a Ctrl-C
+ * does not leave the next holder with a dead owner. A dead owner's news goes to *ret_died, or is worded here
+ * where that is NULL. Returns 0 or an exit status.
+ */
+int cli_lock(const cli_args *args, const char *name, shms_stream *s, bool *ret_died);
+int cli_unlock(const cli_args *args, const char *name, shms_stream *s);
+/* The signals cli_lock() holds back, and the mask that was before it. */
+sigset_t cli_held_signals(void);
+sigset_t cli_mask_before(void);
+
+/* Wait for another version than *seen. 0 or an exit status; Ctrl-C closes the stream, then ends us. */
+int cli_wait(const cli_args *args, shms_stream *s, int64_t *seen);
+
+/*
+ * Copy up to `count` bytes from `offset` into fresh memory, under the lock unless --no-lock. The caller frees
+ * *ret_bytes. Returns 0 or an exit status.
+ */
+int cli_take(const cli_args *args, const char *name, uint64_t offset, uint64_t count, char **ret_bytes,
+             size_t *ret_n);
+/* Write bytes to standard output. Returns 0 or an exit status; a closed pipe is no error worth words. */
+int cli_put(const cli_args *args, const char *bytes, size_t n);
+
+#endif

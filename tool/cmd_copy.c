@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cli.h"
+
+static int fail_file(const cli_args *args, int code, uint64_t size)
+{
+    int oserror = shms_last_oserror();
+    const char *path = args->from ? args->from : args->to;
+    struct stat st;
+    switch (code) {
+    case SHMS_E_RANGE:
+        return cli_error(args, path, "the file has %lld bytes, the region only %llu; nothing is copied",
+                         stat(path, &st) == 0 ? (long long)st.st_size : -1, (unsigned long long)size);
+    case SHMS_E_NOT_FOUND:
+        return cli_error(args, path, "no such file or directory");
+    case SHMS_E_NOSPACE:
+        return cli_error(args, path, "the disk is full; what was there before is untouched");
+    case SHMS_E_INVALID:
+        return cli_error(args, path, "not a regular file");
+    default:
+        return cli_error(args, path, "%s", oserror ? strerror(oserror) : shms_strerror(code));
+    }
+}
+
+static int run(cli_args *args)
+{
+    int status = 0;
+    if (!args->from == !args->to)
+        return cli_usage(args, "which way? give --from FILE or --to FILE");
+    uint32_t access = args->from ? SHMS_ACCESS_READ_WRITE : SHMS_ACCESS_READ;
+    shms_stream *s = cli_open_existing(args, args->name, access, &status);
+    if (!s)
+        return status;
+    status = cli_lock(args, args->name, s, NULL);
+    if (status == 0) {
+        int64_t n = args->from ? shms_stream_load(s, args->from) : shms_stream_save(s, args->to);
+        if (n < 0)
+            status = fail_file(args, (int)n, shms_stream_size(s));
+        int unlocked = cli_unlock(args, args->name, s);
+        status = status ? status : unlocked;
+    }
+    shms_stream_close(s);
+    return status;
+}
+
+const command cmd_copy = {
+    .name = "copy", .run = run, .options = "ABtmO", .operands = "NAME --to FILE | NAME --from FILE",
+    .least = 1, .most = 1, .timeout_ms = 10000, .summary = "Copy a region to a file, or a file into a region",
+};

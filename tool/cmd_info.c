@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "cli.h"
+#include "show.h"
+
+/* Looks without joining. A name that is not listed is opened, for the reason why it is not. */
+static int look(const cli_args *args, shms_info *ret_info)
+{
+    int rc = show_find(args->name, ret_info);
+    if (rc != SHMS_E_NOT_FOUND)
+        return rc < 0 ? cli_fail(args, args->name, rc) : 0;
+    int status = 0;
+    shms_stream *s = cli_open_existing(args, args->name, SHMS_ACCESS_READ, &status);
+    if (!s)
+        return status;
+    ret_info->struct_size = sizeof *ret_info;
+    rc = shms_stream_info(s, ret_info);
+    shms_stream_close(s);
+    return rc < 0 ? cli_fail(args, args->name, rc) : 0;
+}
+
+static void print_lock(const shms_info *info)
+{
+    fputs("lock      ", stdout);
+    if (info->locked == 2)
+        fputs("held by a process that is dead", stdout);
+    else if (info->locked && info->owner_pid > 0)
+        printf("held by process %d", (int)info->owner_pid);
+    else
+        fputs(info->locked ? "held" : "free", stdout);
+    if (info->owner_died)
+        fputs("; a former holder died: the data may be half-written", stdout);
+    printf("\nwaiters   %" PRIu32 "\n", info->waiters);
+}
+
+static void print_size(const char *label, uint64_t bytes)
+{
+    char text[SHOW_TEXT];
+    printf("%s%" PRIu64 " (%s)\n", label, bytes, show_size(text, bytes));
+}
+
+static void print_info(const char *name, const shms_info *info)
+{
+    char time[SHOW_TEXT], age[SHOW_TEXT];
+    fputs("name      ", stdout);
+    show_name(stdout, name);
+    printf("\nstate     %s\n", show_state(info->state));
+    if (info->state == SHMS_STATE_FOREIGN)
+        return;
+    print_size("size      ", info->size);
+    print_size("max size  ", info->max_size);
+    print_size("memory    ", info->memory_bytes);
+    printf("members   %" PRIu32 "\n", info->members);
+    print_lock(info);
+    printf("version   %" PRId64 "\n", info->version);
+    printf("created   %s (%s ago)\n", show_time(time, info->created_ns), show_age(age, info->created_ns));
+    printf("owner     user %" PRIu32 ", mode %04" PRIo32 "\n", info->uid, info->mode);
+    printf("options   %s%s\n", info->keep ? "kept until removed" : "vanishes with its last user",
+           info->sparse ? ", sparse" : "");
+}
+
+static int run(cli_args *args)
+{
+    shms_info info;
+    int status = look(args, &info);
+    if (status)
+        return status;
+    if (args->json) {
+        show_json_region(stdout, args->name, &info);
+        putchar('\n');
+    } else {
+        print_info(args->name, &info);
+    }
+    return EXIT_SUCCESS;
+}
+
+const command cmd_info = {
+    .name = "info", .run = run, .options = "jmO", .operands = "NAME", .least = 1, .most = 1,
+    .summary = "Tell all about one region, without joining it",
+};

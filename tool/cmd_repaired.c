@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+
+#include "cli.h"
+
+static int run(cli_args *args)
+{
+    int status = 0;
+    bool died;
+    shms_stream *s = cli_open_existing(args, args->name, SHMS_ACCESS_READ_WRITE, &status);
+    if (!s)
+        return status;
+    status = cli_lock(args, args->name, s, &died);
+    if (status == 0) {
+        int rc = shms_stream_repaired(s);
+        if (rc < 0)
+            status = cli_fail(args, args->name, rc);
+        int unlocked = cli_unlock(args, args->name, s);
+        status = status ? status : unlocked;
+    }
+    shms_stream_close(s);
+    return status;
+}
+
+const command cmd_repaired = {
+    .name = "repaired", .run = run, .options = "tmO", .operands = "NAME", .least = 1, .most = 1,
+    .timeout_ms = 10000, .summary = "Say that the data is whole again after a holder died",
+};

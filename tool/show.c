@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+#include "show.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* ---- collecting */
+
+typedef struct collection {
+    region *regions;
+    size_t n, room;
+} collection;
+
+static int collect(const char *name, const shms_info *info, void *context)
+{
+    collection *c = context;
+    if (c->n == c->room) {
+        size_t room = c->room ? 2 * c->room : 16;
+        region *grown = realloc(c->regions, room * sizeof *grown);
+        if (!grown)
+            return SHMS_E_NOMEM;
+        c->regions = grown;
+        c->room = room;
+    }
+    char *copy = strdup(name);
+    if (!copy)
+        return SHMS_E_NOMEM;
+    c->regions[c->n++] = (region){.name = copy, .info = *info};
+    return 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const region *)a)->name, ((const region *)b)->name);
+}
+
+int show_list(region **ret_regions, size_t *ret_n)
+{
+    collection c = {0};
+    int rc = shms_list(collect, &c);
+    if (rc < 0) {
+        show_free(c.regions, c.n);
+        return rc;
+    }
+    if (c.n > 0)
+        qsort(c.regions, c.n, sizeof *c.regions, by_name);
+    *ret_regions = c.regions;
+    *ret_n = c.n;
+    return 0;
+}
+
+void show_free(region *regions, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free(regions[i].name);
+    free(regions);
+}
+
+int show_find(const char *name, shms_info *ret_info)
+{
+    region *regions;
+    size_t n;
+    int rc = show_list(&regions, &n);
+    if (rc < 0)
+        return rc;
+    if (strncmp(name, "Local\\", 6) == 0)
+        name += 6;
+    rc = SHMS_E_NOT_FOUND;
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(regions[i].name, name) == 0) {
+            *ret_info = regions[i].info;
+            rc = 0;
+        }
+    }
+    show_free(regions, n);
+    return rc;
+}
+
+/* ---- units */
+
+const char *show_size(char text[SHOW_TEXT], uint64_t bytes)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    double value = (double)bytes;
+    size_t unit = 0;
+    while (value >= 1023.95 && unit < 6) {
+        value /= 1024;
+        unit++;
+    }
+    snprintf(text, SHOW_TEXT, "%.1f", value);
+    size_t end = strlen(text);
+    if (strcmp(text + end - 2, ".0") == 0)
+        end -= 2;
+    snprintf(text + end, SHOW_TEXT - end, " %s", units[unit]);
+    return text;
+}
+
+const char *show_age(char text[SHOW_TEXT], int64_t created_ns)
+{
+    int64_t s = (show_now_ns() - created_ns) / 1000000000;
+    if (s < 0) /* the clock was set back */
+        s = 0;
+    if (s < 60)
+        snprintf(text, SHOW_TEXT, "%" PRId64 "s", s);
+    else if (s < 3600)
+        snprintf(text, SHOW_TEXT, "%" PRId64 "m", s / 60);
+    else if (s < 86400)
+        snprintf(text, SHOW_TEXT, "%" PRId64 "h", s / 3600);
+    else
+        snprintf(text, SHOW_TEXT, "%" PRId64 "d", s / 86400);
+    return text;
+}
+
+const char *show_time(char text[SHOW_TEXT], int64_t unix_ns)
+{
+    time_t s = (time_t)(unix_ns / 1000000000);
+    struct tm tm;
+    if (unix_ns < 0 || !gmtime_r(&s, &tm) || strftime(text, SHOW_TEXT, "%Y-%m-%dT%H:%M:%S", &tm) == 0)
+        return "?";
+    size_t end = strlen(text);
+    snprintf(text + end, SHOW_TEXT - end, ".%03dZ", (int)(unix_ns % 1000000000 / 1000000));
+    return text;
+}
+
+int64_t show_now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+const char *show_state(uint32_t state)
+{
+    static const char *const words[] = {"live", "kept", "dead", "foreign"};
+    return state < 4 ? words[state] : "?";
+}
+
+void show_name(FILE *out, const char *name)
+{
+    for (const char *p = name; *p; p++)
+        fputc((unsigned char)*p < 0x20 || *p == 0x7f ? '?' : *p, out);
+}
+
+/* ---- JSON */
+
+/* The length of the UTF-8 sequence at p, 0 for bytes that are none. */
+static size_t utf8_length(const unsigned char *p, size_t n)
+{
+    size_t length = *p < 0x80 ? 1 : (*p & 0xe0) == 0xc0 ? 2 : (*p & 0xf0) == 0xe0 ? 3
+                                 : (*p & 0xf8) == 0xf0 ? 4 : 0;
+    if (length == 0 || length > n)
+        return 0;
+    uint32_t code = *p & (length == 1 ? 0x7f : 0x7f >> length);
+    for (size_t i = 1; i < length; i++) {
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+        code = code << 6 | (p[i] & 0x3f);
+    }
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    return code < least[length] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000) ? 0 : length;
+}
+
+void show_json_string(FILE *out, const char *bytes, size_t n)
+{
+    fputc('"', out);
+    for (size_t i = 0; i < n;) {
+        const unsigned char *p = (const unsigned char *)bytes + i;
+        size_t length = utf8_length(p, n - i);
+        if (length == 0)
+            fputs("\\ufffd", out);
+        else if (*p == '"' || *p == '\\')
+            fprintf(out, "\\%c", *p);
+        else if (*p == '\n')
+            fputs("\\n", out);
+        else if (*p < 0x20 || *p == 0x7f)
+            fprintf(out, "\\u%04x", *p);
+        else
+            fwrite(p, 1, length, out);
+        i += length ? length : 1;
+    }
+    fputc('"', out);
+}
+
+static const char *json_bool(uint32_t value)
+{
+    return value ? "true" : "false";
+}
+
+static void json_holder(FILE *out, const shms_info *info)
+{
+    static const char *const words[] = {"free", "held", "dead"};
+    fprintf(out, ", \"lock\": \"%s\", \"holder_pid\": ", info->locked < 3 ? words[info->locked] : "?");
+    if (info->locked && info->owner_pid > 0)
+        fprintf(out, "%d", (int)info->owner_pid);
+    else
+        fputs("null", out);
+}
+
+void show_json_region(FILE *out, const char *name, const shms_info *info)
+{
+    char time[SHOW_TEXT];
+    fputs("{\"name\": ", out);
+    show_json_string(out, name, strlen(name));
+    fprintf(out, ", \"state\": \"%s\", \"size\": %" PRIu64, show_state(info->state), info->size);
+    fprintf(out, ", \"max_size\": %" PRIu64 ", \"memory\": %" PRIu64, info->max_size, info->memory_bytes);
+    fprintf(out, ", \"members\": %" PRIu32 ", \"waiters\": %" PRIu32, info->members, info->waiters);
+    json_holder(out, info);
+    fprintf(out, ", \"owner_died\": %s, \"version\": %" PRId64, json_bool(info->owner_died), info->version);
+    fprintf(out, ", \"created\": \"%s\", \"uid\": %" PRIu32 ", \"mode\": \"%04" PRIo32 "\"",
+            show_time(time, info->created_ns), info->uid, info->mode);
+    fprintf(out, ", \"keep\": %s, \"sparse\": %s}", json_bool(info->keep), json_bool(info->sparse));
+}

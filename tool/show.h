@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* Regions as people and programs read them: the sorted listing, units, JSON. */
+#ifndef SHMS_TOOL_SHOW_H
+#define SHMS_TOOL_SHOW_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include "shmstream.h"
+
+typedef struct region {
+    char *name;
+    shms_info info;
+} region;
+
+/* All regions the user may look into, by name. Returns 0 or a code; free with show_free(). */
+int show_list(region **ret_regions, size_t *ret_n);
+void show_free(region *regions, size_t n);
+/* The entry of one region, joining nothing. Returns 0, SHMS_E_NOT_FOUND or another code. */
+int show_find(const char *name, shms_info *ret_info);
+
+/* Room for any text of the three below. */
+enum { SHOW_TEXT = 32 };
+const char *show_size(char text[SHOW_TEXT], uint64_t bytes);     /* 1.5 MiB */
+const char *show_age(char text[SHOW_TEXT], int64_t created_ns);  /* 5m */
+const char *show_time(char text[SHOW_TEXT], int64_t unix_ns);    /* 2026-01-31T23:59:59.123Z */
+const char *show_state(uint32_t state);
+int64_t show_now_ns(void);
+
+/* A name for people: control characters, which could steer a terminal, become question marks. */
+void show_name(FILE *out, const char *name);
+void show_json_string(FILE *out, const char *bytes, size_t n);
+void show_json_region(FILE *out, const char *name, const shms_info *info);
+
+#endif
