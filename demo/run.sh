@@ -1,0 +1,144 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# The demo: processes share cookies, pass a file, and survive a kill. Every figure is counted while it runs.
+#     demo/run.sh [BUILD]      the build directory; $BUILD or ./build unless given
+set -euo pipefail
+export LC_ALL=C
+
+build=${1:-${BUILD:-build}}
+programs=$build/demo
+shms=$build/tool/shms
+visitors=200
+at_once=16
+file_mib=256
+name=demo-$$
+tmp=$(mktemp -d)
+server=
+sender=
+
+clean_up() {
+    for pid in $server $sender; do
+        kill "$pid" 2>/dev/null || true
+    done
+    wait
+    for part in cookies file lock; do
+        "$shms" rm "$name-$part" >"$tmp/rm" 2>&1 || true
+    done
+    rm -rf "$tmp"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+fail() {
+    echo "FAILED: $*" >&2
+    exit 1
+}
+
+title() {
+    printf '\n%s\n%s\n' "$1" "${1//?/=}"
+}
+
+for program in "$programs"/{cookie_server,cookie_client_curl,pass_send,pass_recv,killed_holder} "$shms"; do
+    [ -x "$program" ] || fail "$program is not built (ci/setup names the packages it needs)"
+done
+echo "shmstream demo: $(nproc) processors, Linux $(uname -r)"
+
+# --------------------------------------------------------------- cookies
+title "1. Sharing cookies"
+cat <<END
+A web server on this machine gives each visitor a cookie of its own. $visitors browsers
+visit it, each a process, $at_once at a time. All are to share one set of cookies.
+END
+mkfifo "$tmp/port"
+"$programs/cookie_server" 120 >"$tmp/port" &
+server=$!
+read -r port <"$tmp/port" || fail "the server did not start"
+url=http://127.0.0.1:$port
+export url
+
+echo
+echo "With a stream (libcurl, the cookies under the stream's lock):"
+seq "$visitors" | xargs -P "$at_once" -I{} "$programs/cookie_client_curl" "$name-cookies" "$url" {} ||
+    fail "a browser failed"
+in_stream=$("$programs/cookie_client_curl" "$name-cookies" | wc -l)
+known=$("$programs/cookie_client_curl" "$name-cookies" "$url" count)
+echo "  cookies in the stream at the end:              $in_stream of $visitors"
+echo "  sent to the server by one last browser, valid: $known of $visitors"
+[ "$in_stream:$known" = "$visitors:$visitors" ] || fail "cookies were lost"
+
+echo
+echo "With a cookie file (the curl program, -b jar -c jar), the same visits:"
+export jar=$tmp/jar
+touch "$jar"
+# Other visitors than before. What fails here is no failure of ours, but told.
+# shellcheck disable=SC2016  # the inner shell expands
+seq $((visitors + 1)) $((2 * visitors)) | xargs -P "$at_once" -I{} sh -c '
+    curl -sSf --noproxy "*" -b "$jar" -c "$jar" -o "$jar.1.{}" "$url/shelf/$(({} % 4))/visit/{}" \
+        -o "$jar.2.{}" "$url/shelf/$(({} % 4))/hello/{}" 2>>"$jar.errors"' || true
+refused=$(grep -c 'error: 400' "$jar.errors" || true)
+in_file=$(grep -c '^127\.0\.0\.1' "$jar" || true)
+known_file=$(curl -s --noproxy '*' -b "$jar" "$url/shelf/[0-3]/count" |
+    awk '{ n += $1 } END { print n + 0 }') || known_file=0
+echo "  cookies in the file at the end:                $in_file of $visitors"
+echo "  sent to the server by one last curl, valid:    $known_file of $visitors"
+echo "  requests refused, for a damaged cookie:        $refused"
+echo "Each curl writes back what it read at its start, and so undoes what others wrote since."
+if [ "$refused" -gt 0 ]; then
+    echo "Some read the file while another wrote it, and sent the half of a cookie."
+fi
+kill "$server"
+wait "$server" || true
+server=
+
+# ------------------------------------------------------------------ a file
+title "2. Passing data"
+# The system's own headers and documents, over and over up to the size.
+sources=()
+for dir in /usr/include /usr/share/doc /usr/share/dict; do
+    [ -d "$dir" ] && sources+=("$dir")
+done
+big=$tmp/big
+find -L "${sources[@]}" -type f -exec cat {} + 2>"$tmp/find" | head -c "${file_mib}M" >"$big" || true
+[ -s "$big" ] || fail "found no files to pass"
+while [ "$(stat -c %s "$big")" -lt $((file_mib << 20)) ]; do
+    cp "$big" "$tmp/part"
+    cat "$tmp/part" >>"$big"
+done
+truncate -s "${file_mib}M" "$big"
+cat <<END
+A file of $file_mib MiB, made of this system's headers and documents, flows from one process to another,
+through a stream of 1 MiB: a ring with a lock, and each side asleep when it has to wait.
+END
+"$programs/pass_send" "$name-file" "$big" &
+sender=$!
+sum_received=$("$programs/pass_recv" "$name-file" 2>"$tmp/speed" | sha256sum) ||
+    fail "receiving: $(cat "$tmp/speed")"
+wait "$sender" || fail "sending"
+sender=
+sum_sent=$(sha256sum <"$big")
+speed=$(cat "$tmp/speed")
+echo
+echo "  SHA-256 of what was sent:     ${sum_sent%% *}"
+echo "  SHA-256 of what was received: ${sum_received%% *}"
+echo "  memory to memory:             $speed"
+[ "$sum_sent" = "$sum_received" ] || fail "the file was changed on its way"
+
+# ----------------------------------------------------------- a killed holder
+title "3. A killed holder"
+cat <<END
+A process is killed with SIGKILL while it holds the lock, half-way through writing.
+
+END
+"$programs/killed_holder" "$name-lock" | tee "$tmp/kill" || fail "the lock was not recovered"
+recovery=$(sed -n 's/^From SIGKILL .*: //p' "$tmp/kill")
+
+# ----------------------------------------------------------------- the sum
+"$shms" rm "$name-cookies" || fail "cannot remove the stream"
+if "$shms" ls | grep -F "$name"; then
+    fail "a region was left behind"
+fi
+title "In short"
+echo "cookies shared:  $known of $visitors with a stream, $known_file of $visitors with a cookie file"
+echo "data passed:     $file_mib MiB through 1 MiB in $speed, SHA-256 equal on both sides"
+echo "killed holder:   the next one had the lock $recovery after the kill, was told, and repaired"
