@@ -4,7 +4,8 @@
 #     example/run-examples.sh [BUILD]      the build directory; $BUILD or ./build unless given
 set -euo pipefail
 
-examples=${1:-${BUILD:-build}}/example
+build=${1:-${BUILD:-build}}
+examples=$build/example
 name=example-$$
 tmp=$(mktemp -d)
 mkfifo "$tmp/keys" "$tmp/screen"
@@ -15,6 +16,10 @@ first=
 clean_up() {
     [ -z "$first" ] || kill "$first" 2>/dev/null || true
     wait
+    # What an example leaves if it is killed, for running too long.
+    for source in "${0%/*}"/*.c; do
+        "$build/tool/shms" rm "$name-$(basename "$source" .c)" >"$tmp/rm" 2>&1 || true
+    done
     rm -rf "$tmp"
 }
 trap clean_up EXIT
@@ -42,7 +47,7 @@ is_built() {
 # expect PROGRAM: runs it; its output must be stdin's
 expect() {
     is_built "$1" || return 0
-    timeout 60 "$examples/$1" "$name-$1" </dev/null >"$tmp/out" 2>"$tmp/err" || {
+    timeout 30 "$examples/$1" "$name-$1" </dev/null >"$tmp/out" 2>"$tmp/err" || {
         echo "exit status $?" >>"$tmp/out"
         cat "$tmp/err"
     }
@@ -51,7 +56,7 @@ expect() {
 
 # start COMMAND...: runs it with pipes for a terminal: 3 its keys, 4 its screen
 start() {
-    timeout 60 "$@" <"$tmp/keys" >"$tmp/screen" &
+    timeout 30 "$@" <"$tmp/keys" >"$tmp/screen" &
     first=$!
     exec 3>"$tmp/keys" 4<"$tmp/screen"
 }
@@ -76,7 +81,7 @@ stop() {
 
 # say WORD: a second process writes it to the same stream
 say() {
-    timeout 60 "$examples/hello" "$name-hello" "$1" </dev/null
+    timeout 30 "$examples/hello" "$name-hello" "$1" </dev/null
 }
 
 # Two processes meet: the first stays until the second is through.
