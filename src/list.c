@@ -82,7 +82,7 @@ static void fill_files(const struct name *n, shms_info *info)
 static void hand_out(const shms_info *info, shms_info *ret)
 {
     uint32_t size = ret->struct_size;
-    memcpy(ret, info, min_u64(size, sizeof *info));
+    memcpy(ret, info, (size_t)min_u64(size, sizeof *info));
     ret->struct_size = size;
 }
 

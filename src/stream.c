@@ -22,7 +22,7 @@ static int copy_options(const shms_stream_options *from, shms_stream_options *re
     for (uint32_t i = sizeof *ret; i < size; i++)
         if (((const unsigned char *)from)[i])
             return SHMS_E_INVALID;
-    memcpy(ret, from, min_u64(size, sizeof *ret));
+    memcpy(ret, from, (size_t)min_u64(size, sizeof *ret));
     return 0;
 }
 
@@ -216,7 +216,7 @@ int shms_stream_repaired(shms_stream *s)
 
 int64_t shms_stream_snapshot(shms_stream *s, void *buf, size_t n, int64_t offset)
 {
-    if (!s || (!buf && n > 0) || n > INT64_MAX)
+    if (!s || (!buf && n > 0) || n > PTRDIFF_MAX)
         return shms__fail(SHMS_E_INVALID);
     if (offset < 0)
         return shms__fail(SHMS_E_RANGE);

@@ -13,7 +13,7 @@ static void copy(void *to, const void *from, uint64_t n)
 
 static int check(const shms_stream *s, const void *buf, size_t n)
 {
-    return !s || (!buf && n > 0) || n > INT64_MAX ? shms__fail(SHMS_E_INVALID) : 0;
+    return !s || (!buf && n > 0) || n > PTRDIFF_MAX ? shms__fail(SHMS_E_INVALID) : 0;
 }
 
 static int check_writable(shms_stream *s, const void *buf, size_t n)
