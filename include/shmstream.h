@@ -23,7 +23,6 @@
  * - a time-out is `int timeout_ms`: -1 waits for ever, 0 tries once;
  * - results that come back through a pointer (`ret_...`) are written on success only;
  * - the library never prints, never aborts, never calls exit, and catches no signal.
- *
  * What is not in this header is not API. doc/guarantees.md says what holds when
  * a process dies, doc/format.md what the shared bytes are, doc/caveats.md what to avoid.
  */
@@ -43,9 +42,7 @@ extern "C" {
 #define SHMS_VERSION_MINOR 1
 #define SHMS_VERSION_PATCH 0
 #define SHMS_VERSION_STRING "0.1.0"
-
-/** Version of the shared format (doc/format.md). Only equal versions share a region. */
-#define SHMS_FORMAT_VERSION 1
+#define SHMS_FORMAT_VERSION 1 /**< of the shared bytes (doc/format.md): only equal ones share a region */
 
 #if defined(SHMS_STATIC)
 #define SHMS_API
@@ -114,7 +111,7 @@ enum { SHMS_OWNER_SELF = 0, SHMS_OWNER_ROOT = 1, SHMS_OWNER_UID = 2, SHMS_OWNER_
  *
  *     shms_stream_options o = { .struct_size = sizeof o, .keep = 1 };
  *
- * A longer struct of a later header is fine while the tail this library does not know is zero.
+ * A longer struct of a later header is fine while its unknown tail is zero.
  */
 typedef struct shms_stream_options {
     uint32_t struct_size; /**< sizeof(shms_stream_options); anything shorter than 8 is SHMS_E_INVALID */
@@ -122,18 +119,15 @@ typedef struct shms_stream_options {
     uint32_t create;      /**< SHMS_CREATE_OR_OPEN, SHMS_CREATE_ONLY or SHMS_OPEN_ONLY */
     uint32_t owners;      /**< SHMS_OWNER_...; default only regions of the caller's effective user */
     uint32_t owner_uid;   /**< the user id that SHMS_OWNER_UID accepts */
-    uint32_t mode;        /**< permission bits of a new region and the most an existing one may have;
-                               0 means 0600; beyond 0666 is SHMS_E_INVALID. Who may read but not write
-                               the data gets a handle that only reads */
+    uint32_t mode;        /**< permission bits of a new region, and the most an existing one may have: 0600 and
+                               any of 0066; 0 means 0600. Who may read but not write the data can only read */
     uint64_t max_size;    /**< bytes of address space to map, so that the region can grow to it with stable
                                pointers; 0 means what the region's creator asked, or else its size */
-    int32_t open_timeout_ms; /**< longest wait of open, close, resize and rejoin for the region's
-                                  life-cycle lock; 0 means 5000; negative is SHMS_E_INVALID */
+    int32_t open_timeout_ms; /**< longest wait for the region's life-cycle lock; 0 means 5000; not negative */
     uint8_t keep;         /**< 1: the region stays without members until unlinked (once any opener asked) */
-    uint8_t sparse;       /**< 1: do not reserve memory at creation; writing into a full system then
-                               raises SIGBUS, as with any sparse file */
+    uint8_t sparse;       /**< 1: reserve no memory at creation; writing may then raise SIGBUS if none is left */
     uint8_t huge_pages;   /**< 1: ask for huge pages; a hint that the system may ignore */
-    uint8_t lock_memory;  /**< 1: keep the mapped data out of swap (mlock); SHMS_E_NOMEM where refused */
+    uint8_t lock_memory;  /**< 1: keep the data out of swap (mlock); SHMS_E_NOMEM where refused */
     uint8_t atomic;       /**< 1: crash-atomic writes. Reserved: this version answers SHMS_E_UNSUPPORTED */
     uint8_t reserved[7];  /**< must be zero */
 } shms_stream_options;
@@ -167,7 +161,6 @@ SHMS_API int shms_stream_open(const char *name, uint64_t size, const shms_stream
 
 /**
  * Close a handle and leave the region. The last member to leave removes the region, unless it is kept.
- *
  * A lock still held through the handle is released, and the next locker is told SHMS_OWNER_DIED.
  * The pointer of shms_stream_memory() ends here; close every FILE of shms_stream_file() first.
  *
@@ -197,7 +190,6 @@ SHMS_API int shms_stream_unlink(const char *name);
 
 /**
  * The region's bytes, mapped; the address is the same for the handle's whole life.
- *
  * Only the first shms_stream_size() bytes may be touched. Bytes written here are seen by all at once; take
  * the lock around them, else they are in no section and move no version.
  *
@@ -481,9 +473,7 @@ SHMS_API int shms_stream_wait(shms_stream *s, int64_t *seen, int timeout_ms);
 
 /**
  * Tell those who wait that something has changed, for bytes that were written outside a section.
- *
  * If a section is open (anybody's), its end tells them, and this call returns at once.
- *
  * @param s  the handle, read-write
  * @return 0, or SHMS_E_READ_ONLY, SHMS_E_INVALID (s is NULL), SHMS_E_DENIED (may only read the data).
  * Threads: safe.
@@ -518,7 +508,6 @@ SHMS_API int shms_stream_poll_fd(shms_stream *s);
 
 /**
  * Write the region's bytes to a file, replacing it as a whole: a failure leaves the old file.
- *
  * A new file gets mode 0600; what exists and is no regular file (a pipe, a terminal) is written into. The
  * position is neither used nor moved. Takes no lock: hold it where others may write.
  *
@@ -554,7 +543,6 @@ SHMS_API int64_t shms_stream_load(shms_stream *s, const char *path);
 
 /**
  * The stream as a stdio FILE with a position of its own, from 0 (`a`: from the end).
- *
  * The size is fixed: a write past the end fails with ENOSPC, `w` does not truncate. Nothing is locked; stdio
  * buffers, so fflush before unlocking. fclose it before shms_stream_close().
  *
@@ -606,15 +594,15 @@ SHMS_API int shms_stream_fd(shms_stream *s);
 
 /** shms_info.state */
 enum {
-    SHMS_STATE_LIVE = 0,  /**< has members */
-    SHMS_STATE_KEPT = 1,  /**< no member, stays until unlinked */
-    SHMS_STATE_DEAD = 2,  /**< left behind by a crash: the next opener, or a sweep, reclaims it */
+    SHMS_STATE_LIVE = 0,   /**< has members */
+    SHMS_STATE_KEPT = 1,   /**< no member, stays until unlinked */
+    SHMS_STATE_DEAD = 2,   /**< left behind by a crash: the next opener, or a sweep, reclaims it */
     SHMS_STATE_FOREIGN = 3 /**< a file in our name space that is not of this format */
 };
 
 /** What can be told about a region. The numbers are a moment's; pids are for people only. */
 typedef struct shms_info {
-    uint32_t struct_size;  /**< set by the caller of shms_stream_info() */
+    uint32_t struct_size;  /**< set by the caller of shms_stream_info(); at least 8 */
     uint32_t state;        /**< SHMS_STATE_... */
     uint64_t size;         /**< bytes */
     uint64_t max_size;     /**< bytes that its creator mapped */

@@ -74,7 +74,8 @@ int shms__file_open(const char *path, bool writable, const struct trust *trust, 
 int shms__file_new(const char *prefix, uint32_t mode, struct file *ret); /* without a name */
 int shms__file_link(const struct file *f, const char *path);
 int shms__file_unlink(const char *path);
-bool shms__file_has_name(const struct file *f, const char *path);
+bool shms__file_has_name(const struct file *f, const char *path); /* that one */
+bool shms__file_is_named(const struct file *f);                   /* any; it never changes for another */
 bool shms__file_exists(const char *path);
 void shms__file_close(struct file *f); /* nothing if f->fd is no longer f's */
 /* Whether f->fd still means f: programs close descriptors that they do not know. */

@@ -10,7 +10,7 @@
  * Invariants.
  *  1. A control file that has a name carries the whole stamp: it got the name after it was filled.
  *  2. Whoever changes what the names X.ctl and X.data mean holds the life-cycle lock of the file that is
- *     called X.ctl at that moment, and has looked after taking it that it still is called so.
+ *     called X.ctl at that moment, and has looked after taking it that the file still has its name.
  *  3. A region is alive while somebody holds a token (a byte lock on a slot) or the nursery. A region that
  *     is not alive, and not both kept and ready, is dead: nobody is ever shown its bytes.
  *  4. state is READY only if the data file of inode data_inode is complete: size bytes, memory reserved.
@@ -340,7 +340,7 @@ static bool kept(const struct control *c)
 
 static int look(struct region *r, const struct region_request *q)
 {
-    if (!shms__file_has_name(&r->control_file, r->name.control))
+    if (!shms__file_is_named(&r->control_file))
         return SHMS__RETRY;
     int rc = map_control(r);
     if (rc < 0)
@@ -534,8 +534,13 @@ static int change_size(struct region *r, uint64_t size)
         return rc;
     /* release: the memory is there before the size says so; pairs with the acquire in shms__region_size */
     a64_store_release(&c->size, size);
+    if (size >= old)
+        return 0;
     /* The file is not truncated: another member that is still reading there must not get SIGBUS. */
-    return size < old ? shms__file_cut(&r->data_file, size, length) : 0;
+    rc = shms__file_cut(&r->data_file, size, length);
+    if (rc < 0)
+        a64_store_release(&c->size, old); /* release: as above; old bytes must not come back as new ones */
+    return rc;
 }
 
 int shms__region_resize(struct region *r, uint64_t size)

@@ -198,6 +198,12 @@ bool shms__file_has_name(const struct file *f, const char *path)
     return lstat(path, &st) == 0 && (uint64_t)st.st_dev == f->device && (uint64_t)st.st_ino == f->inode;
 }
 
+bool shms__file_is_named(const struct file *f)
+{
+    struct stat st;
+    return fstat(f->fd, &st) == 0 && st.st_nlink > 0;
+}
+
 bool shms__file_intact(const struct file *f)
 {
     struct stat st;

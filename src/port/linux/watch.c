@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
@@ -27,9 +28,19 @@ int shms__watch_open(const struct file *f, int *ret_fd)
     return 0;
 }
 
+/* Programs close descriptors that they do not know: never read or close what has taken the number since. */
+static bool is_watch(int fd)
+{
+    char path[64], what[64] = "";
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return readlink(path, what, sizeof what - 1) > 0 && strstr(what, "inotify");
+}
+
 void shms__watch_drain(int fd)
 {
     char events[1024];
+    if (!is_watch(fd))
+        return;
     /* Bounded: a writer that never pauses must not keep us here; what is left wakes the caller again. */
     for (int i = 0; i < 64; i++)
         if (read(fd, events, sizeof events) <= 0)
@@ -38,5 +49,6 @@ void shms__watch_drain(int fd)
 
 void shms__watch_close(int fd)
 {
-    close(fd);
+    if (is_watch(fd))
+        close(fd);
 }
