@@ -40,8 +40,6 @@
 
 #include <string.h>
 
-static struct region *known_regions; /* guarded by the process lock */
-
 /* ---- control */
 
 bool shms__stamp_ok(const struct control *c)
@@ -52,27 +50,6 @@ bool shms__stamp_ok(const struct control *c)
            a32_load_relaxed(&c->byte_order) == LAYOUT_BYTE_ORDER &&
            a32_load_relaxed(&c->fingerprint) == LAYOUT_FINGERPRINT &&
            a32_load_relaxed(&c->control_size) == LAYOUT_CONTROL_SIZE;
-}
-
-bool shms__region_alive(const struct file *f)
-{
-    return shms__byte_locked(f, LOCK_NURSERY, LOCK_SLOTS_END - LOCK_NURSERY, BYTE_ANY);
-}
-
-static int take_life(const struct file *f, int64_t deadline)
-{
-    int64_t nap = 20000;
-    for (;;) {
-        bool taken = false;
-        int rc = shms__byte_lock(f, LOCK_LIFE, &taken);
-        if (rc < 0 || taken)
-            return rc;
-        int64_t now = shms__now_ns();
-        if (now >= deadline)
-            return shms__fail(SHMS_E_TIMEOUT);
-        shms__nap(nap < deadline - now ? nap : deadline - now);
-        nap = nap < 1000000 ? nap * 2 : nap;
-    }
 }
 
 /* Control is never half open: who may write the data may write it, and nobody else may even read it, because
@@ -96,50 +73,6 @@ static int map_control(struct region *r)
         return rc;
     r->control = p;
     return shms__stamp_ok(r->control) ? 0 : shms__fail(SHMS_E_FORMAT);
-}
-
-static void unmap_control(struct region *r)
-{
-    if (r->control)
-        shms__unmap(r->control, LAYOUT_CONTROL_SIZE);
-    r->control = NULL;
-}
-
-/* From before its opening of control holds any lock until after that is closed, fork must know a region. */
-static void remember(struct region *r)
-{
-    shms__process_lock();
-    r->in_transit = true;
-    r->previous = NULL;
-    r->next = known_regions;
-    if (r->next)
-        r->next->previous = r;
-    known_regions = r;
-    shms__process_unlock();
-}
-
-static void forget(struct region *r)
-{
-    shms__process_lock();
-    if (r->next)
-        r->next->previous = r->previous;
-    if (r->previous)
-        r->previous->next = r->next;
-    else if (known_regions == r) /* not so for a reader of the data alone, which holds no lock */
-        known_regions = r->next;
-    shms__process_unlock();
-}
-
-/* Everything but the names. The last descriptor of control takes the token and the life-cycle lock with it. */
-static void drop(struct region *r)
-{
-    if (r->data)
-        shms__unmap(r->data, r->capacity);
-    r->data = NULL;
-    unmap_control(r);
-    shms__file_close(&r->data_file);
-    shms__file_close(&r->control_file);
-    forget(r);
 }
 
 static int remove_names(const struct name *n)
@@ -209,7 +142,7 @@ static void write_stamp(struct control *c)
 static int make_control(struct region *r, uint32_t mode)
 {
     int rc = shms__file_new(r->name.prefix, control_mode(mode), &r->control_file);
-    remember(r);
+    shms__region_remember(r);
     if (rc == 0)
         rc = shms__file_grow(&r->control_file, 0, LAYOUT_CONTROL_SIZE, false);
     void *p = NULL;
@@ -220,7 +153,7 @@ static int make_control(struct region *r, uint32_t mode)
     r->control = p;
     r->control_file.size = LAYOUT_CONTROL_SIZE;
     write_stamp(r->control);
-    return take_life(&r->control_file, 0);
+    return shms__life_take(&r->control_file, 0);
 }
 
 /* Two files without names, complete but for the first member. */
@@ -232,7 +165,7 @@ static int make(struct region *r, const struct region_request *q)
     if (rc == 0)
         rc = begin_life(r, q);
     if (rc < 0) {
-        drop(r);
+        shms__region_drop(r);
         return rc;
     }
     r->is_new = true;
@@ -287,7 +220,7 @@ int shms__region_publish(struct region *r)
 
 void shms__region_abandon(struct region *r)
 {
-    drop(r);
+    shms__region_drop(r);
 }
 
 /* ---- opening what is there */
@@ -366,7 +299,7 @@ static int open_data_only(struct region *r, const struct region_request *q)
     else
         rc = map_data(r, q, r->data_file.size, 0);
     if (rc < 0) {
-        drop(r);
+        shms__region_drop(r);
         return rc;
     }
     r->capacity = min_u64(r->capacity, r->data_file.size);
@@ -386,12 +319,12 @@ static int find(struct region *r, const struct region_request *q, int64_t deadli
         return 0;
     if (rc < 0)
         return rc == SHMS_E_DENIED ? shms__fail(rc) : rc;
-    remember(r);
-    rc = take_life(&r->control_file, deadline);
+    shms__region_remember(r);
+    rc = shms__life_take(&r->control_file, deadline);
     if (rc == 0)
         rc = look(r, q);
     if (rc < 0)
-        drop(r);
+        shms__region_drop(r);
     return rc;
 }
 
@@ -405,7 +338,7 @@ static void reclaim_orphan(struct region *r, const struct region_request *q)
         return;
     if (publish_new(r) == 0)
         remove_names(&r->name);
-    drop(r);
+    shms__region_drop(r);
 }
 
 int shms__region_open(struct region *r, const struct region_request *q, int64_t deadline)
@@ -420,36 +353,6 @@ int shms__region_open(struct region *r, const struct region_request *q, int64_t 
         return make(r, q);
     reclaim_orphan(r, q);
     return shms__fail(SHMS_E_NOT_FOUND);
-}
-
-/* ---- descriptors that may have been closed behind our back */
-
-/* Get a file back by its name, if the name still means it. The old number is somebody else's now. */
-static bool reopen_by_name(struct file *f, const char *path)
-{
-    struct trust any = {.owners = SHMS_OWNER_ANY, .mode = 0777};
-    struct file again;
-    f->fd = -1;
-    if (shms__file_open(path, true, &any, &again) < 0)
-        return false;
-    if (again.device != f->device || again.inode != f->inode) {
-        shms__file_close(&again);
-        return false;
-    }
-    f->fd = again.fd;
-    return true;
-}
-
-/* The number may even mean another opening of the same file. Ours is the one that our own token does not
- * conflict with; a token that conflicts although the number is ours is pinned by the mapping alone. */
-const struct file *shms__region_control_file(struct region *r)
-{
-    struct file *f = &r->control_file;
-    if (shms__file_intact(f) &&
-        (r->token_pinned || !r->token || !shms__byte_locked(f, r->token, 1, BYTE_EXCLUSIVE)))
-        return f;
-    r->token_pinned = r->token != 0;
-    return reopen_by_name(f, r->name.control) ? f : NULL;
 }
 
 /* ---- leaving */
@@ -467,7 +370,7 @@ static uint32_t read_flags(const struct region *r, const struct file *f)
 static void clean_up(struct region *r, const struct file *f)
 {
     uint32_t flags = read_flags(r, f);
-    unmap_control(r); /* a token that only the mapping held goes here, so that it is not taken for another's */
+    shms__region_unmap_control(r); /* a token that only the mapping held goes here, so that it is not taken for another's */
     if ((flags & FLAG_KEEP) || shms__region_alive(f) || !shms__file_has_name(f, r->name.control))
         return;
     if (remove_names(&r->name) == SHMS_E_DENIED && shms__file_intact(&r->data_file))
@@ -479,10 +382,10 @@ void shms__region_leave(struct region *r)
     if (!r->data_only) {
         r->in_transit = true;
         const struct file *f = shms__region_control_file(r);
-        if (f && take_life(f, shms__now_ns() + r->timeout_ns) == 0)
+        if (f && shms__life_take(f, shms__now_ns() + r->timeout_ns) == 0)
             clean_up(r, f);
     }
-    drop(r);
+    shms__region_drop(r);
 }
 
 static int unlink_once(const struct name *n, int64_t deadline)
@@ -492,7 +395,7 @@ static int unlink_once(const struct name *n, int64_t deadline)
     int rc = shms__file_open(n->control, true, &any, &f);
     if (rc < 0)
         return rc;
-    rc = take_life(&f, deadline);
+    rc = shms__life_take(&f, deadline);
     if (rc == 0)
         rc = shms__file_has_name(&f, n->control) ? remove_names(n) : SHMS__RETRY;
     shms__file_close(&f);
@@ -546,9 +449,9 @@ static int change_size(struct region *r, uint64_t size)
 int shms__region_resize(struct region *r, uint64_t size)
 {
     const struct file *f = shms__region_control_file(r);
-    if (!f || (!shms__file_intact(&r->data_file) && !reopen_by_name(&r->data_file, r->name.data)))
+    if (!f || (!shms__file_intact(&r->data_file) && !shms__region_reopen(&r->data_file, r->name.data)))
         return shms__fail(SHMS_E_LOST);
-    int rc = take_life(f, shms__now_ns() + r->timeout_ns);
+    int rc = shms__life_take(f, shms__now_ns() + r->timeout_ns);
     if (rc < 0)
         return rc;
     rc = change_size(r, size);
@@ -556,41 +459,19 @@ int shms__region_resize(struct region *r, uint64_t size)
     return rc;
 }
 
-/* ---- fork */
-
-/*
- * In the child, before anything else happens there. The inherited opening holds the parent's token: replace
- * it, or the parent would seem to live for ever. The new opening takes the nursery first, so that the region
- * outlives a parent that ends before the child's first call. Control is not mapped here (MADV_DONTFORK).
- */
-static void on_child(void)
-{
-    for (struct region *r = known_regions; r; r = r->next) {
-        r->control = NULL;
-        r->token = 0;
-        r->token_pinned = false;
-        /* what another thread was opening or closing has nobody here to finish it */
-        if (r->in_transit || shms__file_reopen(&r->control_file, LOCK_NURSERY) < 0)
-            shms__file_close(&r->control_file);
-    }
-}
-
-int shms__region_setup(void)
-{
-    return shms__fork_setup(on_child);
-}
+/* ---- in a child of fork */
 
 int shms__region_rejoin(struct region *r)
 {
-    const struct file *f = shms__region_control_file(r);
-    if (!f)
+    const struct file *f = &r->control_file;
+    if (!shms__file_intact(f) && !shms__region_reopen(&r->control_file, r->name.control))
         return shms__fail(SHMS_E_LOST);
-    int rc = take_life(f, shms__now_ns() + r->timeout_ns);
+    int rc = shms__life_take(f, shms__now_ns() + r->timeout_ns);
     if (rc < 0)
         return rc;
     rc = map_control(r);
     if (rc < 0) {
-        unmap_control(r);
+        shms__region_unmap_control(r);
         shms__byte_unlock(f, LOCK_LIFE);
     }
     return rc;
@@ -601,6 +482,6 @@ void shms__region_rejoined(struct region *r, bool joined)
     if (joined)
         shms__byte_unlock(&r->control_file, LOCK_NURSERY);
     else
-        unmap_control(r);
+        shms__region_unmap_control(r);
     shms__byte_unlock(&r->control_file, LOCK_LIFE);
 }

@@ -28,7 +28,6 @@
 #include "version.h"
 
 #include <limits.h>
-#include <string.h>
 
 #define SNAPSHOT_TRIES 2000 /* of a few ns to a few 100 ns each */
 #define SLICE_NS 100000000  /* what a lost or stolen wake-up costs a waiter at most */
@@ -42,26 +41,11 @@ int64_t shms__version(const struct member *m)
 
 /* ---- snapshot */
 
-/* The bytes may change under the copy; it is thrown away if they did. */
-#if defined(__SANITIZE_THREAD__)
-__attribute__((no_sanitize("thread"), noinline)) static void copy_racy(unsigned char *to,
-                                                                       const unsigned char *from, uint64_t n)
-{
-    for (uint64_t i = 0; i < n; i++)
-        to[i] = from[i];
-}
-#else
-static void copy_racy(unsigned char *to, const unsigned char *from, uint64_t n)
-{
-    memcpy(to, from, (size_t)n);
-}
-#endif
-
 static int64_t copy_now(const struct member *m, void *buf, uint64_t n, uint64_t offset)
 {
     uint64_t part = ref_part(offset, n, shms__region_size(&m->region));
     if (part > 0)
-        copy_racy(buf, m->region.data + offset, part);
+        racy_copy(buf, m->region.data + offset, (size_t)part);
     return (int64_t)part;
 }
 
@@ -177,18 +161,13 @@ int shms__notify(struct member *m)
 
 /* ---- poll descriptor */
 
-static int poll_open_locked(struct member *m)
-{
-    if (m->watch_fd >= 0)
-        return 0;
-    const struct file *f = shms__region_control_file(&m->region);
-    return f ? shms__watch_open(f, &m->watch_fd) : shms__fail(SHMS_E_LOST);
-}
-
 int shms__poll_open(struct member *m, int *ret_fd)
 {
+    const struct file *f = shms__region_control_file(&m->region);
+    if (!f)
+        return shms__fail(SHMS_E_LOST);
     shms__process_lock();
-    int rc = poll_open_locked(m);
+    int rc = m->watch_fd < 0 ? shms__watch_open(f, &m->watch_fd) : 0;
     *ret_fd = m->watch_fd;
     shms__process_unlock();
     return rc;

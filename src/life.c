@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What keeps a region alive: the life-cycle lock, the openings of control that hold byte locks, and fork,
+ * which copies openings behind our back. The protocol that these serve is told in region.c.
+ */
+#include "life.h"
+
+static struct region *known_regions; /* guarded by the process lock */
+
+/* ---- byte locks */
+
+bool shms__region_alive(const struct file *f)
+{
+    return shms__byte_locked(f, LOCK_NURSERY, LOCK_SLOTS_END - LOCK_NURSERY, BYTE_ANY);
+}
+
+int shms__life_take(const struct file *f, int64_t deadline)
+{
+    int64_t nap = 20000;
+    for (;;) {
+        bool taken = false;
+        int rc = shms__byte_lock(f, LOCK_LIFE, &taken);
+        if (rc < 0 || taken)
+            return rc;
+        int64_t now = shms__now_ns();
+        if (now >= deadline)
+            return shms__fail(SHMS_E_TIMEOUT);
+        shms__nap(nap < deadline - now ? nap : deadline - now);
+        nap = nap < 1000000 ? nap * 2 : nap;
+    }
+}
+
+/* ---- openings, and the end of them */
+
+void shms__region_unmap_control(struct region *r)
+{
+    if (r->control)
+        shms__unmap(r->control, LAYOUT_CONTROL_SIZE);
+    r->control = NULL;
+}
+
+void shms__region_remember(struct region *r)
+{
+    shms__process_lock();
+    r->in_transit = true;
+    r->previous = NULL;
+    r->next = known_regions;
+    if (r->next)
+        r->next->previous = r;
+    known_regions = r;
+    shms__process_unlock();
+}
+
+static void forget(struct region *r)
+{
+    shms__process_lock();
+    if (r->next)
+        r->next->previous = r->previous;
+    if (r->previous)
+        r->previous->next = r->next;
+    else if (known_regions == r) /* not so for a reader of the data alone, which holds no lock */
+        known_regions = r->next;
+    shms__process_unlock();
+}
+
+void shms__region_drop(struct region *r)
+{
+    if (r->data)
+        shms__unmap(r->data, r->capacity);
+    r->data = NULL;
+    shms__region_unmap_control(r);
+    shms__file_close(&r->data_file);
+    shms__file_close(&r->control_file);
+    forget(r);
+}
+
+/* ---- descriptors that may have been closed behind our back */
+
+bool shms__region_reopen(struct file *f, const char *path)
+{
+    struct trust any = {.owners = SHMS_OWNER_ANY, .mode = 0777};
+    struct file again;
+    f->fd = -1;
+    if (shms__file_open(path, true, &any, &again) < 0)
+        return false;
+    if (again.device != f->device || again.inode != f->inode) {
+        shms__file_close(&again);
+        return false;
+    }
+    f->fd = again.fd;
+    return true;
+}
+
+/* The number may even mean another opening of the same file. Ours is the one that our own token does not
+ * conflict with; a token that conflicts although the number is ours is pinned by the mapping alone. */
+static bool own_opening(const struct region *r)
+{
+    const struct file *f = &r->control_file;
+    return shms__file_intact(f) &&
+           (r->token_pinned || !r->token || !shms__byte_locked(f, r->token, 1, BYTE_EXCLUSIVE));
+}
+
+static bool reopen_control(struct region *r)
+{
+    if (own_opening(r)) /* another thread was faster */
+        return true;
+    r->token_pinned = r->token != 0;
+    return shms__region_reopen(&r->control_file, r->name.control);
+}
+
+const struct file *shms__region_control_file(struct region *r)
+{
+    bool usable = own_opening(r);
+    if (!usable) {
+        shms__process_lock();
+        usable = reopen_control(r);
+        shms__process_unlock();
+    }
+    return usable ? &r->control_file : NULL;
+}
+
+/* ---- fork */
+
+/*
+ * In the child, before anything else happens there. The inherited opening holds the parent's token: replace
+ * it, or the parent would seem to live for ever. The new opening takes the nursery first, so that the region
+ * outlives a parent that ends before the child's first call. Control is not mapped here (MADV_DONTFORK).
+ */
+static void on_child(void)
+{
+    for (struct region *r = known_regions; r; r = r->next) {
+        r->control = NULL;
+        r->token = 0;
+        r->token_pinned = false;
+        /* what another thread was opening or closing has nobody here to finish it */
+        if (r->in_transit || shms__file_reopen(&r->control_file, LOCK_NURSERY) < 0)
+            shms__file_close(&r->control_file);
+    }
+}
+
+int shms__region_setup(void)
+{
+    return shms__fork_setup(on_child);
+}

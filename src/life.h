@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* What keeps a region alive: its life-cycle lock, and the openings of control that hold byte locks. */
+#ifndef SHMS_LIFE_H
+#define SHMS_LIFE_H
+
+#include "layout.h"
+#include "name.h"
+
+struct region {
+    struct control *control; /* NULL: a reader of the data alone, or a child of fork that has not joined yet */
+    unsigned char *data;
+    uint64_t capacity; /* bytes of data that are mapped */
+    bool writable;
+    struct file control_file;
+    struct file data_file; /* open while writable, for resize */
+    uint64_t token;        /* offset of this member's byte lock; 0: none yet */
+    int64_t timeout_ns;
+    bool token_pinned;     /* control_file is not the opening that holds the token: the mapping is */
+    bool data_only;
+    bool is_new;  /* made by this call, not visible yet */
+    bool existed; /* was there before this call */
+    bool in_transit;     /* being opened or left: a child of fork cannot use it */
+    struct region *next; /* of all known to the process, for fork */
+    struct region *previous;
+    struct name name;
+};
+
+/* Once before the first open: makes fork known. */
+int shms__region_setup(void);
+
+/* Wait for the life-cycle lock of a control file. SHMS_E_TIMEOUT: somebody sits on it. */
+int shms__life_take(const struct file *f, int64_t deadline);
+
+/* Does the opening f see any member of the region, itself not counted? */
+bool shms__region_alive(const struct file *f);
+
+/* From before its opening of control holds any lock until it is dropped, fork must know a region. */
+void shms__region_remember(struct region *r);
+
+/* Everything but the names. The last descriptor of control takes the token and the life-cycle lock with it. */
+void shms__region_drop(struct region *r);
+void shms__region_unmap_control(struct region *r);
+
+/* The control file, to ask about byte locks; NULL: the descriptor was closed behind our back, and the file
+ * cannot be had by its name either. Not to be called under the process lock. */
+const struct file *shms__region_control_file(struct region *r);
+
+/* Get a file back by its name, if the name still means it. The old number is somebody else's now. */
+bool shms__region_reopen(struct file *f, const char *path);
+
+#endif
