@@ -119,13 +119,13 @@ typedef struct shms_stream_options {
     uint32_t create;      /**< SHMS_CREATE_OR_OPEN, SHMS_CREATE_ONLY or SHMS_OPEN_ONLY */
     uint32_t owners;      /**< SHMS_OWNER_...; default only regions of the caller's effective user */
     uint32_t owner_uid;   /**< the user id that SHMS_OWNER_UID accepts */
-    uint32_t mode;        /**< permission bits of a new region, and the most an existing one may have: 0600 and
+    uint32_t mode;        /**< permission bits of a new region, the most an existing one may have: 0600 and
                                any of 0066; 0 means 0600. Who may read but not write the data can only read */
     uint64_t max_size;    /**< bytes of address space to map, so that the region can grow to it with stable
                                pointers; 0 means what the region's creator asked, or else its size */
     int32_t open_timeout_ms; /**< longest wait for the region's life-cycle lock; 0 means 5000; not negative */
     uint8_t keep;         /**< 1: the region stays without members until unlinked (once any opener asked) */
-    uint8_t sparse;       /**< 1: reserve no memory at creation; writing may then raise SIGBUS if none is left */
+    uint8_t sparse;       /**< 1: reserve no memory at creation; writing raises SIGBUS if none is left */
     uint8_t huge_pages;   /**< 1: ask for huge pages; a hint that the system may ignore */
     uint8_t lock_memory;  /**< 1: keep the data out of swap (mlock); SHMS_E_NOMEM where refused */
     uint8_t atomic;       /**< 1: crash-atomic writes. Reserved: this version answers SHMS_E_UNSUPPORTED */
@@ -175,7 +175,7 @@ SHMS_API int shms_stream_open(const char *name, uint64_t size, const shms_stream
 SHMS_API void shms_stream_close(shms_stream *s);
 
 /**
- * Remove the name of a region, kept or not. Members go on with their memory; the next opener gets a new region.
+ * Remove the name of a region, kept or not. Members go on with their memory; the next opener gets a new one.
  * @param name  as for shms_stream_open()
  * @return 0, or SHMS_E_INVALID (bad name), SHMS_E_NOT_FOUND, SHMS_E_DENIED (another user's),
  *     SHMS_E_TIMEOUT (the life-cycle lock stayed taken for 5 s), SHMS_E_UNSUPPORTED, SHMS_E_OS.
@@ -312,7 +312,7 @@ SHMS_API int shms_stream_repaired(shms_stream *s);
 SHMS_API int64_t shms_stream_read(shms_stream *s, void *buf, size_t n);
 
 /**
- * Write at the handle's position, and move it on: all of it or nothing. Takes no lock, never grows the region.
+ * Write at the handle's position, and move it on: all of it or nothing. Takes no lock, never grows.
  * @param s  the handle
  * @param buf  the bytes; may lie inside the region, overlapping; may be NULL if n is 0
  * @param n  how many
@@ -611,7 +611,7 @@ typedef struct shms_info {
     int64_t created_ns;    /**< since 1970, UTC, nanoseconds */
     uint32_t members;      /**< living members */
     uint32_t waiters;      /**< threads asleep waiting for the lock */
-    uint32_t locked;       /**< 1: a living member holds the lock; 2: a dead one does, until the next locker */
+    uint32_t locked;       /**< 1: a living member holds the lock; 2: a dead one, until the next locker */
     int32_t owner_pid;     /**< the holder's process id in its own PID namespace, 0 for none */
     uint32_t owner_died;   /**< 1: SHMS_OWNER_DIED is up */
     uint32_t uid;          /**< owner of the region's files */

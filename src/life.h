@@ -7,7 +7,7 @@
 #include "name.h"
 
 struct region {
-    struct control *control; /* NULL: a reader of the data alone, or a child of fork that has not joined yet */
+    struct control *control; /* NULL: a reader of the data alone, or a child of fork before it joins */
     unsigned char *data;
     uint64_t capacity; /* bytes of data that are mapped */
     bool writable;
@@ -37,7 +37,7 @@ bool shms__region_alive(const struct file *f);
 /* From before its opening of control holds any lock until it is dropped, fork must know a region. */
 void shms__region_remember(struct region *r);
 
-/* Everything but the names. The last descriptor of control takes the token and the life-cycle lock with it. */
+/* Everything but the names. With its last descriptor, control's token and life-cycle lock go. */
 void shms__region_drop(struct region *r);
 void shms__region_unmap_control(struct region *r);
 

@@ -32,8 +32,8 @@
  *   unlock, cell free, sleepers not woken    they wake at the end of their slice
  *   take over, before died is set            a dead holder again: the next one sets it
  *
- * The idea of a holder's identity in the lock word and a death check by waiters is as in robust futexes (Linux
- * Documentation/locking/robust-futexes.rst); the sleeping protocol is U. Drepper's, "Futexes Are Tricky".
+ * The idea of the holder's identity in the lock word is that of robust futexes (Linux documentation,
+ * locking/robust-futexes.rst); the sleeping protocol is U. Drepper's, "Futexes Are Tricky" (2011).
  */
 #include "lock.h"
 
@@ -185,7 +185,7 @@ static uint64_t give_back(struct member *m, bool changes)
         if (a64_cas_release(&c->cell, &cell, cell & ~(CELL_OWNER | wakes)))
             return cell & wakes;
     }
-    a64_exchange_release(&c->cell, 0); /* release: as above */
+    a64_exchange_release(&c->cell, 0); /* release: the section's writes; pairs with the acquire in take() */
     return CELL_WAITERS | CELL_CHANGE | CELL_POLL;
 }
 

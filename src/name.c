@@ -11,7 +11,7 @@
 #define CONTROL_ENDING ".ctl"
 #define DATA_ENDING ".data"
 
-/* The length of the well-formed UTF-8 character at p, 0 for none (RFC 3629: no overlong forms or surrogates). */
+/* The length of the well-formed UTF-8 character at p (RFC 3629), 0 for none. */
 static size_t utf8_length(const unsigned char *p)
 {
     static const struct {
@@ -116,7 +116,8 @@ static bool unescape(const char *p, size_t n, char *ret, size_t room)
     return used > 0;
 }
 
-bool shms__name_from_file(bool global, const char *file_name, char ret_text[NAME_TEXT_MAX], bool *ret_is_data)
+bool shms__name_from_file(bool global, const char *file_name, char ret_text[NAME_TEXT_MAX],
+                          bool *ret_is_data)
 {
     const char *dot = strrchr(file_name, '.');
     if (!dot || (strcmp(dot, CONTROL_ENDING) != 0 && strcmp(dot, DATA_ENDING) != 0))

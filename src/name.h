@@ -18,7 +18,8 @@ struct name {
 /* SHMS_E_INVALID for a bad name; what shms__place says about the place, which is made if `create`. */
 int shms__name_resolve(const char *text, bool create, struct name *ret);
 
-/* From a file name in a place back to the user's text; false: it is no file of ours. `is_data` tells which. */
-bool shms__name_from_file(bool global, const char *file_name, char ret_text[NAME_TEXT_MAX], bool *ret_is_data);
+/* From a file name in a place back to the user's text; false: it is no file of ours. */
+bool shms__name_from_file(bool global, const char *file_name, char ret_text[NAME_TEXT_MAX],
+                          bool *ret_is_data);
 
 #endif

@@ -68,8 +68,8 @@ struct file {
 /* Where a user's private names (global = false) or all users' names live. The place is made if `create`. */
 int shms__place(bool global, bool create, char ret_prefix[PORT_PATH_MAX]);
 
-/* Open carefully: no link is followed, nothing is waited for, and what is not a trusted regular file in shared
- * memory is SHMS_E_DENIED. SHMS__RETRY: it lost its name meanwhile. */
+/* Open carefully: no link is followed, nothing is waited for, and what is not a trusted regular file in
+ * shared memory is SHMS_E_DENIED. SHMS__RETRY: it lost its name meanwhile. */
 int shms__file_open(const char *path, bool writable, const struct trust *trust, struct file *ret);
 int shms__file_new(const char *prefix, uint32_t mode, struct file *ret); /* without a name */
 int shms__file_link(const struct file *f, const char *path);

@@ -370,7 +370,8 @@ static uint32_t read_flags(const struct region *r, const struct file *f)
 static void clean_up(struct region *r, const struct file *f)
 {
     uint32_t flags = read_flags(r, f);
-    shms__region_unmap_control(r); /* a token that only the mapping held goes here, so that it is not taken for another's */
+    /* A token that only the mapping held goes here, so that it is not taken for another's. */
+    shms__region_unmap_control(r);
     if ((flags & FLAG_KEEP) || shms__region_alive(f) || !shms__file_has_name(f, r->name.control))
         return;
     if (remove_names(&r->name) == SHMS_E_DENIED && shms__file_intact(&r->data_file))
@@ -442,7 +443,8 @@ static int change_size(struct region *r, uint64_t size)
     /* The file is not truncated: another member that is still reading there must not get SIGBUS. */
     rc = shms__file_cut(&r->data_file, size, length);
     if (rc < 0)
-        a64_store_release(&c->size, old); /* release: as above; old bytes must not come back as new ones */
+        /* Old bytes must not come back as new ones. release: pairs with the acquire in shms__region_size */
+        a64_store_release(&c->size, old);
     return rc;
 }
 

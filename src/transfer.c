@@ -36,7 +36,7 @@ int64_t shms_stream_read(shms_stream *s, void *buf, size_t n)
     uint64_t part;
     do
         part = ref_part(at, n, size);
-    while (!a64_cas_relaxed(&s->position, &at, at + part)); /* relaxed: a private number, no bytes hang on it */
+    while (!a64_cas_relaxed(&s->position, &at, at + part)); /* relaxed: private, no bytes hang on it */
     copy(buf, s->member.region.data + at, part);
     return (int64_t)part;
 }

@@ -93,7 +93,8 @@ static bool on_tmpfs(int fd, dev_t device)
 
 static bool trusted_owner(const struct trust *t, uid_t owner)
 {
-    return owner == geteuid() || t->owners == SHMS_OWNER_ANY || (t->owners == SHMS_OWNER_ROOT && owner == 0) ||
+    return owner == geteuid() || t->owners == SHMS_OWNER_ANY ||
+           (t->owners == SHMS_OWNER_ROOT && owner == 0) ||
            (t->owners == SHMS_OWNER_UID && owner == t->owner_uid);
 }
 
