@@ -31,10 +31,10 @@ test-all: ## all tests: quick, long, sanitize, package, cross
 	$(MAKE) all
 	ctest --test-dir $(BUILD) -j$(JOBS) --output-on-failure
 
-bench: ## measure, beside the peers; writes into the build directory
+bench: ## measure, beside the peers; writes doc/bench.{txt,json,svg}
 	bash ci/setup build bench
 	$(MAKE) all
-	bash bench/run.sh $(BUILD)
+	bash bench/run.sh $(BUILD) doc
 
 install: all ## into PREFIX, below DESTDIR
 	DESTDIR=$(DESTDIR) cmake --install $(BUILD) --prefix $(PREFIX)
