@@ -11,10 +11,10 @@
  * Linearisation: the first load of the version that stood. Progress: SNAPSHOT_TRIES tries, then the lock.
  *
  * Wait. Invariant: from before a waiter sleeps on a version, either its flag stands in the cell or the
- * version has moved. The unlocker stores the version, then takes the flags out of the cell by one read-modify-write;
- * the waiter puts its flag in by one, then loads the version. The two meet in the cell's modification order:
- * if the waiter comes first, the unlocker finds the flag; if second, the waiter finds the new version. So
- * waiting costs the uncontended unlock nothing, not even a fence.
+ * version has moved. The unlocker stores the version, then takes the flags out of the cell by one
+ * read-modify-write; the waiter puts its flag in by one, then loads the version. The two meet in the cell's
+ * modification order: if the waiter comes first, the unlocker finds the flag; if second, the waiter finds the
+ * new version. So waiting costs the uncontended unlock nothing, not even a fence.
  *
  * A poll descriptor watches control by inotify: the unlocker that finds POLL writes one byte there, by a
  * system call, at a place nobody reads. POLL is taken out with each ring, and set again by the next wait.
@@ -124,7 +124,7 @@ int shms__wait(struct member *m, int64_t *seen, int timeout_ms)
     while (!look(c, seen, &v)) {
         /* relaxed: a flag that stands keeps its promise whoever set it */
         if ((a64_load_relaxed(&c->cell) & flags) != flags) {
-            /* acquire: the version of an earlier unlock; pairs with the releases in shms__unlock, give_back */
+            /* acquire: the version of an earlier unlock; pairs with shms__unlock, give_back */
             a64_or_acquire(&c->cell, flags);
             if (look(c, seen, &v))
                 return 0;
