@@ -64,19 +64,20 @@ static void print_info(const char *name, const shms_info *info)
 static int run(cli_args *args)
 {
     shms_info info;
+    const char *name = show_plain_name(args->name);
     int status = look(args, &info);
     if (status)
         return status;
     if (args->json) {
-        show_json_region(stdout, args->name, &info);
+        show_json_region(stdout, name, &info);
         putchar('\n');
     } else {
-        print_info(args->name, &info);
+        print_info(name, &info);
     }
     return EXIT_SUCCESS;
 }
 
 const command cmd_info = {
-    .name = "info", .run = run, .options = "jmO", .operands = "NAME", .least = 1, .most = 1,
+    .name = "info", .run = run, .options = "j", .operands = "NAME", .least = 1, .most = 1,
     .summary = "Tell all about one region, without joining it",
 };

@@ -36,8 +36,8 @@ static int read_input(const cli_args *args, uint64_t most, char **ret_bytes, siz
     free(bytes);
     if (n <= most)
         return cli_fail(args, args->name, SHMS_E_NOMEM);
-    return cli_error(args, args->name, "standard input has more than the %llu bytes that fit; "
-                                       "nothing is written", (unsigned long long)most);
+    return cli_error(args, args->name, "standard input has more than fits (%llu B); nothing is written",
+                     (unsigned long long)most);
 }
 
 static int put(cli_args *args, shms_stream *s, const char *bytes, size_t n)

@@ -48,7 +48,7 @@ static const char *advice(int code)
     switch (code) {
     case SHMS_E_NOT_FOUND: return "see `shms ls`, or make one with `shms create`";
     case SHMS_E_EXISTS: return "add --existing to accept it";
-    case SHMS_E_DENIED: return "see --owner and --mode, ask its owner, or take another name";
+    case SHMS_E_DENIED: return "ask its owner, or take another name";
     case SHMS_E_TIMEOUT: return "a member may be stopped while it opens or closes the region; try again";
     case SHMS_E_NOSPACE: return "ask for less, or free some with `shms sweep` and `shms rm`";
     case SHMS_E_NOMEM: return "ask for less, or raise the limit (ulimit -v)";
@@ -89,7 +89,7 @@ static int fail_unlisted(const cli_args *args, const char *name)
     shms_stream_options options = {.struct_size = sizeof options, .access = SHMS_ACCESS_READ, .mode = 0666,
                                    .create = SHMS_OPEN_ONLY, .owners = SHMS_OWNER_ANY};
     shms_stream *s;
-    if (shms_stream_open(name, 0, &options, &s) < 0)
+    if (strncmp(name, "Global\\", 7) != 0 || shms_stream_open(name, 0, &options, &s) < 0)
         return 0;
     shms_stream_close(s);
     return cli_error(args, name, "it is another user's, and you may only read it: "
@@ -103,6 +103,8 @@ static int fail_denied(const cli_args *args, const char *name)
     if (show_find(name, info) < 0)
         return fail_unlisted(args, name);
     bool others = info->uid != (uint32_t)geteuid();
+    if (others && !strchr(args->command->options, 'O'))
+        return cli_error(args, name, "it is user %u's, who alone may do this", info->uid);
     if (others && args->open.owners == SHMS_OWNER_SELF)
         return cli_error(args, name, "it is user %u's, mode %04o; accept that with --owner %u --mode %04o",
                          info->uid, info->mode, info->uid, info->mode);
@@ -110,7 +112,7 @@ static int fail_denied(const cli_args *args, const char *name)
         return cli_error(args, name, "its mode %04o is looser than %04o; accept that with --mode %04o",
                          info->mode, accepted, info->mode);
     if (others)
-        return cli_error(args, name, "permission denied; it is user %u's, mode %04o: ask there for permission",
+        return cli_error(args, name, "permission denied; it is user %u's, mode %04o: ask its owner",
                          info->uid, info->mode);
     return 0;
 }

@@ -58,6 +58,11 @@ void show_free(region *regions, size_t n)
     free(regions);
 }
 
+const char *show_plain_name(const char *name)
+{
+    return strncmp(name, "Local\\", 6) == 0 ? name + 6 : name;
+}
+
 int show_find(const char *name, shms_info *ret_info)
 {
     region *regions;
@@ -65,11 +70,9 @@ int show_find(const char *name, shms_info *ret_info)
     int rc = show_list(&regions, &n);
     if (rc < 0)
         return rc;
-    if (strncmp(name, "Local\\", 6) == 0)
-        name += 6;
     rc = SHMS_E_NOT_FOUND;
     for (size_t i = 0; i < n; i++) {
-        if (strcmp(regions[i].name, name) == 0) {
+        if (strcmp(regions[i].name, show_plain_name(name)) == 0) {
             *ret_info = regions[i].info;
             rc = 0;
         }

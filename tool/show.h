@@ -16,6 +16,8 @@ typedef struct region {
 /* All regions the user may look into, by name. Returns 0 or a code; free with show_free(). */
 int show_list(region **ret_regions, size_t *ret_n);
 void show_free(region *regions, size_t n);
+/* The name as it is listed: `Local\x` is `x`. */
+const char *show_plain_name(const char *name);
 /* The entry of one region, joining nothing. Returns 0, SHMS_E_NOT_FOUND or another code. */
 int show_find(const char *name, shms_info *ret_info);
 

@@ -1,0 +1,105 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2016 # inner shells expand
+# lock: exit statuses, signals, exclusion, a killed holder, a lock that leaves nothing.
+# shellcheck source=test/cli/lib.sh
+# shellcheck source=test/cli/lib.sh
+. "$(dirname "$0")/lib.sh"
+transcript
+try create --size 4096 "$id"
+
+echo '# statuses'
+try lock "$id" -- true
+try lock "$id" -- sh -c 'echo out; exit 7'
+try lock "$id" -- sh -c 'kill -KILL $$'
+try lock "$id" -- "$work/none"
+touch "$work/plain"
+try lock "$id" -- "$work/plain"
+try lock "$id-none" -- true
+try lock "$id"
+try lock
+
+echo '# held, it is got by nobody else'
+try lock "$id" -- "$SHMS" lock --timeout 0 "$id" -- echo never | sed "s|$SHMS|shms|"
+try lock "$id" -- "$SHMS" read --timeout 50ms "$id" | sed "s|$SHMS|shms|"
+try lock "$id" -- "$SHMS" read --text --no-lock "$id" | sed "s|$SHMS|shms|"
+try lock "$id" -- sh -c 'printf inside | "$SHMS" write --text --no-lock "$id"'
+try read --text "$id"
+echo
+
+echo '# signals go to the command, and its end is the end'
+"$SHMS" lock "$id" -- sh -c 'trap "exit 3" TERM; echo $$ >"$work/ready"; while :; do sleep 0.02; done' &
+pid=$!
+ends_with_test $pid
+until_true test -s "$work/ready"
+ends_with_test "$(cat "$work/ready")"
+kill -TERM $pid
+wait $pid
+echo "=> $?"
+"$SHMS" lock "$id" -- sh -c 'echo $$ >"$work/ready2"; exec sleep 600' &
+pid=$!
+ends_with_test $pid
+until_true test -s "$work/ready2"
+ends_with_test "$(cat "$work/ready2")"
+field_is "$id" holder_pid $pid || fail "info does not show the holder"
+kill -HUP $pid
+wait $pid 2>/dev/null
+echo "=> $?"
+try lock --timeout 0 "$id" -- echo free again
+
+echo '# the command gets the signals as they were'
+try lock "$id" -- sh -c 'kill -TERM $$; echo not reached'
+
+echo '# twenty at a time count'
+printf 0 | try write --text "$id"
+for _ in {1..20}; do
+    for _ in {1..3}; do
+        "$SHMS" lock "$id" -- sh -c '
+            n=$("$SHMS" read --text --no-lock "$id")
+            echo $((n + 1)) | "$SHMS" write --text --no-lock "$id"'
+    done &
+    ends_with_test $!
+done
+wait
+try read --text "$id"
+
+echo '# a holder that is killed'
+"$SHMS" lock "$id" -- sh -c 'printf half | "$SHMS" write --no-lock "$id"; echo $$ >"$work/ready3"; exec sleep 600' &
+pid=$!
+ends_with_test $pid
+until_true test -s "$work/ready3"
+child=$(cat "$work/ready3")
+ends_with_test "$child"
+kill -KILL $pid "$child"
+wait $pid 2>/dev/null
+field "$id" lock
+try read --count 4 "$id"
+echo
+field "$id" lock
+field "$id" owner_died
+try lock "$id" -- sh -c 'echo "SHMS_OWNER_DIED=$SHMS_OWNER_DIED"'
+printf whole | try write --text "$id"
+try repaired "$id"
+field "$id" owner_died
+SHMS_OWNER_DIED=old try lock "$id" -- sh -c 'echo "SHMS_OWNER_DIED=${SHMS_OWNER_DIED-unset}"'
+try repaired "$id"
+try read --text "$id"
+echo
+
+echo '# a stopped holder keeps it'
+"$SHMS" lock "$id" -- sh -c 'echo $$ >"$work/ready4"; exec sleep 600' &
+pid=$!
+ends_with_test $pid
+until_true test -s "$work/ready4"
+ends_with_test "$(cat "$work/ready4")"
+kill -STOP $pid
+try lock --timeout 200ms "$id" -- echo robbed
+kill -TERM $pid
+kill -CONT $pid
+wait $pid 2>/dev/null
+echo "=> $?"
+
+echo '# nothing is left of a lock that made its region'
+try lock --size 1 "$id-brief" -- "$SHMS" read --no-lock --count 0 "$id-brief" | sed "s|$SHMS|shms|"
+try info "$id-brief"
+finish
