@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The role "member": a process that does what it is told, line by line, through one handle, and answers each
+ * line with a number. So the test says in one place what which process does when.
+ */
+#include "roles.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static shms_stream *handle;
+static int64_t seen;
+
+static int open_as(const char *name, uint64_t size, uint32_t create, bool keep)
+{
+    shms_stream_options o = {.struct_size = sizeof o, .create = create, .keep = keep};
+    return shms_stream_open(name, size, &o, &handle);
+}
+
+static long long byte_at(long long offset, bool snapshot)
+{
+    unsigned char c = 0;
+    int64_t rc = snapshot ? shms_stream_snapshot(handle, &c, 1, offset) : shms_stream_pread(handle, &c, 1, offset);
+    return rc == 1 ? c : rc;
+}
+
+static long long write_byte(long long offset, int byte)
+{
+    unsigned char c = (unsigned char)byte;
+    return shms_stream_pwrite(handle, &c, 1, offset);
+}
+
+static _Noreturn void idle(void)
+{
+    for (;;)
+        pause();
+}
+
+static pid_t bare_clone(void)
+{
+    return (pid_t)syscall(SYS_clone, (long)SIGCHLD, 0L, 0L, 0L, 0L);
+}
+
+/* Who goes on with the conversation: the child ("fork", "clone") or the parent ("breed", "breed-clone"). */
+static long long split(bool bare, bool child_serves)
+{
+    pid_t pid = bare ? bare_clone() : fork();
+    if (pid < 0)
+        return -1;
+    if (pid == 0)
+        bounded();
+    if ((pid == 0) != child_serves)
+        idle();
+    return pid == 0 ? (long long)getpid() : (long long)pid;
+}
+
+/* Commands of the process. False: none of these. */
+static bool process_command(const char *verb, long long *ret)
+{
+    if (strcmp(verb, "fork") == 0 || strcmp(verb, "breed") == 0)
+        *ret = split(false, *verb == 'f');
+    else if (strcmp(verb, "clone") == 0 || strcmp(verb, "breed-clone") == 0)
+        *ret = split(true, *verb == 'c');
+    else if (strcmp(verb, "exec") == 0)
+        *ret = execl("/proc/self/exe", "role", "--role", "member", (char *)NULL);
+    else if (strcmp(verb, "pid") == 0)
+        *ret = getpid();
+    else if (strcmp(verb, "exit") == 0)
+        _exit(0);
+    else if (strcmp(verb, "return") == 0)
+        exit(0);
+    else
+        return false;
+    return true;
+}
+
+static long long lock_command(const char *verb, long long a)
+{
+    if (strcmp(verb, "lock") == 0)
+        return shms_stream_lock(handle, (int)a);
+    if (strcmp(verb, "unlock") == 0)
+        return shms_stream_unlock(handle);
+    if (strcmp(verb, "repaired") == 0)
+        return shms_stream_repaired(handle);
+    if (strcmp(verb, "wait") == 0)
+        return shms_stream_wait(handle, &seen, (int)a);
+    if (strcmp(verb, "notify") == 0)
+        return shms_stream_notify(handle);
+    if (strcmp(verb, "version") == 0)
+        return seen = shms_stream_version(handle);
+    if (strcmp(verb, "poll") == 0)
+        return shms_stream_poll_fd(handle);
+    fprintf(stderr, "member: no such command: %s\n", verb);
+    _exit(2);
+}
+
+static long long data_command(const char *verb, long long a, long long b)
+{
+    if (strcmp(verb, "read") == 0)
+        return byte_at(a, false);
+    if (strcmp(verb, "snapshot") == 0)
+        return byte_at(a, true);
+    if (strcmp(verb, "write") == 0)
+        return write_byte(a, (int)b);
+    if (strcmp(verb, "size") == 0)
+        return (long long)shms_stream_size(handle);
+    if (strcmp(verb, "resize") == 0)
+        return shms_stream_resize(handle, (uint64_t)a);
+    if (strcmp(verb, "existed") == 0)
+        return shms_stream_existed(handle);
+    return lock_command(verb, a);
+}
+
+static long long obey(const char *line)
+{
+    char verb[24] = "", name[128] = "";
+    long long a = 0, b = 0, result;
+    if (sscanf(line, "open %127s %lld %lld %lld", name, &a, &b, &result) == 4)
+        return open_as(name, (uint64_t)a, (uint32_t)b, result != 0);
+    if (sscanf(line, "open %127s %lld", name, &a) == 2)
+        return open_as(name, (uint64_t)a, 0, false);
+    if (sscanf(line, "%23s %lld %lld", verb, &a, &b) < 1)
+        _exit(2);
+    if (process_command(verb, &result))
+        return result;
+    if (strcmp(verb, "close") != 0)
+        return data_command(verb, a, b);
+    shms_stream_close(handle);
+    handle = NULL;
+    return 0;
+}
+
+int member_role(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    for (;;)
+        say("%lld", obey(hear()));
+}
