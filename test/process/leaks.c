@@ -48,21 +48,27 @@ unsigned region_mappings(pid_t pid)
     return n;
 }
 
+pid_t child_of(pid_t pid)
+{
+    char path[64];
+    int child = 0;
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)pid);
+    FILE *f = fopen(path, "re");
+    if (f && fscanf(f, "%d", &child) != 1)
+        child = 0;
+    if (f)
+        fclose(f);
+    return child;
+}
+
 /* Children, and what came to us from dead roles, one generation after the other. */
 static void end_all(void)
 {
-    char path[64];
     for (int64_t end = now_ms() + BOUND_MS; now_ms() < end;) {
-        snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
-        FILE *f = fopen(path, "re");
-        int pid, n = 0;
-        while (f && fscanf(f, "%d", &pid) == 1) {
-            n++;
-            kill(pid, SIGKILL);
-        }
-        if (f)
-            fclose(f);
-        if (waitpid(-1, NULL, n ? 0 : WNOHANG) < 0)
+        pid_t child = child_of(getpid());
+        if (child)
+            kill(child, SIGKILL);
+        if (waitpid(child ? child : -1, NULL, child ? 0 : WNOHANG) < 0)
             return;
     }
 }

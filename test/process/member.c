@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The role "member": a process that does what it is told, line by line, through one handle, and answers each
- * line with a number. So the test says in one place what which process does when.
+ * The role "member": a process that does what it is told, line by line, and answers each line with a number. So the test says in one place what which process does when.
  */
 #include "roles.h"
 
+#include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static shms_stream *handle;
+static shms_stream *handles[4]; /* "use N" chooses; 0 at first */
+static unsigned current;
+#define handle handles[current]
 static int64_t seen;
 
 static int open_as(const char *name, uint64_t size, uint32_t create, bool keep)
@@ -57,6 +62,81 @@ static long long split(bool bare, bool child_serves)
     if ((pid == 0) != child_serves)
         idle();
     return pid == 0 ? (long long)getpid() : (long long)pid;
+}
+
+/* ---- descriptors behind the library's back */
+
+static int squatters[32], squatter_count;
+
+/* Open files of our own, which get the numbers that were closed. */
+static long long squat(long long n)
+{
+    for (; n > 0 && squatter_count < 32; n--)
+        need((squatters[squatter_count++] = open("/proc/self/exe", O_RDONLY | O_CLOEXEC)) >= 0);
+    return squatter_count;
+}
+
+/* How many of them are as they were: open, the same file, nothing read from them. */
+static long long squatters_left(void)
+{
+    long long left = 0;
+    struct stat exe, st;
+    need(stat("/proc/self/exe", &exe) == 0);
+    for (int i = 0; i < squatter_count; i++)
+        left += fstat(squatters[i], &st) == 0 && st.st_ino == exe.st_ino && st.st_dev == exe.st_dev &&
+                lseek(squatters[i], 0, SEEK_CUR) == 0;
+    return left;
+}
+
+/* ---- namespaces */
+
+static bool write_file(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    bool done = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+    if (fd >= 0)
+        close(fd);
+    return done;
+}
+
+/* Go on in a child that is the first process of a new PID namespace, with other new ones by the flags. */
+static long long go_inside(int flags)
+{
+    char map[64];
+    snprintf(map, sizeof map, "%u %u 1", (unsigned)geteuid(), (unsigned)geteuid());
+    if (unshare(CLONE_NEWPID | flags))
+        return -1;
+    if ((flags & CLONE_NEWUSER) && !write_file("/proc/self/uid_map", map))
+        return -1;
+    return split(false, true);
+}
+
+/* In a mount namespace of its own: a process that has no /proc to look into. */
+static long long without_proc(void)
+{
+    if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
+        return -1;
+    return umount2("/proc", MNT_DETACH);
+}
+
+/* False: none of these. */
+static bool odd_command(const char *verb, long long a, long long *ret)
+{
+    if (strcmp(verb, "closefrom") == 0)
+        *ret = close_range(3, ~0u, 0);
+    else if (strcmp(verb, "squat") == 0)
+        *ret = squat(a);
+    else if (strcmp(verb, "squatters") == 0)
+        *ret = squatters_left();
+    else if (strcmp(verb, "inside") == 0)
+        *ret = go_inside((int)a);
+    else if (strcmp(verb, "without-proc") == 0)
+        *ret = without_proc();
+    else if (strcmp(verb, "use") == 0)
+        *ret = current = (unsigned)a % 4;
+    else
+        return false;
+    return true;
 }
 
 /* Commands of the process. False: none of these. */
@@ -126,7 +206,7 @@ static long long obey(const char *line)
         return open_as(name, (uint64_t)a, 0, false);
     if (sscanf(line, "%23s %lld %lld", verb, &a, &b) < 1)
         _exit(2);
-    if (process_command(verb, &result))
+    if (process_command(verb, &result) || odd_command(verb, a, &result))
         return result;
     if (strcmp(verb, "close") != 0)
         return data_command(verb, a, b);

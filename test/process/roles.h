@@ -67,6 +67,7 @@ const char *fresh_name(void); /* of no region yet; nobody else's */
 shms_stream *open_here(const char *name, uint64_t size);
 void assert_gone(const char *name); /* no region of that name, and none is made by looking */
 shms_info info_of(shms_stream *s);
+pid_t child_of(pid_t pid); /* the first; 0: none */
 /* How many files of our names (or of one region, by its control file) are there or open. */
 unsigned open_descriptors(pid_t pid);  /* 0: this process */
 unsigned region_mappings(pid_t pid);
