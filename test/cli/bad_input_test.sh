@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC1003 # backslashes are what is tested
+# ctest: timeout=300
 # Every bad input has a message of its own that says what was wrong and what to do, and nothing is lost by it.
 # shellcheck source=test/cli/lib.sh
 # shellcheck source=test/cli/lib.sh

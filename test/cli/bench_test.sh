@@ -5,7 +5,10 @@
 # shellcheck source=test/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 transcript
-"$SHMS" bench >"$work/out" || fail "bench: $?"
+"$SHMS" bench >"$work/out" &
+pid=$!
+ends_with_test $pid
+wait $pid || fail "bench: $?"
 sed -E 's/ +[0-9]+\.[0-9] (ns|us|GiB\/s)$/  FIGURE/' "$work/out"
-"$SHMS" ls --json | grep -E 'shms-(bench|echo)-[0-9]+' && fail "bench left a region"
+"$SHMS" ls --json | grep -E "shms-(bench|echo)-$pid\"" && fail "bench left a region"
 finish
