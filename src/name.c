@@ -107,6 +107,8 @@ static bool unescape(const char *p, size_t n, char *ret, size_t room)
             i += 2;
             if (!must_escape((unsigned char)c))
                 return false;
+        } else if (c == '\\' || must_escape((unsigned char)c)) {
+            return false;
         }
         if (c == 0 || used + 1 >= room)
             return false;

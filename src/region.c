@@ -291,18 +291,19 @@ static int look(struct region *r, const struct region_request *q)
 /* The reader whom the mode lets read the data, but not take part. */
 static int open_data_only(struct region *r, const struct region_request *q)
 {
+    struct region_request only_what_is_there = *q;
+    only_what_is_there.max_size = 0; /* it cannot know when more would come */
     int rc = shms__file_open(r->name.data, false, &q->trust, &r->data_file);
     if (rc < 0)
         return rc;
     if (r->data_file.size < q->size || r->data_file.size == 0)
         rc = shms__fail(SHMS_E_SIZE);
     else
-        rc = map_data(r, q, r->data_file.size, 0);
+        rc = map_data(r, &only_what_is_there, r->data_file.size, 0);
     if (rc < 0) {
         shms__region_drop(r);
         return rc;
     }
-    r->capacity = min_u64(r->capacity, r->data_file.size);
     shms__file_close(&r->data_file);
     r->data_only = true;
     r->existed = true;
@@ -314,11 +315,13 @@ static int find(struct region *r, const struct region_request *q, int64_t deadli
     struct trust trust = q->trust;
     trust.mode = control_mode(trust.mode);
     int rc = shms__file_open(r->name.control, true, &trust, &r->control_file);
-    if (rc == SHMS_E_DENIED && !q->writable && q->create != SHMS_CREATE_ONLY &&
-        open_data_only(r, q) == 0)
-        return 0;
+    if (rc == SHMS_E_DENIED) {
+        if (!q->writable && q->create != SHMS_CREATE_ONLY)
+            rc = open_data_only(r, q);
+        return rc == SHMS_E_DENIED || rc == SHMS_E_NOT_FOUND ? shms__fail(SHMS_E_DENIED) : rc;
+    }
     if (rc < 0)
-        return rc == SHMS_E_DENIED ? shms__fail(rc) : rc;
+        return rc;
     shms__region_remember(r);
     rc = shms__life_take(&r->control_file, deadline);
     if (rc == 0)
@@ -414,14 +417,6 @@ int shms__region_unlink(const struct name *name, int64_t timeout_ns)
 }
 
 /* ---- size */
-
-uint64_t shms__region_size(const struct region *r)
-{
-    if (!r->control)
-        return r->capacity;
-    /* acquire: what resize did to the file comes before; pairs with the release in change_size */
-    return min_u64(a64_load_acquire(&r->control->size), r->capacity);
-}
 
 static int change_size(struct region *r, uint64_t size)
 {

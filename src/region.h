@@ -34,7 +34,15 @@ void shms__region_leave(struct region *r);
 int shms__region_unlink(const struct name *name, int64_t timeout_ns);
 
 int shms__region_resize(struct region *r, uint64_t size);
-uint64_t shms__region_size(const struct region *r);
+
+/* The region's size, as far as it is mapped here. */
+static inline uint64_t shms__region_size(const struct region *r)
+{
+    if (!r->control)
+        return r->capacity;
+    /* acquire: what resize did to the file comes before; pairs with the release in change_size */
+    return min_u64(a64_load_acquire(&r->control->size), r->capacity);
+}
 
 /* In a child of fork, under the process lock: map control anew and take the life-cycle lock;
  * shms__region_rejoined must follow. */
