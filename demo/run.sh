@@ -51,7 +51,7 @@ A web server on this machine gives each visitor a cookie of its own. $visitors b
 visit it, each a process, $at_once at a time. All are to share one set of cookies.
 END
 mkfifo "$tmp/port"
-"$programs/cookie_server" 120 >"$tmp/port" &
+"$programs/cookie_server" 300 >"$tmp/port" &
 server=$!
 read -r port <"$tmp/port" || fail "the server did not start"
 url=http://127.0.0.1:$port
