@@ -176,6 +176,12 @@ static int enter(shms_stream *s)
     return s ? shms__member_enter(&s->member) : shms__fail(SHMS_E_INVALID);
 }
 
+/* A handle that lives in this process and takes part: all but the first call of a child of fork. */
+static inline bool as_usual(const shms_stream *s)
+{
+    return s && shms__member_here(&s->member) && s->member.region.control;
+}
+
 /* What the two hot calls do when not all is as usual; apart, so that those need no stack frame. */
 static __attribute__((noinline, cold)) int lock_first(shms_stream *s, int timeout_ms)
 {
@@ -187,11 +193,6 @@ static __attribute__((noinline, cold)) int unlock_first(shms_stream *s)
 {
     int rc = enter(s);
     return rc < 0 ? rc : shms__unlock(&s->member, s->member.region.writable);
-}
-
-static inline bool as_usual(const shms_stream *s)
-{
-    return s && shms__member_here(&s->member) && s->member.region.control;
 }
 
 int shms_stream_lock(shms_stream *s, int timeout_ms)
@@ -220,7 +221,7 @@ int64_t shms_stream_snapshot(shms_stream *s, void *buf, size_t n, int64_t offset
         return shms__fail(SHMS_E_INVALID);
     if (offset < 0)
         return shms__fail(SHMS_E_RANGE);
-    int rc = enter(s);
+    int rc = as_usual(s) ? 0 : enter(s);
     return rc < 0 ? rc : shms__snapshot(&s->member, buf, n, (uint64_t)offset);
 }
 

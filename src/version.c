@@ -29,7 +29,7 @@
 
 #include <limits.h>
 
-#define SNAPSHOT_TRIES 2000 /* of a few ns to a few 100 ns each */
+#define SNAPSHOT_TRIES 32 /* about a microsecond; who writes without a pause is asked to wait then */
 #define SLICE_NS 100000000  /* what a lost or stolen wake-up costs a waiter at most */
 #define NOTIFY_TRIES 1000
 
@@ -50,18 +50,18 @@ static int64_t copy_now(const struct member *m, void *buf, uint64_t n, uint64_t 
 }
 
 /* Whether *ret_n says what a snapshot answers. */
-static bool snapshot_once(const struct member *m, void *buf, uint64_t n, uint64_t offset, int64_t *ret_n)
+static inline bool snapshot_once(const struct member *m, void *buf, uint64_t n, uint64_t offset,
+                                 int64_t *ret_n)
 {
     const struct control *c = m->region.control;
     /* acquire: the bytes are at least as new; pairs with the release in shms__unlock */
     uint64_t before = a64_load_acquire(&c->version);
-    if (before & 1)
+    /* relaxed: died came with the version */
+    if ((before & 1) || a32_load_relaxed(&c->died))
         return false;
-    uint32_t died = a32_load_relaxed(&c->died); /* relaxed: came with the version */
-    int64_t got = died ? SHMS_E_CORRUPT : copy_now(m, buf, n, offset);
-    /* orders: the copy before the second look; pairs with fence_release in shms__lock */
+    *ret_n = copy_now(m, buf, n, offset);
+    /* orders: the copy before the second look; pairs with fence_release in shms__section_begin */
     fence_acquire();
-    *ret_n = got;
     return a64_load_relaxed(&c->version) == before; /* relaxed: ordered by the fence */
 }
 
@@ -72,23 +72,30 @@ static int64_t snapshot_locked(struct member *m, void *buf, uint64_t n, uint64_t
         return rc;
     int64_t got = rc == SHMS_OWNER_DIED ? SHMS_E_CORRUPT : copy_now(m, buf, n, offset);
     rc = shms__unlock(m, false);
-    return rc < 0 ? rc : got;
+    if (rc < 0)
+        return rc;
+    return got < 0 ? shms__fail((int)got) : got;
+}
+
+static __attribute__((noinline, cold)) int64_t snapshot_again(struct member *m, void *buf, uint64_t n, uint64_t offset)
+{
+    int64_t got = 0;
+    if (shms__lock_held_here(m))
+        return copy_now(m, buf, n, offset);
+    for (int i = 0; i < SNAPSHOT_TRIES; i++) {
+        spin_pause();
+        if (snapshot_once(m, buf, n, offset, &got))
+            return got;
+    }
+    return snapshot_locked(m, buf, n, offset);
 }
 
 int64_t shms__snapshot(struct member *m, void *buf, uint64_t n, uint64_t offset)
 {
     int64_t got = 0;
-    if (shms__lock_held_here(m))
-        return copy_now(m, buf, n, offset);
-    bool done = false;
-    for (int i = 0; i < SNAPSHOT_TRIES && !done; i++) {
-        done = snapshot_once(m, buf, n, offset, &got);
-        if (!done)
-            spin_pause();
-    }
-    if (!done)
-        got = snapshot_locked(m, buf, n, offset);
-    return got == SHMS_E_CORRUPT ? shms__fail(SHMS_E_CORRUPT) : got;
+    if (snapshot_once(m, buf, n, offset, &got))
+        return got;
+    return snapshot_again(m, buf, n, offset);
 }
 
 /* ---- wait */
