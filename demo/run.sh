@@ -93,13 +93,14 @@ server=
 
 # ------------------------------------------------------------------ a file
 title "2. Passing data"
-# The system's own headers and documents, over and over up to the size.
+# The system's own headers and documents: 64 MiB at most, as reading thousands of files takes long where
+# the disk is slow; then over and over up to the size.
 sources=()
 for dir in /usr/include /usr/share/doc /usr/share/dict; do
     [ -d "$dir" ] && sources+=("$dir")
 done
 big=$tmp/big
-find -L "${sources[@]}" -type f -exec cat {} + 2>"$tmp/find" | head -c "${file_mib}M" >"$big" || true
+find -L "${sources[@]}" -type f -exec cat {} + 2>"$tmp/find" | head -c 64M >"$big" || true
 [ -s "$big" ] || fail "found no files to pass"
 while [ "$(stat -c %s "$big")" -lt $((file_mib << 20)) ]; do
     cp "$big" "$tmp/part"
@@ -107,8 +108,8 @@ while [ "$(stat -c %s "$big")" -lt $((file_mib << 20)) ]; do
 done
 truncate -s "${file_mib}M" "$big"
 cat <<END
-A file of $file_mib MiB, made of this system's headers and documents, flows from one process to another,
-through a stream of 1 MiB: a ring with a lock, and each side asleep when it has to wait.
+A file of $file_mib MiB, made of this system's headers and documents over and over, flows from one
+process to another, through a stream of 1 MiB: a ring with a lock. Who has to wait, sleeps.
 END
 "$programs/pass_send" "$name-file" "$big" &
 sender=$!
