@@ -36,7 +36,11 @@ bench: ## measure, beside the peers; writes doc/bench.{txt,json,svg}
 	$(MAKE) all
 	bash bench/run.sh $(BUILD) doc
 
-install: all ## into PREFIX, below DESTDIR
+doc: ## API pages from the header: BUILD/doc/api.md and man pages
+	mkdir -p $(BUILD)/doc/man3
+	bash ci/make-api include/shmstream.h $(BUILD)/doc/man3 >$(BUILD)/doc/api.md
+
+install: all doc ## into PREFIX, below DESTDIR
 	DESTDIR=$(DESTDIR) cmake --install $(BUILD) --prefix $(PREFIX)
 
 clean: ## remove the build directory

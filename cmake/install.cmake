@@ -25,12 +25,13 @@ set(shms_pc_threads ${CMAKE_THREAD_LIBS_INIT})
 configure_file(cmake/shmstream.pc.in shmstream.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/shmstream.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
-file(GLOB shms_man_pages CONFIGURE_DEPENDS doc/*.1 doc/*.7 doc/man3/*.3)
+file(GLOB shms_man_pages CONFIGURE_DEPENDS doc/*.[17])
 foreach(page IN LISTS shms_man_pages)
-    cmake_path(GET page EXTENSION LAST_ONLY section)
-    string(SUBSTRING ${section} 1 -1 section)
+    string(REGEX MATCH "[17]$" section ${page})
     install(FILES ${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
 endforeach()
+# The pages of the functions are there after make doc, which make install does first.
+install(DIRECTORY ${PROJECT_BINARY_DIR}/doc/man3 DESTINATION ${CMAKE_INSTALL_MANDIR} OPTIONAL)
 if(EXISTS ${PROJECT_SOURCE_DIR}/tool/shms.bash-completion)
     install(FILES tool/shms.bash-completion
         DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME shms)
