@@ -41,26 +41,22 @@ void shms__region_unmap_control(struct region *r)
 
 void shms__region_remember(struct region *r)
 {
-    shms__process_lock();
     r->in_transit = true;
     r->previous = NULL;
     r->next = known_regions;
     if (r->next)
         r->next->previous = r;
     known_regions = r;
-    shms__process_unlock();
 }
 
 static void forget(struct region *r)
 {
-    shms__process_lock();
     if (r->next)
         r->next->previous = r->previous;
     if (r->previous)
         r->previous->next = r->next;
     else if (known_regions == r) /* not so for a reader of the data alone, which holds no lock */
         known_regions = r->next;
-    shms__process_unlock();
 }
 
 void shms__region_drop(struct region *r)
@@ -70,8 +66,10 @@ void shms__region_drop(struct region *r)
     r->data = NULL;
     shms__region_unmap_control(r);
     shms__file_close(&r->data_file);
+    shms__process_lock();
     shms__file_close(&r->control_file);
     forget(r);
+    shms__process_unlock();
 }
 
 /* ---- descriptors that may have been closed behind our back */
@@ -132,9 +130,11 @@ static void on_child(void)
         r->control = NULL;
         r->token = 0;
         r->token_pinned = false;
-        /* what another thread was opening or closing has nobody here to finish it */
-        if (r->in_transit || shms__file_reopen(&r->control_file, LOCK_NURSERY) < 0)
-            shms__file_close(&r->control_file);
+        if (!r->in_transit && shms__file_reopen(&r->control_file, LOCK_NURSERY) == 0)
+            continue;
+        shms__file_close(&r->control_file);
+        if (r->in_transit) /* what another thread was opening or closing has nobody here to finish it */
+            shms__file_close(&r->data_file);
     }
 }
 

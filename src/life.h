@@ -34,7 +34,8 @@ int shms__life_take(const struct file *f, int64_t deadline);
 /* Does the opening f see any member of the region, itself not counted? */
 bool shms__region_alive(const struct file *f);
 
-/* From before its opening of control holds any lock until it is dropped, fork must know a region. */
+/* From the opening of control until it is dropped, fork must know a region, or a child would keep its locks
+ * alive: so both are done under one hold of the process lock. */
 void shms__region_remember(struct region *r);
 
 /* Everything but the names. With its last descriptor, control's token and life-cycle lock go. */

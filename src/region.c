@@ -63,6 +63,7 @@ static uint32_t control_mode(uint32_t mode)
     return both;
 }
 
+/* With the process lock: fork must not come before the mapping, which holds the token too, is kept from children. */
 static int map_control(struct region *r)
 {
     if (r->control_file.size != LAYOUT_CONTROL_SIZE)
@@ -141,13 +142,18 @@ static void write_stamp(struct control *c)
 
 static int make_control(struct region *r, uint32_t mode)
 {
+    shms__process_lock();
     int rc = shms__file_new(r->name.prefix, control_mode(mode), &r->control_file);
     shms__region_remember(r);
+    shms__process_unlock();
     if (rc == 0)
         rc = shms__file_grow(&r->control_file, 0, LAYOUT_CONTROL_SIZE, false);
+    if (rc < 0)
+        return rc;
     void *p = NULL;
-    if (rc == 0)
-        rc = shms__map(&r->control_file, LAYOUT_CONTROL_SIZE, true, false, false, &p);
+    shms__process_lock(); /* as for map_control */
+    rc = shms__map(&r->control_file, LAYOUT_CONTROL_SIZE, true, false, false, &p);
+    shms__process_unlock();
     if (rc < 0)
         return rc;
     r->control = p;
@@ -275,7 +281,9 @@ static int look(struct region *r, const struct region_request *q)
 {
     if (!shms__file_is_named(&r->control_file))
         return SHMS__RETRY;
+    shms__process_lock();
     int rc = map_control(r);
+    shms__process_unlock();
     if (rc < 0)
         return rc;
     bool alive = shms__region_alive(&r->control_file);
@@ -314,7 +322,11 @@ static int find(struct region *r, const struct region_request *q, int64_t deadli
 {
     struct trust trust = q->trust;
     trust.mode = control_mode(trust.mode);
+    shms__process_lock();
     int rc = shms__file_open(r->name.control, true, &trust, &r->control_file);
+    if (rc == 0)
+        shms__region_remember(r);
+    shms__process_unlock();
     if (rc == SHMS_E_DENIED) {
         if (!q->writable && q->create != SHMS_CREATE_ONLY)
             rc = open_data_only(r, q);
@@ -322,7 +334,6 @@ static int find(struct region *r, const struct region_request *q, int64_t deadli
     }
     if (rc < 0)
         return rc;
-    shms__region_remember(r);
     rc = shms__life_take(&r->control_file, deadline);
     if (rc == 0)
         rc = look(r, q);
@@ -402,6 +413,7 @@ static int unlink_once(const struct name *n, int64_t deadline)
     rc = shms__life_take(&f, deadline);
     if (rc == 0)
         rc = shms__file_has_name(&f, n->control) ? remove_names(n) : SHMS__RETRY;
+    shms__byte_unlock(&f, LOCK_LIFE); /* a child of another thread's fork may have the descriptor too */
     shms__file_close(&f);
     return rc;
 }
