@@ -48,10 +48,10 @@
 struct attempt {
     int64_t deadline;
     int64_t slice_ns;
+    int64_t ask_at; /* when to ask next whether the holder lives; 0: at once */
     bool tries_only;
     bool slept;       /* may take a reserved cell */
     bool passed_over; /* was woken; asleep again, it came too late: reserve the next turn */
-    bool ask;         /* whether the holder lives */
 };
 
 int64_t shms__deadline(int timeout_ms)
@@ -115,10 +115,8 @@ static void sleep_once(struct member *m, struct attempt *a, uint64_t cell, int64
         return;
     a->slept = true;
     a->passed_over |= how == SLEEP_WOKEN;
-    if (how == SLEEP_TIMEOUT) {
-        a->ask = true;
+    if (how == SLEEP_TIMEOUT)
         a->slice_ns = a->slice_ns < LAST_SLICE_NS / 2 ? a->slice_ns * 2 : LAST_SLICE_NS;
-    }
 }
 
 /* 1: taken; 0: go on; or a failure. */
@@ -129,12 +127,13 @@ static int attempt_once(struct member *m, struct attempt *a)
     bool is_free = (cell & CELL_OWNER) == 0;
     if (is_free && (a->slept || a->tries_only || !(cell & CELL_RESERVED)))
         return take(m, cell, a->slept);
-    if (!is_free && a->ask) {
-        a->ask = false;
-        if (!shms__member_alive(m, cell & CELL_OWNER))
+    int64_t now = shms__now_ns();
+    if (now >= a->ask_at) {
+        a->slept |= a->ask_at != 0; /* by the clock, since signals may cut every sleep short */
+        a->ask_at = now + a->slice_ns;
+        if (!is_free && !shms__member_alive(m, cell & CELL_OWNER))
             return take_over(m, cell, a->slept);
     }
-    int64_t now = shms__now_ns();
     if (now >= a->deadline)
         return shms__fail(SHMS_E_TIMEOUT);
     sleep_once(m, a, cell, now);
@@ -143,7 +142,7 @@ static int attempt_once(struct member *m, struct attempt *a)
 
 static int wait_for_turn(struct member *m, int timeout_ms)
 {
-    struct attempt a = {.slice_ns = FIRST_SLICE_NS, .tries_only = timeout_ms == 0, .ask = true};
+    struct attempt a = {.slice_ns = FIRST_SLICE_NS, .tries_only = timeout_ms == 0};
     if (!a.tries_only && spin(m))
         return 0;
     a.deadline = shms__deadline(timeout_ms);

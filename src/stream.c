@@ -215,14 +215,24 @@ int shms_stream_repaired(shms_stream *s)
 
 /* ---- version */
 
-int64_t shms_stream_snapshot(shms_stream *s, void *buf, size_t n, int64_t offset)
+static __attribute__((noinline, cold)) int64_t snapshot_first(shms_stream *s, void *buf, size_t n,
+                                                              int64_t offset)
 {
-    if (!s || (!buf && n > 0) || n > PTRDIFF_MAX)
+    if (!s || (!buf && n > 0))
         return shms__fail(SHMS_E_INVALID);
     if (offset < 0)
         return shms__fail(SHMS_E_RANGE);
-    int rc = as_usual(s) ? 0 : enter(s);
-    return rc < 0 ? rc : shms__snapshot(&s->member, buf, n, (uint64_t)offset);
+    int rc = enter(s);
+    return rc < 0 ? rc : shms__snapshot_again(&s->member, buf, n, (uint64_t)offset);
+}
+
+int64_t shms_stream_snapshot(shms_stream *s, void *buf, size_t n, int64_t offset)
+{
+    int64_t got = 0;
+    if (as_usual(s) && (buf || n == 0) && offset >= 0 &&
+        shms__snapshot_once(&s->member, buf, n, (uint64_t)offset, &got))
+        return got;
+    return snapshot_first(s, buf, n, offset);
 }
 
 int64_t shms_stream_version(shms_stream *s)

@@ -41,61 +41,29 @@ int64_t shms__version(const struct member *m)
 
 /* ---- snapshot */
 
-static int64_t copy_now(const struct member *m, void *buf, uint64_t n, uint64_t offset)
-{
-    uint64_t part = ref_part(offset, n, shms__region_size(&m->region));
-    if (part > 0)
-        racy_copy(buf, m->region.data + offset, (size_t)part);
-    return (int64_t)part;
-}
-
-/* Whether *ret_n says what a snapshot answers. */
-static inline bool snapshot_once(const struct member *m, void *buf, uint64_t n, uint64_t offset,
-                                 int64_t *ret_n)
-{
-    const struct control *c = m->region.control;
-    /* acquire: the bytes are at least as new; pairs with the release in shms__unlock */
-    uint64_t before = a64_load_acquire(&c->version);
-    /* relaxed: died came with the version */
-    if ((before & 1) || a32_load_relaxed(&c->died))
-        return false;
-    *ret_n = copy_now(m, buf, n, offset);
-    /* orders: the copy before the second look; pairs with fence_release in shms__section_begin */
-    fence_acquire();
-    return a64_load_relaxed(&c->version) == before; /* relaxed: ordered by the fence */
-}
-
 static int64_t snapshot_locked(struct member *m, void *buf, uint64_t n, uint64_t offset)
 {
     int rc = shms__lock(m, (int)(m->region.timeout_ns / 1000000), false);
     if (rc < 0)
         return rc;
-    int64_t got = rc == SHMS_OWNER_DIED ? SHMS_E_CORRUPT : copy_now(m, buf, n, offset);
+    int64_t got = rc == SHMS_OWNER_DIED ? SHMS_E_CORRUPT : shms__copy_now(m, buf, n, offset);
     rc = shms__unlock(m, false);
     if (rc < 0)
         return rc;
     return got < 0 ? shms__fail((int)got) : got;
 }
 
-static __attribute__((noinline, cold)) int64_t snapshot_again(struct member *m, void *buf, uint64_t n, uint64_t offset)
+int64_t shms__snapshot_again(struct member *m, void *buf, uint64_t n, uint64_t offset)
 {
     int64_t got = 0;
     if (shms__lock_held_here(m))
-        return copy_now(m, buf, n, offset);
+        return shms__copy_now(m, buf, n, offset);
     for (int i = 0; i < SNAPSHOT_TRIES; i++) {
         spin_pause();
-        if (snapshot_once(m, buf, n, offset, &got))
+        if (shms__snapshot_once(m, buf, n, offset, &got))
             return got;
     }
     return snapshot_locked(m, buf, n, offset);
-}
-
-int64_t shms__snapshot(struct member *m, void *buf, uint64_t n, uint64_t offset)
-{
-    int64_t got = 0;
-    if (snapshot_once(m, buf, n, offset, &got))
-        return got;
-    return snapshot_again(m, buf, n, offset);
 }
 
 /* ---- wait */
