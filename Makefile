@@ -29,7 +29,7 @@ test: ## the quick tests
 test-all: ## all tests: quick, long, sanitize, package, cross
 	bash ci/setup build demo test bench long
 	$(MAKE) all
-	ctest --test-dir $(BUILD) -j$(JOBS) --output-on-failure
+	ctest --test-dir $(BUILD) -j$(JOBS) --output-on-failure --output-junit tests.xml
 
 bench: ## measure, beside the peers; writes doc/bench.{txt,json,svg}
 	bash ci/setup build bench
