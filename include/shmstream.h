@@ -463,7 +463,7 @@ SHMS_API int64_t shms_stream_version(shms_stream *s);
  * @return 0, or SHMS_E_TIMEOUT (nothing new), SHMS_E_INVALID (NULL, timeout_ms < -1),
  *     SHMS_E_DENIED (may only read the data).
  * Threads: safe; a thread that holds the lock and waits for itself times out.
- * Processes: safe.
+ * Processes: safe; a holder that dies inside its section counts as a change, found within 100 ms.
  * Signals: not async-signal-safe; signals do not end the wait.
  * Fork: works in a child.
  * Blocks: at most timeout_ms.

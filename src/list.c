@@ -99,7 +99,8 @@ int shms_stream_info(shms_stream *s, shms_info *info)
     if (rc == 0) {
         shms_info full = {.struct_size = sizeof full};
         fill(&p->at.control, f, &s->member, &full);
-        fill_files(&s->member.region.name, &full);
+        if (shms__file_has_name(f, s->member.region.name.control))
+            fill_files(&s->member.region.name, &full);
         hand_out(&full, info);
     }
     free(p);

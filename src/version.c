@@ -23,7 +23,8 @@
  *   waiter, flag set, gone            a flag: one needless wake-up or ring
  *   unlock, version stored, then gone the waiter's slice (SLICE_NS) ends and it looks for itself; a poll
  *                                     descriptor learns of it when the next section ends: lock.c's take-over
- *   holder inside its section         version stays odd; the next locker ends it, then waiters wake
+ *   holder inside its section         version stays odd; the next locker, or a waiter after its slice, ends
+ *                                     it: waiters wake, and snapshots say SHMS_E_CORRUPT until repaired
  */
 #include "version.h"
 
@@ -90,6 +91,13 @@ static uint64_t wanted_flags(struct member *m, bool sleeps)
     return (sleeps ? CELL_CHANGE : 0) | (polls ? CELL_POLL : 0);
 }
 
+/* A section has been open for a slice. If its holder is dead, nobody else may ever come to end it. */
+static void end_dead_section(struct member *m)
+{
+    if (shms__lock(m, 0, false) >= 0)
+        shms__unlock(m, false);
+}
+
 int shms__wait(struct member *m, int64_t *seen, int timeout_ms)
 {
     struct control *c = m->region.control;
@@ -108,7 +116,9 @@ int shms__wait(struct member *m, int64_t *seen, int timeout_ms)
         if (now >= deadline)
             return shms__fail(SHMS_E_TIMEOUT);
         int64_t left = deadline - now;
-        shms__sleep_on(a64_low_half(&c->version), (uint32_t)v, left < SLICE_NS ? left : SLICE_NS);
+        int how = shms__sleep_on(a64_low_half(&c->version), (uint32_t)v, left < SLICE_NS ? left : SLICE_NS);
+        if (how == SLEEP_TIMEOUT && (v & 1))
+            end_dead_section(m);
     }
     return 0;
 }
