@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/* Where there is not enough: room in /dev/shm, file size, descriptors, address space. Nothing is left behind. */
+#include "roles.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/statvfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define KIB 1024u
+#define MIB (1024u * 1024u)
+
+static unsigned long long free_room(void)
+{
+    struct statvfs v;
+    need(statvfs("/dev/shm", &v) == 0);
+    return (unsigned long long)v.f_bfree * v.f_frsize;
+}
+
+static int try_open(const char *name, uint64_t size, uint64_t max_size, shms_stream **ret)
+{
+    shms_stream_options o = {.struct_size = sizeof o, .max_size = max_size};
+    return shms_stream_open(name, size, &o, ret);
+}
+
+/* Opening fails so, and leaves no name, no descriptor, no mapping. */
+static void need_no_open(const char *name, uint64_t size, int code)
+{
+    shms_stream *s = NULL;
+    unsigned descriptors = open_descriptors(0);
+    int rc = try_open(name, size, 0, &s);
+    need(rc == code);
+    need(open_descriptors(0) == descriptors);
+    need(region_mappings(0) == 0);
+    need(shms_stream_open(name, 0, NULL, &s) == SHMS_E_NOT_FOUND);
+}
+
+static void need_grows_no_further(const char *name, uint64_t much)
+{
+    shms_stream *s = NULL;
+    need(try_open(name, 64 * KIB, 2 * MIB, &s) == 0);
+    memset(shms_stream_memory(s), 7, 64 * KIB);
+    need(shms_stream_lock(s, 0) == 0);
+    need(shms_stream_resize(s, much) == SHMS_E_NOSPACE);
+    need(shms_stream_size(s) == 64 * KIB);
+    need(((unsigned char *)shms_stream_memory(s))[64 * KIB - 1] == 7);
+    need(shms_stream_resize(s, 96 * KIB) == 0);
+    need(((unsigned char *)shms_stream_memory(s))[96 * KIB - 1] == 0);
+    need(shms_stream_unlock(s) == 0);
+    shms_stream_close(s);
+}
+
+static bool small_shm(void)
+{
+    return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+           mount("none", "/dev/shm", "tmpfs", 0, "size=256k,mode=1777") == 0;
+}
+
+/* In a /dev/shm of its own. */
+static int full_shm(int argc, char **argv)
+{
+    need(argc == 2);
+    if (!small_shm())
+        return 77;
+    need_no_open(argv[1], MIB, SHMS_E_NOSPACE);
+    unsigned long long before = free_room();
+    need_no_open(argv[1], MIB, SHMS_E_NOSPACE);
+    need(free_room() == before);
+    need_grows_no_further(argv[1], MIB);
+    need(free_room() == before);
+    int fd = open("/dev/shm/ballast", O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+    need(fd >= 0);
+    int rc = SHMS_E_NOSPACE;
+    /* At first there is not even room for control; then for a page more each time, until it works. */
+    for (unsigned long long room = 0; rc == SHMS_E_NOSPACE; room += 4 * KIB) {
+        shms_stream *s = NULL;
+        need(ftruncate(fd, 0) == 0 && fallocate(fd, 0, 0, (off_t)(before - room)) == 0);
+        rc = try_open(argv[1], 8 * KIB, 0, &s);
+        need(rc == (room < 28 * KIB ? SHMS_E_NOSPACE : 0));
+        shms_stream_close(s);
+        need(free_room() == room);
+    }
+    return close(fd);
+}
+
+static int file_size(int argc, char **argv)
+{
+    struct rlimit limit = {.rlim_cur = 4 * KIB, .rlim_max = RLIM_INFINITY};
+    shms_stream *s = NULL;
+    int64_t seen = 0;
+    need(argc == 2);
+    setrlimit(RLIMIT_FSIZE, &limit);
+    need_no_open(argv[1], 64, SHMS_E_NOSPACE);
+    limit.rlim_cur = MIB;
+    setrlimit(RLIMIT_FSIZE, &limit);
+    need_no_open(argv[1], 2 * MIB, SHMS_E_NOSPACE);
+    need_grows_no_further(argv[1], 2 * MIB);
+    need(try_open(argv[1], 64, 0, &s) == 0);
+    need(shms_stream_poll_fd(s) >= 0);
+    need(shms_stream_wait(s, &seen, 0) == SHMS_E_TIMEOUT);
+    limit.rlim_cur = 0; /* as a sandbox does: the ring of the poll descriptor must not raise SIGXFSZ */
+    setrlimit(RLIMIT_FSIZE, &limit);
+    need(shms_stream_lock(s, 0) == 0 && shms_stream_unlock(s) == 0);
+    need(shms_stream_wait(s, &seen, 0) == 0);
+    shms_stream_close(s);
+    return 0;
+}
+
+/* Descriptors run out: first none is left, then one more each time, until it works. */
+static int descriptors(int argc, char **argv)
+{
+    struct rlimit limit = {.rlim_cur = 32, .rlim_max = 32};
+    int taken[32], n = 0, freed = 0;
+    shms_stream *s = NULL, *t = NULL;
+    need(argc == 2);
+    setrlimit(RLIMIT_NOFILE, &limit);
+    while (n < 32 && (taken[n] = dup(STDIN_FILENO)) >= 0)
+        n++;
+    while (freed < 4 && shms_stream_open(argv[1], 64, NULL, &s) < 0) {
+        need(shms_last_oserror() == EMFILE);
+        close(taken[n - ++freed]);
+    }
+    need(s && freed >= 1);
+    need(shms_stream_open(argv[1], 64, NULL, &t) == SHMS_E_OS && shms_last_oserror() == EMFILE);
+    need(shms_stream_poll_fd(s) == SHMS_E_OS && shms_last_oserror() == EMFILE);
+    need(shms_stream_lock(s, 0) == 0 && shms_stream_lock(s, 0) == SHMS_E_DEADLOCK && shms_stream_unlock(s) == 0);
+    shms_stream_close(s); /* leaves, and removes the name, without a descriptor more */
+    need(shms_stream_open(argv[1], 0, NULL, &t) == SHMS_E_NOT_FOUND);
+    return 0;
+}
+
+static int address_space(int argc, char **argv)
+{
+    struct rlimit limit = {.rlim_cur = 256 * MIB, .rlim_max = RLIM_INFINITY};
+    shms_stream *s = NULL;
+    need(argc == 2);
+    setrlimit(RLIMIT_AS, &limit);
+    shms_stream_options o = {.struct_size = sizeof o, .sparse = 1};
+    need(shms_stream_open(argv[1], 512 * MIB, &o, &s) == SHMS_E_NOMEM);
+    need(shms_stream_open(argv[1], 0, NULL, &s) == SHMS_E_NOT_FOUND);
+    need(open_descriptors(0) == 3 && region_mappings(0) == 0);
+    need(try_open(argv[1], 64, 512 * MIB, &s) == SHMS_E_NOMEM);
+    need(shms_stream_open(argv[1], 64, NULL, &s) == 0);
+    shms_stream_close(s);
+    return 0;
+}
+
+static void run_role(const char *role)
+{
+    const char *name = fresh_name();
+    struct proc p = start(role, name, NULL);
+    int status = end_of(&p);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 77)
+        print_message("SKIP: a /dev/shm of its own is not permitted here\n");
+    else
+        assert_int_equal(WEXITSTATUS(status), 0);
+    assert_gone(name);
+}
+
+static void test_full_shm(void **state)
+{
+    (void)state;
+    run_role("full_shm");
+}
+
+static void test_file_size(void **state)
+{
+    (void)state;
+    run_role("file_size");
+}
+
+static void test_descriptors(void **state)
+{
+    (void)state;
+    run_role("descriptors");
+}
+
+static void test_address_space(void **state)
+{
+    (void)state;
+    if (!SANITIZED) /* which takes more than the limit for itself */
+        run_role("address_space");
+}
+
+int main(int argc, char **argv)
+{
+    static const struct role roles[] = {{"full_shm", full_shm},
+                                        {"file_size", file_size},
+                                        {"descriptors", descriptors},
+                                        {"address_space", address_space},
+                                        {NULL, NULL}};
+    const struct CMUnitTest tests[] = {
+        process_test(test_full_shm),
+        process_test(test_file_size),
+        process_test(test_descriptors),
+        process_test(test_address_space),
+    };
+    roles_begin(argc, argv, roles);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
