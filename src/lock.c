@@ -125,8 +125,9 @@ static int attempt_once(struct member *m, struct attempt *a)
     /* relaxed: every use of it is a compare-and-swap */
     uint64_t cell = a64_load_relaxed(&m->region.control->cell);
     bool is_free = (cell & CELL_OWNER) == 0;
-    if (is_free && (a->slept || a->tries_only || !(cell & CELL_RESERVED)))
-        return take(m, cell, a->slept);
+    bool may_take = is_free && (a->slept || a->tries_only || !(cell & CELL_RESERVED));
+    if (may_take && take(m, cell, a->slept))
+        return 1;
     int64_t now = shms__now_ns();
     if (now >= a->ask_at) {
         a->slept |= a->ask_at != 0; /* by the clock, since signals may cut every sleep short */
@@ -136,7 +137,8 @@ static int attempt_once(struct member *m, struct attempt *a)
     }
     if (now >= a->deadline)
         return shms__fail(SHMS_E_TIMEOUT);
-    sleep_once(m, a, cell, now);
+    if (!may_take) /* else somebody was faster: look again at once */
+        sleep_once(m, a, cell, now);
     return 0;
 }
 

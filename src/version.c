@@ -104,6 +104,7 @@ int shms__wait(struct member *m, int64_t *seen, int timeout_ms)
     uint64_t v = 0;
     uint64_t flags = wanted_flags(m, timeout_ms != 0);
     int64_t deadline = shms__deadline(timeout_ms);
+    int64_t ask_at = 0;
     while (!look(c, seen, &v)) {
         /* relaxed: a flag that stands keeps its promise whoever set it */
         if ((a64_load_relaxed(&c->cell) & flags) != flags) {
@@ -115,10 +116,13 @@ int shms__wait(struct member *m, int64_t *seen, int timeout_ms)
         int64_t now = shms__now_ns();
         if (now >= deadline)
             return shms__fail(SHMS_E_TIMEOUT);
+        if (now >= ask_at) { /* by the clock: signals may cut every sleep short */
+            if (ask_at && (v & 1))
+                end_dead_section(m);
+            ask_at = now + SLICE_NS;
+        }
         int64_t left = deadline - now;
-        int how = shms__sleep_on(a64_low_half(&c->version), (uint32_t)v, left < SLICE_NS ? left : SLICE_NS);
-        if (how == SLEEP_TIMEOUT && (v & 1))
-            end_dead_section(m);
+        shms__sleep_on(a64_low_half(&c->version), (uint32_t)v, left < SLICE_NS ? left : SLICE_NS);
     }
     return 0;
 }
