@@ -104,7 +104,15 @@ typedef void duel_fn(struct duel *d, int who, const void *arg);
 
 /** Called by a side when it is set up: waits until both are. */
 void bench_ready(struct duel *d);
-/** Run both sides for `seconds`; returns the nanoseconds that they had. Dies if a side failed. */
+/** Count one thing done, where the parent sees it. */
+static inline void bench_did(struct duel *d, int who) {
+    __atomic_store_n(&d->side[who].count, d->side[who].count + 1, __ATOMIC_RELAXED);
+}
+
+/**
+ * Run both sides for `seconds`, longer if one has not had a turn by then; returns the nanoseconds that they
+ * had. Dies if a side failed.
+ */
 double bench_duel(struct duel *d, duel_fn *const fn[2], const void *arg, double seconds);
 
 /* ------------------------------------------------------------ results */

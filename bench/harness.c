@@ -112,6 +112,15 @@ void bench_ready(struct duel *d) {
     bench_until(&d->go, 1);
 }
 
+/** A busy machine may leave a side without a processor for long. */
+static void wait_for_turn(const uint64_t *count) {
+    for (int i = 0; __atomic_load_n(count, __ATOMIC_RELAXED) == 0; i++) {
+        if (i == 10000)
+            bench_die("a process of the benchmark gets no turn");
+        bench_sleep(1e-3);
+    }
+}
+
 double bench_duel(struct duel *d, duel_fn *const fn[2], const void *arg, double seconds) {
     pid_t child[2];
     *d = (struct duel){.ready = 0};
@@ -128,6 +137,8 @@ double bench_duel(struct duel *d, duel_fn *const fn[2], const void *arg, double 
     uint64_t start = bench_now();
     bench_store(&d->go, 1);
     bench_sleep(seconds);
+    wait_for_turn(&d->side[0].count);
+    wait_for_turn(&d->side[1].count);
     uint64_t end = bench_now();
     bench_store(&d->stop, 1);
     for (int who = 0; who < 2; who++)

@@ -20,7 +20,7 @@ static struct reading measure_call(const void *unused) {
 static void bounce(struct duel *d, int who, const void *unused) {
     (void)unused;
     bench_ready(d);
-    uint64_t n = 0, spins = 0;
+    uint64_t spins = 0;
     while (!bench_load(&d->stop)) {
         if ((__atomic_load_n(&d->guarded, __ATOMIC_ACQUIRE) & 1) != (uint64_t)who) {
             if (++spins % 1024 == 0)
@@ -28,9 +28,8 @@ static void bounce(struct duel *d, int who, const void *unused) {
             continue;
         }
         __atomic_fetch_add(&d->guarded, 1, __ATOMIC_RELEASE);
-        n++;
+        bench_did(d, who);
     }
-    d->side[who].count = n;
 }
 
 static struct reading measure_bounce(const void *duel) {

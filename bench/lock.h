@@ -65,16 +65,15 @@ static inline void pause_work(const void *turns) {
         }                                                                 \
     }                                                                     \
     static void turns_##tag(struct duel *d, int who, const void *pause) { \
-        uint64_t n = 0;                                                   \
         join();                                                           \
         bench_ready(d);                                                   \
-        for (; !bench_load(&d->stop); n++) {                              \
+        while (!bench_load(&d->stop)) {                                   \
             take_##tag();                                                 \
             d->guarded++;                                                 \
             give_##tag();                                                 \
+            bench_did(d, who);                                            \
             pause_work(pause);                                            \
         }                                                                 \
-        d->side[who].count = n;                                           \
     }                                                                     \
     static int lock_##tag##_once(void) {                                  \
         return take_##tag();                                              \

@@ -19,12 +19,34 @@
 
 struct bench_plan bench_plan = {.rounds = 11, .seconds = 0.025};
 
-struct files {
-    const char *json, *table;
+struct order {
+    const char *json, *table, *only;
 };
 
+static void lock_theme(void) {
+    locks_create();
+    bench_locks();
+    locks_close();
+}
+
+static void recovery_theme(void) {
+    locks_create();
+    bench_recovery();
+    locks_close();
+}
+
+static const struct theme {
+    const char *name;
+    void (*run)(void);
+} themes[] = {
+    {"limit", bench_limits}, {"lock", lock_theme},          {"recovery", recovery_theme},
+    {"copy", bench_copies},  {"snapshot", bench_snapshots}, {"wakeup", bench_wakeups},
+    {"open", bench_opening},
+};
+enum { THEME_COUNT = sizeof themes / sizeof *themes };
+
 static const char *const purposes[] = {"lock", "copy", "record", "ping", "pong", "open", "bare"};
-enum { PURPOSE_COUNT = sizeof purposes / sizeof *purposes, TIME_LIMIT_S = 900, QUICK_TIME_LIMIT_S = 60 };
+enum { PURPOSE_COUNT = sizeof purposes / sizeof *purposes, TIME_LIMIT_S = 900, QUICK_TIME_LIMIT_S = 100 };
 
 static char names[PURPOSE_COUNT][64];
 
@@ -58,23 +80,17 @@ static void write_file(const char *path, void (*write)(FILE *)) {
         bench_die("cannot write %s: %s", path, strerror(errno));
 }
 
-static void measure_all(const struct files *files) {
+static void measure_all(const struct order *order) {
     bench_print_head();
-    bench_limits();
-    locks_create();
-    bench_locks();
-    bench_recovery();
-    locks_close();
-    bench_copies();
-    bench_snapshots();
-    bench_wakeups();
-    bench_opening();
+    for (size_t i = 0; i < THEME_COUNT; i++)
+        if (!order->only || strcmp(order->only, themes[i].name) == 0)
+            themes[i].run();
     bench_print_targets();
-    write_file(files->json, bench_write_json);
-    write_file(files->table, bench_write_table);
+    write_file(order->json, bench_write_json);
+    write_file(order->table, bench_write_table);
     fflush(NULL);
     if (!bench_results_sound())
-        bench_die("a figure is not a positive number");
+        bench_die("nothing measured, or a figure that is not a positive number");
 }
 
 /** Wait for the measuring process, a signal, or the end of patience; returns the exit status. */
@@ -97,7 +113,7 @@ static int watch(pid_t child, const sigset_t *signals) {
     return 1;
 }
 
-static int run(const struct files *files) {
+static int run(const struct order *order) {
     sigset_t signals, before;
     sigemptyset(&signals);
     sigaddset(&signals, SIGCHLD);
@@ -108,7 +124,7 @@ static int run(const struct files *files) {
     pid_t child = bench_fork();
     if (child == 0) {
         sigprocmask(SIG_SETMASK, &before, NULL);
-        measure_all(files);
+        measure_all(order);
         _exit(0);
     }
     int status = watch(child, &signals);
@@ -117,8 +133,9 @@ static int run(const struct files *files) {
 }
 
 static int usage(FILE *f) {
-    fputs("usage: shms-bench [--quick] [--json FILE] [--table FILE]\n"
+    fputs("usage: shms-bench [--quick] [--only THEME] [--json FILE] [--table FILE]\n"
           "Measures shmstream and its peers side by side.\n"
+          "  --only THEME  limit, lock, recovery, copy, snapshot, wakeup or open\n"
           "  --quick       a smoke test: every kind of line, figures of no worth\n"
           "  --json FILE   the results for programs\n"
           "  --table FILE  the results for gnuplot\n",
@@ -127,16 +144,18 @@ static int usage(FILE *f) {
 }
 
 int main(int argc, char **argv) {
-    struct files files = {NULL, NULL};
+    struct order order = {NULL, NULL, NULL};
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--quick") == 0)
             bench_plan = (struct bench_plan){.quick = true, .rounds = 2, .seconds = 0.002};
         else if (strcmp(argv[i], "--json") == 0 && i + 1 < argc)
-            files.json = argv[++i];
+            order.json = argv[++i];
         else if (strcmp(argv[i], "--table") == 0 && i + 1 < argc)
-            files.table = argv[++i];
+            order.table = argv[++i];
+        else if (strcmp(argv[i], "--only") == 0 && i + 1 < argc)
+            order.only = argv[++i];
         else
             return usage(strcmp(argv[i], "--help") == 0 ? stdout : stderr);
     }
-    return run(&files);
+    return run(&order);
 }

@@ -76,10 +76,12 @@ read-1M shmstream
 read-1M memcpy
 snapshot shmstream
 snapshot bare seqlock
+snapshot bare seqlock, inlined
 snapshot pthread mutex
 snapshot pthread rwlock
 snapshot-busy shmstream
 snapshot-busy bare seqlock
+snapshot-busy bare seqlock, inlined
 snapshot-busy pthread mutex
 snapshot-busy pthread rwlock
 round-trip shmstream
