@@ -63,7 +63,8 @@ static uint32_t control_mode(uint32_t mode)
     return both;
 }
 
-/* With the process lock: fork must not come before the mapping, which holds the token too, is kept from children. */
+/* Under the process lock: the mapping pins the token too, so fork must not come before it is kept from
+ * children. */
 static int map_control(struct region *r)
 {
     if (r->control_file.size != LAYOUT_CONTROL_SIZE)

@@ -18,6 +18,7 @@
 #define SHM_DIR "/dev/shm"
 #define TMPFS_MAGIC_NUMBER 0x01021994
 #define RESERVE_CHUNK (64ull << 20)
+#define RESERVE_CHUNK_LEAST (64ull << 10)
 
 /* ---- places */
 
@@ -251,11 +252,6 @@ int64_t shms__file_read(const struct file *f, void *buf, size_t n, uint64_t offs
     return got < 0 ? shms__fail_os(errno) : got;
 }
 
-int shms__file_ring(const struct file *f, uint64_t offset)
-{
-    return pwrite(f->fd, "", 1, (off_t)offset) == 1 ? 0 : shms__fail_os(errno);
-}
-
 /* ---- memory */
 
 /* Memory that could be had without killing anybody, or UINT64_MAX where the system does not tell. */
@@ -286,18 +282,30 @@ static bool within_file_limit(uint64_t size)
            (getrlimit(RLIMIT_FSIZE, &limit) || limit.rlim_cur == RLIM_INFINITY || size <= limit.rlim_cur);
 }
 
-/* In chunks, so that a program with a fast interval timer gets on in spite of EINTR. */
+int shms__file_ring(const struct file *f, uint64_t offset)
+{
+    /* Even writing inside a file raises SIGXFSZ past the limit; giving it the length it has tells watchers, too. */
+    bool done = within_file_limit(offset + 1) ? pwrite(f->fd, "", 1, (off_t)offset) == 1
+                                              : ftruncate(f->fd, (off_t)f->size) == 0;
+    return done ? 0 : shms__fail_os(errno);
+}
+
+/* In chunks, which get smaller where signals come faster than they can be reserved: some kernels undo all
+ * of a call that a signal interrupts. */
 static int reserve(int fd, uint64_t from, uint64_t to)
 {
     /* tmpfs would hand out what the machine does not have, and the kernel then kills somebody */
     if (to - from > RESERVE_CHUNK && to - from > memory_available())
         return ENOSPC;
+    uint64_t chunk = RESERVE_CHUNK;
     while (from < to) {
-        uint64_t n = to - from < RESERVE_CHUNK ? to - from : RESERVE_CHUNK;
+        uint64_t n = to - from < chunk ? to - from : chunk;
         if (fallocate(fd, 0, (off_t)from, (off_t)n) == 0)
             from += n;
         else if (errno != EINTR)
             return errno;
+        else if (chunk > RESERVE_CHUNK_LEAST)
+            chunk /= 2;
     }
     return 0;
 }
