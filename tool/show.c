@@ -155,11 +155,11 @@ static size_t utf8_length(const unsigned char *p, size_t n)
                                  : (*p & 0xf8) == 0xf0 ? 4 : 0;
     if (length == 0 || length > n)
         return 0;
-    uint32_t code = *p & (length == 1 ? 0x7f : 0x7f >> length);
+    uint32_t code = length == 1 ? *p : *p & 0x7fu >> length;
     for (size_t i = 1; i < length; i++) {
         if ((p[i] & 0xc0) != 0x80)
             return 0;
-        code = code << 6 | (p[i] & 0x3f);
+        code = code << 6 | (p[i] & 0x3fu);
     }
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
     return code < least[length] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000) ? 0 : length;

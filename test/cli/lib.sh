@@ -10,6 +10,7 @@
 
 set -u
 : "${SHMS:?the path of the shms program}"
+[ -x "$SHMS" ] || { echo "FAILED: no program $SHMS" >&2; exit 1; }
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 SRC=${SRC:-$here/../..}
 id=cli$$
