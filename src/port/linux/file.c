@@ -284,7 +284,7 @@ static bool within_file_limit(uint64_t size)
 
 int shms__file_ring(const struct file *f, uint64_t offset)
 {
-    /* Past the limit, writing raises SIGXFSZ even inside a file; giving it the length it has tells watchers too. */
+    /* Past the limit, writing raises SIGXFSZ even inside a file; setting its length anew tells, too. */
     bool done = within_file_limit(offset + 1) ? pwrite(f->fd, "", 1, (off_t)offset) == 1
                                               : ftruncate(f->fd, (off_t)f->size) == 0;
     return done ? 0 : shms__fail_os(errno);

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* Making the N-th system call of a traced process fail. x86-64 only: INJECT_CAN says whether there is any. */
+#ifndef INJECT_H
+#define INJECT_H
+
+#include <sys/types.h>
+
+#if defined(__x86_64__) && !defined(__ILP32__)
+#define INJECT_CAN 1
+#else
+#define INJECT_CAN 0
+#endif
+
+/* In the traced process: from here on it is traced; inject_mark before and after what is to be tried. */
+void inject_offer(void);
+void inject_mark(void);
+
+enum { INJECT_DONE, INJECT_EXEMPT, INJECT_BEYOND };
+/*
+ * Follow `pid` from its first mark to its second, and fail the nth system call between them with `error`.
+ * INJECT_EXEMPT: that call cannot fail so (nothing was done to it); INJECT_BEYOND: there are fewer calls.
+ */
+int inject(pid_t pid, unsigned nth, int error);
+
+#endif
