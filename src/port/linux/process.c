@@ -86,8 +86,10 @@ void shms__fork_catch_up(void)
 
 static int fork_setup_locked(void (*on_child)(void))
 {
-    if (child_hook)
+    if (child_hook) {
+        shms__fork_catch_up(); /* before a child's own handles are among those it inherited */
         return 0;
+    }
     child_hook = on_child;
     int e = pthread_atfork(shms__process_lock, shms__process_unlock, after_fork_in_child);
     if (e) {
