@@ -52,7 +52,7 @@ static int64_t file_read(void *cookie, char *buf, size_t n)
     return got;
 }
 
-/* As much as fits, as stdio wants it: the rest then fails with ENOSPC. */
+/* As much as fits. stdio takes less than all for a failure, and errno for its reason. */
 static int64_t file_write(void *cookie, const char *buf, size_t n)
 {
     struct file_cookie *f = cookie;
@@ -63,6 +63,8 @@ static int64_t file_write(void *cookie, const char *buf, size_t n)
     if (done < 0)
         return fail_errno(done);
     f->position += done;
+    if (part < n)
+        errno = ENOSPC;
     return done;
 }
 
