@@ -102,7 +102,7 @@ static int file_size(int argc, char **argv)
     need_no_open(argv[1], 2 * MIB, SHMS_E_NOSPACE);
     need_grows_no_further(argv[1], 2 * MIB);
     need(try_open(argv[1], 64, 0, &s) == 0);
-    need(shms_stream_poll_fd(s) >= 0);
+    need(poll_fd_of(s) >= 0);
     need(shms_stream_wait(s, &seen, 0) == SHMS_E_TIMEOUT);
     limit.rlim_cur = 0; /* as a sandbox does: the ring of the poll descriptor must not raise SIGXFSZ */
     setrlimit(RLIMIT_FSIZE, &limit);

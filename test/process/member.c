@@ -174,7 +174,7 @@ static long long lock_command(const char *verb, long long a)
     if (strcmp(verb, "version") == 0)
         return seen = shms_stream_version(handle);
     if (strcmp(verb, "poll") == 0)
-        return shms_stream_poll_fd(handle);
+        return poll_fd_of(handle);
     fprintf(stderr, "member: no such command: %s\n", verb);
     _exit(2);
 }

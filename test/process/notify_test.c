@@ -50,7 +50,7 @@ static int player(int argc, char **argv)
     if (argv[4][0] == 'e') {
         struct epoll_event e = {.events = EPOLLIN};
         loop = epoll_create1(EPOLL_CLOEXEC);
-        need(epoll_ctl(loop, EPOLL_CTL_ADD, shms_stream_poll_fd(s), &e) == 0);
+        need(epoll_ctl(loop, EPOLL_CTL_ADD, poll_fd_of(s), &e) == 0);
     }
     int64_t seen = shms_stream_version(s);
     for (uint64_t turn; (turn = ball(s)) < turns;) {
@@ -105,7 +105,7 @@ static void test_dead_waiter(void **state)
     shms_stream *s = open_here(name, 8);
     struct proc dies = start_member(name, 8), armed = start_member(name, 8), lives = start_member(name, 8);
     int64_t seen = shms_stream_version(s);
-    int fd = shms_stream_poll_fd(s);
+    int fd = poll_fd_of(s);
     assert_true(fd >= 0);
     assert_int_equal(shms_stream_wait(s, &seen, 0), SHMS_E_TIMEOUT);
     assert_true(ask(&armed, "poll") >= 0);

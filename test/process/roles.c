@@ -220,6 +220,15 @@ unsigned count_from(const char *variable, unsigned otherwise)
     return text && atoi(text) > 0 ? (unsigned)atoi(text) : otherwise;
 }
 
+int poll_fd_of(shms_stream *s)
+{
+    int fd;
+    int64_t end = now_ms() + BOUND_MS;
+    while ((fd = shms_stream_poll_fd(s)) == SHMS_E_OS && shms_last_oserror() == EMFILE && now_ms() < end)
+        rest();
+    return fd;
+}
+
 const char *fresh_name(void)
 {
     static char names[8][64];

@@ -83,6 +83,9 @@ int64_t now_ms(void);
 void rest(void); /* a moment, between two looks at a condition */
 unsigned count_from(const char *variable, unsigned otherwise); /* how often, from the environment */
 
+/* shms_stream_poll_fd, again while the user's limit of inotify instances is reached: other tests run, too. */
+int poll_fd_of(shms_stream *s);
+
 /* The memory of a process that AddressSanitizer lives in cannot be limited or counted. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1
