@@ -22,8 +22,6 @@ static const struct target targets[] = {
      "x"},
     {"lock+unlock contended, to pthread robust", "contended", "pthread robust", TIMES_AS_GOOD, true, 1.5,
      "x"},
-    {"the same, 100 ns of own work between", "contended-100ns", "pthread robust", TIMES_AS_GOOD, true, 1.5,
-     "x"},
     {"write of 1 MiB, to memcpy", "write-1M", "memcpy", TIMES_AS_GOOD, true, 0.95, "x"},
     {"write of 16 MiB, to memcpy", "write-16M", "memcpy", TIMES_AS_GOOD, true, 0.95, "x"},
     {"write of 64 MiB, to memcpy", "write-64M", "memcpy", TIMES_AS_GOOD, true, 0.95, "x"},
