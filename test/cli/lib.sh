@@ -24,7 +24,7 @@ cleanup() {
         kill -KILL "$pid" 2>/dev/null
     done
     wait 2>/dev/null
-    "$SHMS" ls --json | sed -nE 's/^ \{"name": "([^"]*'"$id"'[^"]*)", .*/\1/p' | sed 's/\\\\/\\/g' |
+    "$SHMS" ls --json | sed -nE 's/^ \{"name": "(.*'"$id"'.*)", "state": .*/\1/p' | sed -E 's/\\(["\])/\1/g' |
         while IFS= read -r name; do "$SHMS" rm "$name" 2>/dev/null; done
     rm -rf "$work"
 }
