@@ -13,7 +13,7 @@ set -u
 [ -x "$SHMS" ] || { echo "FAILED: no program $SHMS" >&2; exit 1; }
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 SRC=${SRC:-$here/../..}
-id=cli$$
+id=cli-$$-t
 work=$(mktemp -d)
 export SHMS id work
 started=()
