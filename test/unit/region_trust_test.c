@@ -2,6 +2,7 @@
 /* region.c and port: whose regions are accepted, with which mode, and what a stranger may do with them. */
 #include "child.h"
 
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -213,6 +214,9 @@ static int locks_little_memory(void *unused)
     int maps = unit_maps();
     (void)unused;
     EXPECT(setrlimit(RLIMIT_MEMLOCK, &limit) == 0);
+    static char much[1 << 20];
+    if (mlock(much, sizeof much) == 0)
+        return 77; /* sanitizers replace it by one that does nothing */
     EXPECT(unit_refused(GLOBAL, 1 << 20, OPTIONS(.lock_memory = 1)) == SHMS_E_NOMEM);
     EXPECT(unit_names() == 0 && unit_maps() == maps);
     EXPECT(unit_refused(GLOBAL, 16, OPTIONS(.lock_memory = 1)) == 0);
@@ -222,7 +226,8 @@ static int locks_little_memory(void *unused)
 static void memory_that_cannot_be_locked(void **state)
 {
     (void)state;
-    assert_int_equal(unit_child(locks_little_memory, NULL, STRANGER), 0);
+    int rc = unit_child(locks_little_memory, NULL, STRANGER);
+    assert_true(rc == 0 || rc == 77);
     shms_stream_close(unit_open(NAME, 1 << 16, OPTIONS(.lock_memory = 1, .huge_pages = 1)));
 }
 
