@@ -196,10 +196,27 @@ static long long data_command(const char *verb, long long a, long long b)
     return lock_command(verb, a);
 }
 
+/* Until that thread sleeps in the kernel. */
+static void await_asleep(int pid)
+{
+    char path[64], how = 0;
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    for (int64_t end = now_ms() + BOUND_MS; how != 'S' && now_ms() < end; rest()) {
+        FILE *f = fopen(path, "re");
+        need(f && fscanf(f, "%*d (%*[^)]) %c", &how) == 1);
+        fclose(f);
+    }
+}
+
 static long long obey(const char *line)
 {
     char verb[24] = "", name[128] = "";
     long long a = 0, b = 0, result;
+    int pid, skip = 0;
+    if (sscanf(line, "after %d %n", &pid, &skip) == 1) {
+        await_asleep(pid);
+        return obey(line + skip);
+    }
     if (sscanf(line, "open %127s %lld %lld %lld", name, &a, &b, &result) == 4)
         return open_as(name, (uint64_t)a, (uint32_t)b, result != 0);
     if (sscanf(line, "open %127s %lld", name, &a) == 2)
