@@ -210,7 +210,8 @@ static void a_life_cycle_lock_that_stays_taken(void **state)
 static int files_are_limited(void *kind)
 {
     shms_stream *s = NULL;
-    int fds = unit_fds(), resource = kind ? RLIMIT_FSIZE : RLIMIT_NOFILE;
+    int fds = unit_fds();
+    unsigned resource = kind ? RLIMIT_FSIZE : RLIMIT_NOFILE;
     struct rlimit limit;
     EXPECT(getrlimit(resource, &limit) == 0);
     limit.rlim_cur = kind ? 1 << 20 : 3;
