@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Codes on their way out: each failure is made by one of these two, which remember the errno behind it. */
+/* Codes on their way out: each failure goes through one of these two, which remember the errno behind it. */
 #ifndef SHMS_ERROR_H
 #define SHMS_ERROR_H
 

@@ -69,7 +69,7 @@ struct control {
     a64 version; /* odd while a section is open; written by the holder only */
     a32 died;    /* 1: SHMS_OWNER_DIED is up; written by the holder only */
     uint8_t unused1[44];
-    /* the size: read by every transfer, written by resize only */
+    /* the size: read by every transfer, written at creation and by resize */
     a64 size;
     uint8_t unused2[56];
     /* the bell: one byte is written here (by a system call) to ring poll descriptors; nobody reads it */

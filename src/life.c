@@ -42,6 +42,7 @@ void shms__region_unmap_control(struct region *r)
 void shms__region_remember(struct region *r)
 {
     r->in_transit = true;
+    r->forks = shms__forks();
     r->previous = NULL;
     r->next = known_regions;
     if (r->next)
@@ -118,6 +119,22 @@ const struct file *shms__region_control_file(struct region *r)
 }
 
 /* ---- fork */
+
+/*
+ * A child that was forked and has not yet got to on_child shares our opening, and with it our token: asked
+ * through that, it would not be seen. So ask, and leave, through another one.
+ */
+void shms__region_part_from_children(struct region *r)
+{
+    if (r->forks == shms__forks() || !own_opening(r))
+        return;
+    shms__process_lock(); /* no fork between the new opening and the end of the old one */
+    if (shms__file_reopen(&r->control_file, LOCK_NURSERY) == 0) {
+        shms__region_unmap_control(r);
+        r->token = 0;
+    }
+    shms__process_unlock();
+}
 
 /*
  * In the child, before anything else happens there. The inherited opening holds the parent's token: replace

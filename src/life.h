@@ -19,6 +19,7 @@ struct region {
     bool data_only;
     bool is_new;  /* made by this call, not visible yet */
     bool existed; /* was there before this call */
+    uint32_t forks;      /* of this process when it was opened */
     bool in_transit;     /* being opened or left: a child of fork cannot use it */
     struct region *next; /* of all known to the process, for fork */
     struct region *previous;
@@ -45,6 +46,9 @@ void shms__region_unmap_control(struct region *r);
 /* The control file, to ask about byte locks; NULL: the descriptor was closed behind our back, and the file
  * cannot be had by its name either. Not to be called under the process lock. */
 const struct file *shms__region_control_file(struct region *r);
+
+/* Before leaving: if this process has forked, see to it that children who need the region are seen. */
+void shms__region_part_from_children(struct region *r);
 
 /* Get a file back by its name, if the name still means it. The old number is somebody else's now. */
 bool shms__region_reopen(struct file *f, const char *path);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What of the control file is looked at: all but the unused end, in one read. */
+/* A private copy of the control file, made by one read. */
 struct peek {
     union {
         struct control control;

@@ -17,7 +17,7 @@
  * Linearisation. lock: the compare-and-swap that puts m's identity there. unlock: the one that removes it.
  *
  * Progress. Uncontended, lock and unlock are one read-modify-write each and no system call. A waiter spins
- * for about a microsecond, then sleeps in slices of 1 ms doubling to 20 ms, and asks after each whether the
+ * for some microseconds, then sleeps in slices of 1 ms doubling to 20 ms, and asks after each whether the
  * holder lives; so neither a lost wake-up nor a stolen one, nor a death without a wake-up, costs more than a
  * slice. A waiter that slept, was woken and found the lock taken by a newcomer sets RESERVED: from then on a
  * newcomer may not take the free cell before it has slept a slice too, so a sleeper is passed over at most
@@ -172,15 +172,16 @@ static uint64_t give_back(struct member *m, bool changes)
     struct control *c = m->region.control;
     uint64_t wakes = changes ? CELL_WAITERS | CELL_CHANGE | CELL_POLL | CELL_NOTICE : CELL_WAITERS;
     for (int i = 0; i < CAS_TRIES; i++) {
-        uint64_t cell = a64_load_relaxed(&c->cell); /* relaxed: repeated by the compare-and-swap */
+        /* acquire: the bytes of who set NOTICE; pairs with the release in shms__notify */
+        uint64_t cell = a64_load_acquire(&c->cell);
         if ((cell & CELL_OWNER) != m->id)
             return 0;
-        if ((cell & CELL_NOTICE) && !changes) {
-            /* a quiet section in which somebody called notify: let it end as a changing one */
+        if (cell & CELL_NOTICE) {
+            /* Somebody called notify in a quiet section, or after this one had moved the version: a waiter
+             * may have seen that already. */
             wakes |= CELL_CHANGE | CELL_POLL | CELL_NOTICE;
             uint64_t v = a64_load_relaxed(&c->version); /* relaxed: only the holder writes it */
             a64_store_release(&c->version, v + 2); /* release: pairs with the acquire in look */
-            changes = true;
         }
         /* release: the section's writes; pairs with the acquire in take() and shms__lock */
         if (a64_cas_release(&c->cell, &cell, cell & ~(CELL_OWNER | wakes)))

@@ -36,11 +36,12 @@ void shms__process_unlock(void);
 /*
  * A word that reads 0 in a child of fork until shms__forked_done() is called there, and else is a number
  * unlike that of any ancestor. `on_child` runs in a child, in fork or, where the fork was made behind the
- * C library's back, at the first call; it may only make system calls.
+ * C library's back, at the first call; it may only do what is allowed after a fork: no allocation, no locks.
  */
 extern a32 *shms__fork_word;
 int shms__fork_setup(void (*on_child)(void)); /* once a process; later calls do nothing */
 void shms__fork_catch_up(void);               /* runs on_child if that has not happened yet */
+uint32_t shms__forks(void);                   /* how many forks this process has made since the setup */
 
 /* ---- sleeping on a word of shared memory */
 
@@ -112,8 +113,8 @@ void shms__byte_unlock(const struct file *f, uint64_t offset);
 enum { BYTE_EXCLUSIVE, BYTE_ANY };
 /* Is a byte of the range locked (kind) through another opening? "Cannot tell" answers true. */
 bool shms__byte_locked(const struct file *f, uint64_t offset, uint64_t n, int kind);
-/* In a child of fork: replace the inherited f->fd by an opening of its own, which holds a shared lock on the
- * byte before the inherited one is let go. Only makes system calls. */
+/* Replace f->fd, which is shared over fork, by an opening of its own, which holds a shared lock on the byte
+ * before the shared one is let go. Does only what is allowed after a fork. */
 int shms__file_reopen(struct file *f, uint64_t share_offset);
 
 /* ---- descriptors that tell of a write into a file */

@@ -13,7 +13,8 @@
  *     called X.ctl at that moment, and has looked after taking it that the file still has its name.
  *  3. A region is alive while somebody holds a token (a byte lock on a slot) or the nursery. A region that
  *     is not alive, and not both kept and ready, is dead: nobody is ever shown its bytes.
- *  4. state is READY only if the data file of inode data_inode is complete: size bytes, memory reserved.
+ *  4. state is READY only if the data file of inode data_inode is complete: size bytes, with memory behind
+ *     each unless the region is sparse.
  *
  * States of a name:   none -> SETUP -> READY (alive, or kept) -> none;   SETUP or READY, dead -> none, or
  * SETUP again where the files are another user's and cannot be removed ("restart").
@@ -30,7 +31,7 @@
  *   create, both linked, state SETUP         the same
  *   join, before or after the token          nothing: the system freed both locks
  *   resize, file grown, size not stored      a longer file, no reader of the new part; next resize or the end
- *   resize, size stored, memory not cut      memory beyond size; the next cut or the end
+ *   resize, size stored, memory not cut      old bytes behind the size; the next growth cuts them first
  *   leave or unlink, data removed            dead or living control without data; as the first two, or
  *                                            SHMS_E_LOST for joiners until the living leave
  *   last member killed                       dead READY; the next opener or sweep removes it
@@ -397,6 +398,7 @@ void shms__region_leave(struct region *r)
 {
     if (!r->data_only) {
         r->in_transit = true;
+        shms__region_part_from_children(r);
         const struct file *f = shms__region_control_file(r);
         if (f && shms__life_take(f, shms__now_ns() + r->timeout_ns) == 0)
             clean_up(r, f);
@@ -442,8 +444,14 @@ static int change_size(struct region *r, uint64_t size)
         return rc;
     if (old > length)
         return shms__fail(SHMS_E_LOST);
-    if (size > old && (rc = shms__file_grow(&r->data_file, old, size, sparse)) < 0)
-        return rc;
+    if (size > old) {
+        /* Behind the size there may be old bytes, of a member that died while it shrank the region. */
+        if (length > old && (rc = shms__file_cut(&r->data_file, old, length)) < 0)
+            return rc;
+        rc = shms__file_grow(&r->data_file, old, size, sparse);
+        if (rc < 0)
+            return rc;
+    }
     /* release: the memory is there before the size says so; pairs with the acquire in shms__region_size */
     a64_store_release(&c->size, size);
     if (size >= old)

@@ -141,7 +141,7 @@ int shms__notify(struct member *m)
         if (rc != SHMS_E_TIMEOUT && rc != SHMS_E_DEADLOCK)
             return rc;
         uint64_t cell = a64_load_relaxed(&c->cell); /* relaxed: repeated by the compare-and-swap */
-        /* release: the caller's bytes; pairs with the acquire of the holder's next unlock and our waiters' */
+        /* release: the caller's bytes; pairs with the acquire in give_back */
         if ((cell & CELL_OWNER) && a64_cas_release(&c->cell, &cell, cell | CELL_NOTICE))
             return 0;
     }

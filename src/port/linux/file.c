@@ -22,6 +22,13 @@
 
 /* ---- places */
 
+/* No /dev/shm, and kernels and file systems without O_TMPFILE: this is no place for regions. */
+static int fail_place(int oserror)
+{
+    bool unfit = oserror == ENOENT || oserror == ENOTDIR || oserror == EISDIR || oserror == EINVAL;
+    return shms__fail_os(unfit ? EOPNOTSUPP : oserror);
+}
+
 static int check_private_dir(const char *path)
 {
     struct stat st;
@@ -46,7 +53,7 @@ int shms__place(bool global, bool create, char ret_prefix[PORT_PATH_MAX])
         if (mkdir(dir, 0700) == 0)
             (void)!chmod(dir, 0700);
         else if (errno != EEXIST)
-            return shms__fail_os(errno);
+            return fail_place(errno);
         rc = check_private_dir(dir);
     }
     if (rc == 0)
@@ -124,19 +131,13 @@ int shms__file_open(const char *path, bool writable, const struct trust *trust, 
     return rc;
 }
 
-static int new_unsupported(int oserror)
-{
-    /* what kernels and file systems without O_TMPFILE answer */
-    return shms__fail_os(oserror == EISDIR || oserror == EINVAL ? EOPNOTSUPP : oserror);
-}
-
 int shms__file_new(const char *prefix, uint32_t mode, struct file *ret)
 {
     char dir[PORT_PATH_MAX];
     place_dir(prefix, dir);
     int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (fd < 0)
-        return new_unsupported(errno);
+        return fail_place(errno);
     struct stat st;
     if (fchmod(fd, mode) || fstat(fd, &st)) {
         int rc = shms__fail_os(errno);
@@ -165,7 +166,7 @@ int shms__file_link(const struct file *f, const char *path)
     /* without /proc; needs a privilege there */
     if (errno == ENOENT && linkat(f->fd, "", AT_FDCWD, path, AT_EMPTY_PATH) == 0)
         return 0;
-    return shms__fail_os(errno);
+    return errno == ENOENT ? fail_place(errno) : shms__fail_os(errno);
 }
 
 int shms__file_reopen(struct file *f, uint64_t share_offset)

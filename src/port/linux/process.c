@@ -71,6 +71,19 @@ static void enter_child(void)
     a32_store_relaxed(shms__fork_word, ++epoch);
 }
 
+static a32 forks;
+
+uint32_t shms__forks(void)
+{
+    return a32_load_relaxed(&forks); /* relaxed: whoever asks about its own fork made it before */
+}
+
+static void after_fork_in_parent(void)
+{
+    a32_add_relaxed(&forks, 1); /* relaxed: as above */
+    shms__process_unlock();
+}
+
 static void after_fork_in_child(void)
 {
     enter_child();
@@ -91,7 +104,7 @@ static int fork_setup_locked(void (*on_child)(void))
         return 0;
     }
     child_hook = on_child;
-    int e = pthread_atfork(shms__process_lock, shms__process_unlock, after_fork_in_child);
+    int e = pthread_atfork(shms__process_lock, after_fork_in_parent, after_fork_in_child);
     if (e) {
         child_hook = NULL;
         return shms__fail_os(e);
