@@ -44,7 +44,8 @@ void bench_opening(void);
 
 /* -------------------------------------------------------------- clock */
 
-static inline uint64_t bench_now(void) {
+static inline uint64_t bench_now(void)
+{
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
@@ -62,11 +63,13 @@ __attribute__((noreturn, format(printf, 1, 2)))
 #endif
 void bench_die(const char *format, ...);
 
-static inline int bench_load(const int *p) {
+static inline int bench_load(const int *p)
+{
     return __atomic_load_n(p, __ATOMIC_ACQUIRE);
 }
 
-static inline void bench_store(int *p, int value) {
+static inline void bench_store(int *p, int value)
+{
     __atomic_store_n(p, value, __ATOMIC_RELEASE);
 }
 
@@ -105,7 +108,8 @@ typedef void duel_fn(struct duel *d, int who, const void *arg);
 /** Called by a side when it is set up: waits until both are. */
 void bench_ready(struct duel *d);
 /** Count one thing done, where the parent sees it. */
-static inline void bench_did(struct duel *d, int who) {
+static inline void bench_did(struct duel *d, int who)
+{
     __atomic_store_n(&d->side[who].count, d->side[who].count + 1, __ATOMIC_RELAXED);
 }
 
@@ -166,7 +170,8 @@ bool bench_results_sound(void);
 void bench_sort(double *v, size_t n);
 
 /* The measuring side's own arithmetic, shared by report and harness. */
-static inline double bench_quantile(const double *sorted, size_t n, double q) {
+static inline double bench_quantile(const double *sorted, size_t n, double q)
+{
     size_t i = (size_t)(q * (double)(n - 1) + 0.5);
     return sorted[i];
 }

@@ -11,24 +11,28 @@ static shms_stream *stream;
 static char *region, *buffer; /* the region's memory; private memory as large */
 static size_t size;           /* of one copy, known only at run time */
 
-static void check(int64_t rc) {
+static void check(int64_t rc)
+{
     if (rc != (int64_t)size)
         bench_die("copying: %s", shms_strerror((int)rc));
 }
 
-static void write_ours(const void *unused, uint64_t n) {
+static void write_ours(const void *unused, uint64_t n)
+{
     (void)unused;
     for (; n > 0; n--)
         check(shms_stream_pwrite(stream, buffer, size, 0));
 }
 
-static void read_ours(const void *unused, uint64_t n) {
+static void read_ours(const void *unused, uint64_t n)
+{
     (void)unused;
     for (; n > 0; n--)
         check(shms_stream_pread(stream, buffer, size, 0));
 }
 
-static void write_memcpy(const void *unused, uint64_t n) {
+static void write_memcpy(const void *unused, uint64_t n)
+{
     (void)unused;
     for (; n > 0; n--) {
         memcpy(region, buffer, size);
@@ -36,7 +40,8 @@ static void write_memcpy(const void *unused, uint64_t n) {
     }
 }
 
-static void read_memcpy(const void *unused, uint64_t n) {
+static void read_memcpy(const void *unused, uint64_t n)
+{
     (void)unused;
     for (; n > 0; n--) {
         memcpy(buffer, region, size);
@@ -48,7 +53,8 @@ struct copier {
     void (*loop)(const void *unused, uint64_t n);
 };
 
-static struct reading measure(const void *arg) {
+static struct reading measure(const void *arg)
+{
     const struct copier *c = arg;
     return (struct reading){.value = (double)size / bench_loop_ns(c->loop, NULL)};
 }
@@ -72,7 +78,8 @@ static const struct size_case {
 enum { CASE_COUNT = sizeof cases / sizeof *cases };
 
 /** The largest case that /dev/shm has room for; a smoke test stops at 1 MiB. */
-static size_t open_largest(void) {
+static size_t open_largest(void)
+{
     size_t count = bench_plan.quick ? CASE_COUNT - 2 : CASE_COUNT;
     int rc = shms_stream_open(bench_name("copy"), cases[count - 1].size, NULL, &stream);
     while (rc == SHMS_E_NOSPACE && count > 1) {
@@ -84,7 +91,8 @@ static size_t open_largest(void) {
     return count;
 }
 
-void bench_copies(void) {
+void bench_copies(void)
+{
     size_t count = open_largest(), largest = cases[count - 1].size;
     region = shms_stream_memory(stream);
     /* Aligned like the region: what two places differ by in their page is not the subject, nor page faults.

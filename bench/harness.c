@@ -12,7 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-void bench_die(const char *format, ...) {
+void bench_die(const char *format, ...)
+{
     va_list ap;
     va_start(ap, format);
     fputs("shms-bench: ", stderr);
@@ -22,14 +23,16 @@ void bench_die(const char *format, ...) {
     _exit(1);
 }
 
-void bench_sleep(double seconds) {
+void bench_sleep(double seconds)
+{
     struct timespec t = {.tv_sec = (time_t)seconds};
     t.tv_nsec = (long)((seconds - (double)t.tv_sec) * 1e9);
     while (nanosleep(&t, &t) < 0 && errno == EINTR)
         continue;
 }
 
-double bench_loop_ns(void (*loop)(const void *arg, uint64_t turns), const void *arg) {
+double bench_loop_ns(void (*loop)(const void *arg, uint64_t turns), const void *arg)
+{
     /* The search for the count is also the warm-up. */
     uint64_t turns = 1;
     double want = bench_plan.seconds * 1e9, took = 0;
@@ -46,7 +49,8 @@ double bench_loop_ns(void (*loop)(const void *arg, uint64_t turns), const void *
     return (double)(bench_now() - start) / (double)turns;
 }
 
-void bench_until(const int *p, int value) {
+void bench_until(const int *p, int value)
+{
     uint64_t start = bench_now();
     while (bench_load(p) != value) {
         if (bench_now() - start > 10000000000u)
@@ -55,14 +59,16 @@ void bench_until(const int *p, int value) {
     }
 }
 
-void *bench_shared(size_t size) {
+void *bench_shared(size_t size)
+{
     void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED)
         bench_die("no memory");
     return p;
 }
 
-pid_t bench_fork(void) {
+pid_t bench_fork(void)
+{
     fflush(NULL);
     pid_t parent = getpid(), child = fork();
     if (child < 0)
@@ -75,7 +81,8 @@ pid_t bench_fork(void) {
     return child;
 }
 
-void bench_reap(pid_t child, bool killed) {
+void bench_reap(pid_t child, bool killed)
+{
     int status = 0;
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)
         continue;
@@ -85,7 +92,8 @@ void bench_reap(pid_t child, bool killed) {
         bench_die("a process of the benchmark ended with status %#x", (unsigned)status);
 }
 
-void bench_pin(int which) {
+void bench_pin(int which)
+{
     static cpu_set_t all;
     static bool known;
     if (!known && sched_getaffinity(0, sizeof all, &all) < 0)
@@ -107,13 +115,15 @@ void bench_pin(int which) {
 
 /* ---------------------------------------------------------------- duels */
 
-void bench_ready(struct duel *d) {
+void bench_ready(struct duel *d)
+{
     __atomic_fetch_add(&d->ready, 1, __ATOMIC_ACQ_REL);
     bench_until(&d->go, 1);
 }
 
 /** A busy machine may leave a side without a processor for long. */
-static void wait_for_turn(const uint64_t *count) {
+static void wait_for_turn(const uint64_t *count)
+{
     for (int i = 0; __atomic_load_n(count, __ATOMIC_RELAXED) == 0; i++) {
         if (i == 10000)
             bench_die("a process of the benchmark gets no turn");
@@ -121,7 +131,8 @@ static void wait_for_turn(const uint64_t *count) {
     }
 }
 
-double bench_duel(struct duel *d, duel_fn *const fn[2], const void *arg, double seconds) {
+double bench_duel(struct duel *d, duel_fn *const fn[2], const void *arg, double seconds)
+{
     pid_t child[2];
     *d = (struct duel){.ready = 0};
     bench_pin(-1); /* learn the cores before a child narrows its own */

@@ -6,18 +6,21 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static void system_call(const void *unused, uint64_t n) {
+static void system_call(const void *unused, uint64_t n)
+{
     (void)unused;
     for (; n > 0; n--)
         syscall(SYS_getppid);
 }
 
-static struct reading measure_call(const void *unused) {
+static struct reading measure_call(const void *unused)
+{
     return (struct reading){.value = bench_loop_ns(system_call, unused)};
 }
 
 /* One line of the cache goes to and fro: even is side 0's turn. */
-static void bounce(struct duel *d, int who, const void *unused) {
+static void bounce(struct duel *d, int who, const void *unused)
+{
     (void)unused;
     bench_ready(d);
     uint64_t spins = 0;
@@ -32,7 +35,8 @@ static void bounce(struct duel *d, int who, const void *unused) {
     }
 }
 
-static struct reading measure_bounce(const void *duel) {
+static struct reading measure_bounce(const void *duel)
+{
     /* The groups keep their arguments const; this one is the shared memory itself. */
     struct duel *d = *(struct duel *const *)duel;
     duel_fn *const fn[2] = {bounce, bounce};
@@ -40,7 +44,8 @@ static struct reading measure_bounce(const void *duel) {
     return (struct reading){.value = ns / (double)d->side[0].count};
 }
 
-void bench_limits(void) {
+void bench_limits(void)
+{
     struct duel *duel = bench_shared(sizeof *duel);
     const struct group call = {"limit-call", "bare limit: system call", "ns", false, measure_call};
     const struct group line = {"limit-line", "bare limit: cache line between two cores", "ns", false,

@@ -18,12 +18,14 @@ static const struct contender contenders[] = {
 };
 enum { CONTENDER_COUNT = sizeof contenders / sizeof *contenders };
 
-static struct reading measure_pairs(const void *arg) {
+static struct reading measure_pairs(const void *arg)
+{
     const struct lock_kind *kind = arg;
     return (struct reading){.value = bench_loop_ns(kind->pairs, NULL)};
 }
 
-static struct reading measure_exchanges(const void *arg) {
+static struct reading measure_exchanges(const void *arg)
+{
     const struct lock_kind *kind = arg;
     return (struct reading){.value = bench_loop_ns(kind->exchanges, NULL)};
 }
@@ -33,12 +35,14 @@ static struct reading measure_exchanges(const void *arg) {
 static struct duel *duel;
 static uint64_t pause_turns; /* of pause_work() between two turns of a process */
 
-static void work(const void *turns, uint64_t n) {
+static void work(const void *turns, uint64_t n)
+{
     for (; n > 0; n--)
         pause_work(turns);
 }
 
-static struct reading measure_duel(const void *arg) {
+static struct reading measure_duel(const void *arg)
+{
     const struct lock_kind *kind = arg;
     duel_fn *const fn[2] = {kind->turns, kind->turns};
     double ns = bench_duel(duel, fn, &pause_turns, bench_plan.seconds * 4);
@@ -49,7 +53,8 @@ static struct reading measure_duel(const void *arg) {
                             .share = 100.0 * (double)slower / (double)(a + b)};
 }
 
-static void contended(void) {
+static void contended(void)
+{
     const struct group back_to_back = {"contended", "lock+unlock, two processes", "M/s", true, measure_duel};
     const struct group with_work = {"contended-100ns", "lock+unlock, two processes, 100 ns between", "M/s",
                                     true, measure_duel};
@@ -72,7 +77,8 @@ static struct handoff {
 } * handoff;
 
 /** Holds the lock until the other must be asleep in it. */
-static void giver(const struct lock_kind *kind, int samples) {
+static void giver(const struct lock_kind *kind, int samples)
+{
     for (int i = 1; i <= samples; i++) {
         kind->lock();
         bench_store(&handoff->held, i);
@@ -84,7 +90,8 @@ static void giver(const struct lock_kind *kind, int samples) {
     }
 }
 
-static void taker(const struct lock_kind *kind, int samples) {
+static void taker(const struct lock_kind *kind, int samples)
+{
     for (int i = 1; i <= samples; i++) {
         bench_until(&handoff->held, i);
         bench_store(&handoff->asked, i);
@@ -95,7 +102,8 @@ static void taker(const struct lock_kind *kind, int samples) {
     }
 }
 
-static void hand_off(const struct lock_kind *kind, int samples, double *ret) {
+static void hand_off(const struct lock_kind *kind, int samples, double *ret)
+{
     pid_t child[2];
     handoff->held = handoff->asked = handoff->done = 0;
     for (int who = 0; who < 2; who++) {
@@ -113,7 +121,8 @@ static void hand_off(const struct lock_kind *kind, int samples, double *ret) {
         ret[i] = handoff->took_us[i];
 }
 
-static void handed(void) {
+static void handed(void)
+{
     const struct group g = {"hand-off", "hand-off to a sleeping waiter", "us", false, NULL};
     int rounds = bench_plan.rounds, samples = bench_plan.quick ? 3 : 30;
     size_t each = (size_t)(rounds * samples);
@@ -127,7 +136,8 @@ static void handed(void) {
     free(v);
 }
 
-void bench_locks(void) {
+void bench_locks(void)
+{
     const struct group alone = {"uncontended", "lock+unlock, uncontended", "ns", false, measure_pairs};
     const struct group record = {"record-64", "lock, write 64 B, read 64 B, unlock", "ns", false,
                                  measure_exchanges};

@@ -35,7 +35,8 @@ void locks_close(void);
 void boost_create(void *memory);
 
 /** Work that touches nothing shared; `*turns` comes from the machine's speed. */
-static inline void pause_work(const void *turns) {
+static inline void pause_work(const void *turns)
+{
     for (uint64_t n = *(const uint64_t *)turns; n > 0; n--)
         __asm__ volatile("" ::: "memory");
 }
@@ -44,44 +45,49 @@ static inline void pause_work(const void *turns) {
  * lock_ and unlock_ of the tag, in the same file, are inlined here. `put` and `get` write and read the array
  * `record` under the lock.
  */
-#define LOCK_KIND(tag, title, join, put, get)                             \
-    static void pairs_##tag(const void *unused, uint64_t n) {             \
-        (void)unused;                                                     \
-        for (; n > 0; n--) {                                              \
-            take_##tag();                                                 \
-            give_##tag();                                                 \
-        }                                                                 \
-    }                                                                     \
-    static void exchanges_##tag(const void *unused, uint64_t n) {         \
-        char record[RECORD_BYTES] = {1};                                  \
-        (void)unused;                                                     \
-        for (; n > 0; n--) {                                              \
-            take_##tag();                                                 \
-            put;                                                          \
-            __asm__ volatile("" ::"r"(record) : "memory");                \
-            get;                                                          \
-            __asm__ volatile("" ::"r"(record) : "memory");                \
-            give_##tag();                                                 \
-        }                                                                 \
-    }                                                                     \
-    static void turns_##tag(struct duel *d, int who, const void *pause) { \
-        join();                                                           \
-        bench_ready(d);                                                   \
-        while (!bench_load(&d->stop)) {                                   \
-            take_##tag();                                                 \
-            d->guarded++;                                                 \
-            give_##tag();                                                 \
-            bench_did(d, who);                                            \
-            pause_work(pause);                                            \
-        }                                                                 \
-    }                                                                     \
-    static int lock_##tag##_once(void) {                                  \
-        return take_##tag();                                              \
-    }                                                                     \
-    static void unlock_##tag##_once(void) {                               \
-        give_##tag();                                                     \
-    }                                                                     \
-    const struct lock_kind lock_##tag = {                                 \
+#define LOCK_KIND(tag, title, join, put, get)                           \
+    static void pairs_##tag(const void *unused, uint64_t n)             \
+    {                                                                   \
+        (void)unused;                                                   \
+        for (; n > 0; n--) {                                            \
+            take_##tag();                                               \
+            give_##tag();                                               \
+        }                                                               \
+    }                                                                   \
+    static void exchanges_##tag(const void *unused, uint64_t n)         \
+    {                                                                   \
+        char record[RECORD_BYTES] = {1};                                \
+        (void)unused;                                                   \
+        for (; n > 0; n--) {                                            \
+            take_##tag();                                               \
+            put;                                                        \
+            __asm__ volatile("" ::"r"(record) : "memory");              \
+            get;                                                        \
+            __asm__ volatile("" ::"r"(record) : "memory");              \
+            give_##tag();                                               \
+        }                                                               \
+    }                                                                   \
+    static void turns_##tag(struct duel *d, int who, const void *pause) \
+    {                                                                   \
+        join();                                                         \
+        bench_ready(d);                                                 \
+        while (!bench_load(&d->stop)) {                                 \
+            take_##tag();                                               \
+            d->guarded++;                                               \
+            give_##tag();                                               \
+            bench_did(d, who);                                          \
+            pause_work(pause);                                          \
+        }                                                               \
+    }                                                                   \
+    static int lock_##tag##_once(void)                                  \
+    {                                                                   \
+        return take_##tag();                                            \
+    }                                                                   \
+    static void unlock_##tag##_once(void)                               \
+    {                                                                   \
+        give_##tag();                                                   \
+    }                                                                   \
+    const struct lock_kind lock_##tag = {                               \
         title, join, pairs_##tag, exchanges_##tag, turns_##tag, lock_##tag##_once, unlock_##tag##_once};
 
 #ifdef __cplusplus

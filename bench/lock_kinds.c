@@ -26,13 +26,15 @@ static int file = -1; /* for the locks that are on files */
 
 /* ---------------------------------------------------------------- ours */
 
-static void join_ours(void) {
+static void join_ours(void)
+{
     int rc = shms_stream_open(bench_name("lock"), 0, NULL, &stream);
     if (rc < 0)
         bench_die("open: %s", shms_strerror(rc));
 }
 
-static inline int take_ours(void) {
+static inline int take_ours(void)
+{
     int rc = shms_stream_lock(stream, -1);
     if (rc == SHMS_OWNER_DIED)
         shms_stream_repaired(stream);
@@ -41,13 +43,15 @@ static inline int take_ours(void) {
     return rc;
 }
 
-static inline void give_ours(void) {
+static inline void give_ours(void)
+{
     int rc = shms_stream_unlock(stream);
     if (rc < 0)
         bench_die("unlock: %s", shms_strerror(rc));
 }
 
-static void check(int64_t rc) {
+static void check(int64_t rc)
+{
     if (rc != RECORD_BYTES)
         bench_die("%s", shms_strerror((int)rc));
 }
@@ -57,40 +61,46 @@ LOCK_KIND(ours, BENCH_OURS, join_ours, check(shms_stream_pwrite(stream, record, 
 
 /* --------------------------------------------------------------- peers */
 
-static void join_nothing(void) {
+static void join_nothing(void)
+{
 }
 
 #define PUT memcpy(shared->record, record, sizeof record)
 #define GET memcpy(record, shared->record, sizeof record)
 
 /* Not a lock that anybody should use: the price of two atomic operations, which no lock goes below. */
-static inline int take_cas(void) {
+static inline int take_cas(void)
+{
     uint32_t free = 0;
     while (!__atomic_compare_exchange_n(&shared->cas, &free, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
         free = 0;
     return 0;
 }
 
-static inline void give_cas(void) {
+static inline void give_cas(void)
+{
     uint32_t held = 1;
     __atomic_compare_exchange_n(&shared->cas, &held, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
 }
 
 LOCK_KIND(cas, "bare CAS pair", join_nothing, PUT, GET)
 
-static inline int take_pthread(void) {
+static inline int take_pthread(void)
+{
     if (pthread_mutex_lock(&shared->plain) != 0)
         bench_die("pthread_mutex_lock");
     return 0;
 }
 
-static inline void give_pthread(void) {
+static inline void give_pthread(void)
+{
     pthread_mutex_unlock(&shared->plain);
 }
 
 LOCK_KIND(pthread, "pthread process-shared", join_nothing, PUT, GET)
 
-static inline int take_robust(void) {
+static inline int take_robust(void)
+{
     int rc = pthread_mutex_lock(&shared->robust);
     if (rc == 0)
         return 0;
@@ -99,27 +109,31 @@ static inline int take_robust(void) {
     return 1;
 }
 
-static inline void give_robust(void) {
+static inline void give_robust(void)
+{
     pthread_mutex_unlock(&shared->robust);
 }
 
 LOCK_KIND(robust, "pthread robust", join_nothing, PUT, GET)
 
-static inline int take_sem(void) {
+static inline int take_sem(void)
+{
     while (sem_wait(&shared->sem) != 0)
         if (errno != EINTR)
             bench_die("sem_wait");
     return 0;
 }
 
-static inline void give_sem(void) {
+static inline void give_sem(void)
+{
     sem_post(&shared->sem);
 }
 
 LOCK_KIND(sem, "sem_t", join_nothing, PUT, GET)
 
 /* Locks on files belong to the open file: each process needs one of its own. */
-static void join_file(void) {
+static void join_file(void)
+{
     char path[32];
     snprintf(path, sizeof path, "/proc/self/fd/%d", file);
     int fd = open(path, O_RDWR | O_CLOEXEC);
@@ -128,7 +142,8 @@ static void join_file(void) {
     file = fd;
 }
 
-static void check_file(ssize_t rc) {
+static void check_file(ssize_t rc)
+{
     if (rc != RECORD_BYTES)
         bench_die("reading or writing the lock file");
 }
@@ -136,30 +151,35 @@ static void check_file(ssize_t rc) {
 #define PUT_FILE check_file(pwrite(file, record, sizeof record, 0))
 #define GET_FILE check_file(pread(file, record, sizeof record, 0))
 
-static inline int take_flock(void) {
+static inline int take_flock(void)
+{
     if (flock(file, LOCK_EX) < 0)
         bench_die("flock");
     return 0;
 }
 
-static inline void give_flock(void) {
+static inline void give_flock(void)
+{
     flock(file, LOCK_UN);
 }
 
 LOCK_KIND(flock, "flock", join_file, PUT_FILE, GET_FILE)
 
-static int ofd(int type) {
+static int ofd(int type)
+{
     struct flock l = {.l_type = (short)type, .l_whence = SEEK_SET, .l_len = 1};
     return fcntl(file, F_OFD_SETLKW, &l);
 }
 
-static inline int take_ofd(void) {
+static inline int take_ofd(void)
+{
     if (ofd(F_WRLCK) < 0)
         bench_die("fcntl");
     return 0;
 }
 
-static inline void give_ofd(void) {
+static inline void give_ofd(void)
+{
     ofd(F_UNLCK);
 }
 
@@ -167,7 +187,8 @@ LOCK_KIND(ofd, "fcntl (OFD)", join_file, PUT_FILE, GET_FILE)
 
 /* -------------------------------------------------------------- set up */
 
-void locks_create(void) {
+void locks_create(void)
+{
     pthread_mutexattr_t a;
     shared = bench_shared(sizeof *shared);
     pthread_mutexattr_init(&a);
@@ -188,7 +209,8 @@ void locks_create(void) {
         bench_die("open: %s", shms_strerror(rc));
 }
 
-void locks_close(void) {
+void locks_close(void)
+{
     shms_stream_close(stream);
     close(file);
 }

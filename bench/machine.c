@@ -23,7 +23,8 @@ struct facts {
 };
 
 /** The processor's name, without what would break a JSON string. */
-static void read_cpu(char *buf, size_t size) {
+static void read_cpu(char *buf, size_t size)
+{
     char line[256];
     snprintf(buf, size, "unknown");
     FILE *f = fopen("/proc/cpuinfo", "r");
@@ -42,7 +43,8 @@ static void read_cpu(char *buf, size_t size) {
             *p = ' ';
 }
 
-static struct facts look(void) {
+static struct facts look(void)
+{
     struct facts m = {.cores = 1};
     cpu_set_t set;
     time_t now = time(NULL);
@@ -57,13 +59,15 @@ static struct facts look(void) {
     return m;
 }
 
-void machine_print(FILE *f) {
+void machine_print(FILE *f)
+{
     struct facts m = look();
     fprintf(f, "shmstream %s, %s\n%s, %d cores, %s %s %s, %s, %s\n", shms_version(), m.date, m.cpu, m.cores,
             m.os.sysname, m.os.release, m.os.machine, m.libc, COMPILER);
 }
 
-void machine_json(FILE *f) {
+void machine_json(FILE *f)
+{
     struct facts m = look();
     fprintf(f, "{\"shmstream\": \"%s\", \"date\": \"%s\", \"cpu\": \"%s\", \"cores\": %d, ", shms_version(),
             m.date, m.cpu, m.cores);

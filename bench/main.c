@@ -23,13 +23,15 @@ struct order {
     const char *json, *table, *only;
 };
 
-static void lock_theme(void) {
+static void lock_theme(void)
+{
     locks_create();
     bench_locks();
     locks_close();
 }
 
-static void recovery_theme(void) {
+static void recovery_theme(void)
+{
     locks_create();
     bench_recovery();
     locks_close();
@@ -50,26 +52,30 @@ enum { PURPOSE_COUNT = sizeof purposes / sizeof *purposes, TIME_LIMIT_S = 900, Q
 
 static char names[PURPOSE_COUNT][64];
 
-static void make_names(void) {
+static void make_names(void)
+{
     for (size_t i = 0; i < PURPOSE_COUNT; i++)
         snprintf(names[i], sizeof names[i], "shms-bench-%ld-%s", (long)getpid(), purposes[i]);
 }
 
-const char *bench_name(const char *purpose) {
+const char *bench_name(const char *purpose)
+{
     for (size_t i = 0; i < PURPOSE_COUNT; i++)
         if (strcmp(purposes[i], purpose) == 0)
             return names[i];
     bench_die("no name for %s", purpose);
 }
 
-void bench_remove_names(void) {
+void bench_remove_names(void)
+{
     for (size_t i = 0; i < PURPOSE_COUNT; i++) {
         shms_stream_unlink(names[i]);
         shm_unlink(names[i]);
     }
 }
 
-static void write_file(const char *path, void (*write)(FILE *)) {
+static void write_file(const char *path, void (*write)(FILE *))
+{
     FILE *f = path ? fopen(path, "w") : NULL;
     if (!path)
         return;
@@ -80,7 +86,8 @@ static void write_file(const char *path, void (*write)(FILE *)) {
         bench_die("cannot write %s: %s", path, strerror(errno));
 }
 
-static void measure_all(const struct order *order) {
+static void measure_all(const struct order *order)
+{
     bench_print_head();
     for (size_t i = 0; i < THEME_COUNT; i++)
         if (!order->only || strcmp(order->only, themes[i].name) == 0)
@@ -94,7 +101,8 @@ static void measure_all(const struct order *order) {
 }
 
 /** Wait for the measuring process, a signal, or the end of patience; returns the exit status. */
-static int watch(pid_t child, const sigset_t *signals) {
+static int watch(pid_t child, const sigset_t *signals)
+{
     struct timespec patience = {bench_plan.quick ? QUICK_TIME_LIMIT_S : TIME_LIMIT_S, 0};
     int status = 0, got;
     do
@@ -113,7 +121,8 @@ static int watch(pid_t child, const sigset_t *signals) {
     return 1;
 }
 
-static int run(const struct order *order) {
+static int run(const struct order *order)
+{
     sigset_t signals, before;
     sigemptyset(&signals);
     sigaddset(&signals, SIGCHLD);
@@ -132,7 +141,8 @@ static int run(const struct order *order) {
     return status;
 }
 
-static int usage(FILE *f) {
+static int usage(FILE *f)
+{
     fputs("usage: shms-bench [--quick] [--only THEME] [--json FILE] [--table FILE]\n"
           "Measures shmstream and its peers side by side.\n"
           "  --only THEME  limit, lock, recovery, copy, snapshot, wakeup or open\n"
@@ -143,7 +153,8 @@ static int usage(FILE *f) {
     return f == stdout ? 0 : 2;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     struct order order = {NULL, NULL, NULL};
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--quick") == 0)

@@ -10,7 +10,8 @@
 
 enum { REGION_BYTES = 4096 };
 
-static void open_ours(const void *name, uint64_t n) {
+static void open_ours(const void *name, uint64_t n)
+{
     for (; n > 0; n--) {
         shms_stream *s;
         int rc = shms_stream_open(name, 0, NULL, &s);
@@ -20,7 +21,8 @@ static void open_ours(const void *name, uint64_t n) {
     }
 }
 
-static void open_bare(const void *name, uint64_t n) {
+static void open_bare(const void *name, uint64_t n)
+{
     for (; n > 0; n--) {
         int fd = shm_open(name, O_RDWR, 0);
         void *p = mmap(NULL, REGION_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -36,12 +38,14 @@ struct opener {
     const char *name;
 };
 
-static struct reading measure(const void *arg) {
+static struct reading measure(const void *arg)
+{
     const struct opener *o = arg;
     return (struct reading){.value = bench_loop_ns(o->loop, o->name) / 1e3};
 }
 
-static double control_kib(shms_stream *s) {
+static double control_kib(shms_stream *s)
+{
     shms_info info = {.struct_size = sizeof info};
     int rc = shms_stream_info(s, &info);
     if (rc < 0)
@@ -49,7 +53,8 @@ static double control_kib(shms_stream *s) {
     return (double)(info.memory_bytes - info.size) / 1024;
 }
 
-void bench_opening(void) {
+void bench_opening(void)
+{
     const struct opener ours = {open_ours, bench_name("open")}, bare = {open_bare, bench_name("bare")};
     const struct contender contenders[] = {{BENCH_OURS, &ours}, {"shm_open+mmap+munmap+close", &bare}};
     const struct group opening = {"open", "open+close, others in the region", "us", false, measure};

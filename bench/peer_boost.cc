@@ -10,21 +10,25 @@
 static boost::interprocess::interprocess_mutex *mutex;
 static char *shared_record;
 
-void boost_create(void *memory) {
+void boost_create(void *memory)
+{
     static_assert(sizeof *mutex + RECORD_BYTES <= 128, "the memory is too small");
     mutex = new (memory) boost::interprocess::interprocess_mutex;
     shared_record = static_cast<char *>(memory) + sizeof *mutex;
 }
 
-static void join_nothing() {
+static void join_nothing()
+{
 }
 
-static inline int take_boost() {
+static inline int take_boost()
+{
     mutex->lock();
     return 0;
 }
 
-static inline void give_boost() {
+static inline void give_boost()
+{
     mutex->unlock();
 }
 

@@ -18,7 +18,8 @@ static struct scene {
     int told;
 } * scene;
 
-static pid_t start_holder(const struct lock_kind *kind) {
+static pid_t start_holder(const struct lock_kind *kind)
+{
     bench_store(&scene->held, 0);
     pid_t child = bench_fork();
     if (child == 0) {
@@ -32,7 +33,8 @@ static pid_t start_holder(const struct lock_kind *kind) {
     return child;
 }
 
-static pid_t start_waiter(const struct lock_kind *kind) {
+static pid_t start_waiter(const struct lock_kind *kind)
+{
     bench_store(&scene->asked, 0);
     pid_t child = bench_fork();
     if (child == 0) {
@@ -48,7 +50,8 @@ static pid_t start_waiter(const struct lock_kind *kind) {
 }
 
 /** From just before kill() until the sleeping waiter holds the lock: milliseconds. */
-static double waiter_recovers(const struct lock_kind *kind) {
+static double waiter_recovers(const struct lock_kind *kind)
+{
     pid_t holder = start_holder(kind), waiter = start_waiter(kind);
     /* Long enough for any waiter's pauses to have grown, and anywhere between two of its looks. */
     bench_sleep(40e-3 + 1e-6 * (rand() % 40000));
@@ -62,7 +65,8 @@ static double waiter_recovers(const struct lock_kind *kind) {
 }
 
 /** The holder is dead and gone before anybody asks: microseconds inside lock(). */
-static double newcomer_recovers(const struct lock_kind *kind) {
+static double newcomer_recovers(const struct lock_kind *kind)
+{
     pid_t holder = start_holder(kind);
     kill(holder, SIGKILL);
     bench_reap(holder, true);
@@ -75,7 +79,8 @@ static double newcomer_recovers(const struct lock_kind *kind) {
     return (double)(end - start) / 1e3;
 }
 
-static void distribution(const struct group *g, double (*recover)(const struct lock_kind *), size_t samples) {
+static void distribution(const struct group *g, double (*recover)(const struct lock_kind *), size_t samples)
+{
     double *v = calloc(CONTENDER_COUNT * samples, sizeof *v);
     for (size_t i = 0; v && i < samples; i++)
         for (size_t k = 0; k < CONTENDER_COUNT; k++)
@@ -85,7 +90,8 @@ static void distribution(const struct group *g, double (*recover)(const struct l
     free(v);
 }
 
-void bench_recovery(void) {
+void bench_recovery(void)
+{
     const struct group asleep = {"recovery", "killed holder, a waiter asleep", "ms", false, NULL};
     const struct group newcomer = {"newcomer", "killed holder, a newcomer's lock()", "us", false, NULL};
     scene = bench_shared(sizeof *scene);

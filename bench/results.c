@@ -15,21 +15,25 @@ enum { RESULTS_MAX = 160, CONTENDERS_MAX = 12, ROUNDS_MAX = 32 };
 static struct result results[RESULTS_MAX];
 static size_t result_count;
 
-static int compare(const void *a, const void *b) {
+static int compare(const void *a, const void *b)
+{
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
 }
 
-void bench_sort(double *v, size_t n) {
+void bench_sort(double *v, size_t n)
+{
     qsort(v, n, sizeof *v, compare);
 }
 
-static double median(double *v, size_t n) {
+static double median(double *v, size_t n)
+{
     bench_sort(v, n);
     return bench_quantile(v, n, 0.5);
 }
 
-static struct result *add(const struct group *g, const char *name) {
+static struct result *add(const struct group *g, const char *name)
+{
     if (result_count == RESULTS_MAX)
         bench_die("too many results");
     struct result *r = &results[result_count++];
@@ -38,14 +42,16 @@ static struct result *add(const struct group *g, const char *name) {
     return r;
 }
 
-const struct result *bench_result(const char *key, const char *name) {
+const struct result *bench_result(const char *key, const char *name)
+{
     for (size_t i = 0; i < result_count; i++)
         if (strcmp(results[i].key, key) == 0 && strcmp(results[i].name, name) == 0)
             return &results[i];
     return NULL;
 }
 
-bool bench_results_sound(void) {
+bool bench_results_sound(void)
+{
     for (size_t i = 0; i < result_count; i++)
         if (!isfinite(results[i].median) || results[i].median <= 0)
             return false;
@@ -54,7 +60,8 @@ bool bench_results_sound(void) {
 
 /* ----------------------------------------------------------------- text */
 
-void bench_print_head(void) {
+void bench_print_head(void)
+{
     machine_print(stdout);
     printf("\n%d rounds a group, contenders in turn; `ours` is how many times as good shmstream is (median "
            "of the\n"
@@ -63,18 +70,21 @@ void bench_print_head(void) {
            bench_plan.rounds);
 }
 
-static void print_title(const struct group *g, bool samples) {
+static void print_title(const struct group *g, bool samples)
+{
     if (samples)
         printf("\n%-42s %10s %10s %10s %10s         %8s\n", g->title, "median", "p90", "p99", "max", "ours");
     else
         printf("\n%-42s %10s %10s %10s %10s         %8s\n", g->title, "median", "low", "high", "", "ours");
 }
 
-static void print_number(double v) {
+static void print_number(double v)
+{
     printf(" %10.*f", v < 10 ? 2 : v < 1000 ? 1 : 0, v);
 }
 
-static void print_result(const struct result *r) {
+static void print_result(const struct result *r)
+{
     printf("  %-40s", r->name);
     print_number(r->median);
     print_number(r->max > 0 ? r->p90 : r->low);
@@ -92,7 +102,8 @@ static void print_result(const struct result *r) {
     fflush(stdout);
 }
 
-void bench_note(const char *format, ...) {
+void bench_note(const char *format, ...)
+{
     va_list ap;
     va_start(ap, format);
     fputs("  (", stdout);
@@ -103,7 +114,8 @@ void bench_note(const char *format, ...) {
 
 /* --------------------------------------------------------------- rounds */
 
-static size_t index_of_ours(const struct contender *c, size_t count) {
+static size_t index_of_ours(const struct contender *c, size_t count)
+{
     for (size_t k = 0; k < count; k++)
         if (strcmp(c[k].name, BENCH_OURS) == 0)
             return k;
@@ -111,12 +123,14 @@ static size_t index_of_ours(const struct contender *c, size_t count) {
 }
 
 /** How many times as good `ours` is as `theirs`. */
-static double better(const struct group *g, double ours, double theirs) {
+static double better(const struct group *g, double ours, double theirs)
+{
     return g->more_is_better ? ours / theirs : theirs / ours;
 }
 
 static void summarise(const struct group *g, struct result *r, const double *mine, const double *ours,
-                      size_t rounds) {
+                      size_t rounds)
+{
     double v[ROUNDS_MAX], ratio[ROUNDS_MAX];
     for (size_t i = 0; i < rounds; i++) {
         v[i] = mine[i];
@@ -128,7 +142,8 @@ static void summarise(const struct group *g, struct result *r, const double *min
     r->ratio = ours ? median(ratio, rounds) : 0;
 }
 
-void bench_group(const struct group *g, const struct contender *contenders, size_t count) {
+void bench_group(const struct group *g, const struct contender *contenders, size_t count)
+{
     static double value[CONTENDERS_MAX][ROUNDS_MAX], share[CONTENDERS_MAX][ROUNDS_MAX];
     size_t rounds = (size_t)bench_plan.rounds, ours = index_of_ours(contenders, count);
     if (count > CONTENDERS_MAX || rounds > ROUNDS_MAX)
@@ -150,7 +165,8 @@ void bench_group(const struct group *g, const struct contender *contenders, size
 }
 
 void bench_samples(const struct group *g, const struct contender *contenders, size_t contender_count,
-                   double *samples, size_t count) {
+                   double *samples, size_t count)
+{
     size_t ours = index_of_ours(contenders, contender_count);
     struct result *first = NULL;
     for (size_t k = 0; k < contender_count; k++) {
@@ -172,7 +188,8 @@ void bench_samples(const struct group *g, const struct contender *contenders, si
     }
 }
 
-void bench_figure(const struct group *g, const char *name, double value) {
+void bench_figure(const struct group *g, const char *name, double value)
+{
     struct result *r = add(g, name);
     r->median = r->low = r->high = value;
     print_title(g, false);
@@ -181,7 +198,8 @@ void bench_figure(const struct group *g, const char *name, double value) {
 
 /* ------------------------------------------------------------- machines */
 
-void bench_write_json(FILE *f) {
+void bench_write_json(FILE *f)
+{
     fputs("{\n  \"machine\": ", f);
     machine_json(f);
     fprintf(f, ",\n  \"rounds\": %d,\n  \"results\": [\n", bench_plan.rounds);
@@ -203,7 +221,8 @@ void bench_write_json(FILE *f) {
     fputs("}\n", f);
 }
 
-void bench_write_table(FILE *f) {
+void bench_write_table(FILE *f)
+{
     const char *key = "";
     for (size_t i = 0; i < result_count; i++) {
         const struct result *r = &results[i];

@@ -23,7 +23,8 @@ static struct shared {
 static shms_stream *stream;
 
 /** A number that the compiler cannot know, so that nobody's copy is unrolled. */
-static inline size_t record_bytes(void) {
+static inline size_t record_bytes(void)
+{
     size_t n = RECORD_BYTES;
     __asm__ volatile("" : "+r"(n));
     return n;
@@ -31,19 +32,22 @@ static inline size_t record_bytes(void) {
 
 /* --------------------------------------------- each way, write and read */
 
-static void write_ours(const struct record *r) {
+static void write_ours(const struct record *r)
+{
     if (shms_stream_lock(stream, -1) != 0 || shms_stream_pwrite(stream, r, record_bytes(), 0) < 0 ||
         shms_stream_unlock(stream) != 0)
         bench_die("writing the record");
 }
 
-static inline void read_ours(struct record *r) {
+static inline void read_ours(struct record *r)
+{
     int64_t rc = shms_stream_snapshot(stream, r, record_bytes(), 0);
     if (rc != RECORD_BYTES)
         bench_die("snapshot: %s", shms_strerror((int)rc));
 }
 
-static void write_seqlock(const struct record *r) {
+static void write_seqlock(const struct record *r)
+{
     uint32_t v = shared->version;
     __atomic_store_n(&shared->version, v + 1, __ATOMIC_RELAXED);
     __atomic_thread_fence(__ATOMIC_RELEASE);
@@ -51,7 +55,8 @@ static void write_seqlock(const struct record *r) {
     __atomic_store_n(&shared->version, v + 2, __ATOMIC_RELEASE);
 }
 
-static inline void read_inlined(struct record *r) {
+static inline void read_inlined(struct record *r)
+{
     for (;;) {
         uint32_t v = __atomic_load_n(&shared->version, __ATOMIC_ACQUIRE);
         if (v & 1)
@@ -65,29 +70,34 @@ static inline void read_inlined(struct record *r) {
 
 /* A call, as all the others here are: shmstream is called too, not inlined. The inlined one is shown beside.
  */
-static __attribute__((noinline)) void read_seqlock(struct record *r) {
+static __attribute__((noinline)) void read_seqlock(struct record *r)
+{
     read_inlined(r);
 }
 
-static void write_rwlock(const struct record *r) {
+static void write_rwlock(const struct record *r)
+{
     pthread_rwlock_wrlock(&shared->rwlock);
     memcpy(&shared->record, r, record_bytes());
     pthread_rwlock_unlock(&shared->rwlock);
 }
 
-static inline void read_rwlock(struct record *r) {
+static inline void read_rwlock(struct record *r)
+{
     pthread_rwlock_rdlock(&shared->rwlock);
     memcpy(r, &shared->record, record_bytes());
     pthread_rwlock_unlock(&shared->rwlock);
 }
 
-static void write_mutex(const struct record *r) {
+static void write_mutex(const struct record *r)
+{
     pthread_mutex_lock(&shared->mutex);
     memcpy(&shared->record, r, record_bytes());
     pthread_mutex_unlock(&shared->mutex);
 }
 
-static inline void read_mutex(struct record *r) {
+static inline void read_mutex(struct record *r)
+{
     pthread_mutex_lock(&shared->mutex);
     memcpy(r, &shared->record, record_bytes());
     pthread_mutex_unlock(&shared->mutex);
@@ -100,26 +110,28 @@ struct way {
     duel_fn *reader;
 };
 
-static void join(void) {
+static void join(void)
+{
     int rc = shms_stream_open(bench_name("record"), 0, NULL, &stream);
     if (rc < 0)
         bench_die("open: %s", shms_strerror(rc));
 }
 
 /* Every word of a record is the same number, so a torn one shows: its first and last words differ. */
-#define READER(tag)                                                      \
-    static void reader_##tag(struct duel *d, int who, const void *arg) { \
-        struct record r;                                                 \
-        (void)arg;                                                       \
-        join();                                                          \
-        bench_ready(d);                                                  \
-        while (!bench_load(&d->stop)) {                                  \
-            read_##tag(&r);                                              \
-            __asm__ volatile("" ::"r"(&r) : "memory");                   \
-            if (r.word[0] != r.word[RECORD_BYTES / 8 - 1])               \
-                d->side[who].failed = 1;                                 \
-            bench_did(d, who);                                           \
-        }                                                                \
+#define READER(tag)                                                    \
+    static void reader_##tag(struct duel *d, int who, const void *arg) \
+    {                                                                  \
+        struct record r;                                               \
+        (void)arg;                                                     \
+        join();                                                        \
+        bench_ready(d);                                                \
+        while (!bench_load(&d->stop)) {                                \
+            read_##tag(&r);                                            \
+            __asm__ volatile("" ::"r"(&r) : "memory");                 \
+            if (r.word[0] != r.word[RECORD_BYTES / 8 - 1])             \
+                d->side[who].failed = 1;                               \
+            bench_did(d, who);                                         \
+        }                                                              \
     }
 
 READER(ours)
@@ -128,14 +140,16 @@ READER(inlined)
 READER(rwlock)
 READER(mutex)
 
-static void write_once(const struct way *way, uint64_t number) {
+static void write_once(const struct way *way, uint64_t number)
+{
     struct record r;
     for (size_t i = 0; i < RECORD_BYTES / 8; i++)
         r.word[i] = number;
     way->write(&r);
 }
 
-static void write_paced(struct duel *d, int who, const void *arg) {
+static void write_paced(struct duel *d, int who, const void *arg)
+{
     join();
     bench_ready(d);
     uint64_t next = bench_now();
@@ -147,7 +161,8 @@ static void write_paced(struct duel *d, int who, const void *arg) {
     }
 }
 
-static void write_flat_out(struct duel *d, int who, const void *arg) {
+static void write_flat_out(struct duel *d, int who, const void *arg)
+{
     join();
     bench_ready(d);
     for (uint64_t n = 1; !bench_load(&d->stop); n++) {
@@ -158,21 +173,25 @@ static void write_flat_out(struct duel *d, int who, const void *arg) {
 
 static struct duel *duel;
 
-static struct reading run(const struct way *way, duel_fn *writer) {
+static struct reading run(const struct way *way, duel_fn *writer)
+{
     duel_fn *const fn[2] = {way->reader, writer};
     double ns = bench_duel(duel, fn, way, bench_plan.seconds * 4);
     return (struct reading){.value = (double)duel->side[0].count / ns * 1e3};
 }
 
-static struct reading measure_paced(const void *arg) {
+static struct reading measure_paced(const void *arg)
+{
     return run(arg, write_paced);
 }
 
-static struct reading measure_flat_out(const void *arg) {
+static struct reading measure_flat_out(const void *arg)
+{
     return run(arg, write_flat_out);
 }
 
-static void create(void) {
+static void create(void)
+{
     pthread_mutexattr_t ma;
     pthread_rwlockattr_t ra;
     shared = bench_shared(sizeof *shared);
@@ -190,7 +209,8 @@ static void create(void) {
         bench_die("open: %s", shms_strerror(rc));
 }
 
-void bench_snapshots(void) {
+void bench_snapshots(void)
+{
     static const struct way ways[] = {{write_ours, reader_ours},
                                       {write_seqlock, reader_seqlock},
                                       {write_seqlock, reader_inlined},

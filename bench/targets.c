@@ -38,7 +38,8 @@ static const struct target targets[] = {
 };
 enum { TARGET_COUNT = sizeof targets / sizeof *targets };
 
-static double reached(const struct target *t, const struct result *r) {
+static double reached(const struct target *t, const struct result *r)
+{
     switch (t->measure) {
     case TIMES_AS_GOOD:
         return r->ratio;
@@ -52,11 +53,13 @@ static double reached(const struct target *t, const struct result *r) {
     return r->median;
 }
 
-static bool met(const struct target *t, double value) {
+static bool met(const struct target *t, double value)
+{
     return t->at_least ? value >= t->bound : value <= t->bound;
 }
 
-void bench_print_targets(void) {
+void bench_print_targets(void)
+{
     printf("\n%-54s %8s  %-13s %s\n", "what it must reach", "reached", "target", "met");
     for (size_t i = 0; i < TARGET_COUNT; i++) {
         const struct target *t = &targets[i];
@@ -69,7 +72,8 @@ void bench_print_targets(void) {
     }
 }
 
-void targets_json(FILE *f) {
+void targets_json(FILE *f)
+{
     const char *comma = "";
     fputs("  \"targets\": [", f);
     for (size_t i = 0; i < TARGET_COUNT; i++) {

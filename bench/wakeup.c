@@ -23,17 +23,20 @@ static shms_stream *stream[2];
 static int64_t seen[2];
 static int watch_fd;
 
-static void join_futex(int who) {
+static void join_futex(int who)
+{
     (void)who;
 }
 
-static void call_futex(int line) {
+static void call_futex(int line)
+{
     uint32_t *word = &shared->line[line].futex;
     __atomic_store_n(word, 1, __ATOMIC_RELEASE);
     syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
 }
 
-static void hear_futex(int line) {
+static void hear_futex(int line)
+{
     uint32_t *word = &shared->line[line].futex;
     const struct timespec patience = {PATIENCE_MS / 1000, 0};
     while (__atomic_load_n(word, __ATOMIC_ACQUIRE) == 0)
@@ -41,7 +44,8 @@ static void hear_futex(int line) {
     __atomic_store_n(word, 0, __ATOMIC_RELAXED);
 }
 
-static void join_ours(int who) {
+static void join_ours(int who)
+{
     (void)who;
     for (int line = 0; line < 2; line++) {
         int rc = shms_stream_open(bench_name(line == 0 ? "ping" : "pong"), 0, NULL, &stream[line]);
@@ -51,42 +55,49 @@ static void join_ours(int who) {
     }
 }
 
-static void call_ours(int line) {
+static void call_ours(int line)
+{
     if (shms_stream_notify(stream[line]) != 0)
         bench_die("notify");
 }
 
-static void hear_ours(int line) {
+static void hear_ours(int line)
+{
     int rc = shms_stream_wait(stream[line], &seen[line], PATIENCE_MS);
     if (rc != 0)
         bench_die("wait: %s", shms_strerror(rc));
 }
 
-static void poll_in(int fd) {
+static void poll_in(int fd)
+{
     struct pollfd p = {.fd = fd, .events = POLLIN};
     if (poll(&p, 1, PATIENCE_MS) != 1)
         bench_die("poll");
 }
 
-static void join_watch(int who) {
+static void join_watch(int who)
+{
     join_ours(who);
     watch_fd = shms_stream_poll_fd(stream[1 - who]);
     if (watch_fd < 0)
         bench_die("poll_fd: %s", shms_strerror(watch_fd));
 }
 
-static void hear_watch(int line) {
+static void hear_watch(int line)
+{
     while (shms_stream_wait(stream[line], &seen[line], 0) != 0)
         poll_in(watch_fd);
 }
 
-static void call_event(int line) {
+static void call_event(int line)
+{
     uint64_t one = 1;
     if (write(event[line], &one, sizeof one) != sizeof one)
         bench_die("eventfd");
 }
 
-static void hear_event(int line) {
+static void hear_event(int line)
+{
     uint64_t count;
     poll_in(event[line]);
     if (read(event[line], &count, sizeof count) != sizeof count)
@@ -101,7 +112,8 @@ struct way {
     void (*hear)(int line);
 };
 
-static void caller(struct duel *d, int who, const void *arg) {
+static void caller(struct duel *d, int who, const void *arg)
+{
     const struct way *way = arg;
     way->join(who);
     bench_ready(d);
@@ -114,7 +126,8 @@ static void caller(struct duel *d, int who, const void *arg) {
     way->call(0);
 }
 
-static void answerer(struct duel *d, int who, const void *arg) {
+static void answerer(struct duel *d, int who, const void *arg)
+{
     const struct way *way = arg;
     way->join(who);
     bench_ready(d);
@@ -130,14 +143,16 @@ static void answerer(struct duel *d, int who, const void *arg) {
 
 static struct duel *duel;
 
-static struct reading measure(const void *arg) {
+static struct reading measure(const void *arg)
+{
     duel_fn *const fn[2] = {caller, answerer};
     shared->line[0].futex = shared->line[1].futex = 0;
     double ns = bench_duel(duel, fn, arg, bench_plan.seconds * 4);
     return (struct reading){.value = ns / 1e3 / (double)duel->side[0].count};
 }
 
-void bench_wakeups(void) {
+void bench_wakeups(void)
+{
     static const struct way ways[] = {{join_ours, call_ours, hear_ours},
                                       {join_futex, call_futex, hear_futex},
                                       {join_watch, call_ours, hear_watch},

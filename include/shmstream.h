@@ -21,7 +21,9 @@
  * - success is >= 0; failure is one of the negative codes below, which
  *   shms_strerror() words and shms_last_oserror() explains;
  * - a time-out is `int timeout_ms`: -1 waits for ever, 0 tries once;
- * - results that come back through a pointer (`ret_...`) are written on success only;
+ * - results that come back through a pointer (`ret`, `seen`) are written on success only;
+ * - in a child of fork, a handle's first call joins the region anew, and may also fail with what joining
+ *   can give: SHMS_E_FULL, SHMS_E_LOST, SHMS_E_TIMEOUT, SHMS_E_NOMEM, SHMS_E_OS;
  * - the library never prints, never aborts, never calls exit, and catches no signal.
  * What is not in this header is not API. doc/guarantees.md says what holds when
  * a process dies, doc/format.md what the shared bytes are, doc/caveats.md what to avoid.
@@ -57,7 +59,6 @@ extern "C" {
 #endif
 
 /* ------------------------------------------------------------------ codes */
-
 /**
  * Every code, its pinned value and its text. The numbers never change their meaning.
  * X(name, value, text)
@@ -90,7 +91,6 @@ enum { SHMS_CODES(SHMS_CODE_ENUM) };
 #undef SHMS_CODE_ENUM
 
 /* ---------------------------------------------------------------- streams */
-
 /** An open stream: a handle, private to its process. Every open handle is a member of its region. */
 typedef struct shms_stream shms_stream;
 
@@ -127,7 +127,7 @@ typedef struct shms_stream_options {
     uint8_t keep;         /**< 1: the region stays without members until unlinked (once any opener asked) */
     uint8_t sparse;       /**< 1: reserve no memory at creation; writing raises SIGBUS if none is left */
     uint8_t huge_pages;   /**< 1: ask for huge pages; a hint that the system may ignore */
-    uint8_t lock_memory;  /**< 1: keep the data out of swap (mlock); SHMS_E_NOMEM where refused */
+    uint8_t lock_memory;  /**< 1: keep the size at opening out of swap (mlock); SHMS_E_NOMEM if refused */
     uint8_t atomic;       /**< 1: crash-atomic writes. Reserved: this version answers SHMS_E_UNSUPPORTED */
     uint8_t reserved[7];  /**< must be zero */
 } shms_stream_options;
@@ -161,7 +161,7 @@ SHMS_API int shms_stream_open(const char *name, uint64_t size, const shms_stream
 
 /**
  * Close a handle and leave the region. The last member to leave removes the region, unless it is kept.
- * A lock still held through the handle is released, and the next locker is told SHMS_OWNER_DIED.
+ * A lock still held is released; if the handle could write, the next locker is told SHMS_OWNER_DIED.
  * The pointer of shms_stream_memory() ends here; close every FILE of shms_stream_file() first.
  *
  * @param s  the handle; NULL does nothing
@@ -210,7 +210,7 @@ SHMS_API void *shms_stream_memory(shms_stream *s);
  * @return bytes. Follows what any member resizes, up to the max_size this handle was opened with.
  * Threads: safe.
  * Processes: safe.
- * Signals: async-signal-safe.
+ * Signals: async-signal-safe, but for a child's first call.
  * Fork: in a child the first call may have to join the region again; 0 where that fails.
  * Blocks: never, but for a child's first call (open_timeout_ms).
  * Since: 0.1.0
@@ -231,7 +231,6 @@ SHMS_API uint64_t shms_stream_size(shms_stream *s);
 SHMS_API int shms_stream_existed(shms_stream *s);
 
 /* ------------------------------------------------------------------- lock */
-
 /**
  * Take the region's exclusive lock: begin a section in which no other handle holds it.
  * @param s  the handle
@@ -239,8 +238,7 @@ SHMS_API int shms_stream_existed(shms_stream *s);
  * @return 0; SHMS_OWNER_DIED: the caller holds the lock, and is told that a holder died or closed inside its
  *     section, so the data may be half-written; every locker is told until one calls shms_stream_repaired();
  *     SHMS_E_TIMEOUT; SHMS_E_DEADLOCK (this thread holds it through this handle);
- *     SHMS_E_INVALID (s is NULL, timeout_ms < -1); SHMS_E_DENIED (a handle that may only read the data);
- *     after a fork also what shms_stream_open() gives for joining (SHMS_E_FULL, SHMS_E_LOST, SHMS_E_TIMEOUT).
+ *     SHMS_E_INVALID (s is NULL, timeout_ms < -1); SHMS_E_DENIED (a handle that may only read the data).
  * Threads: safe; threads that share a handle exclude each other, and any of them may unlock.
  * Processes: safe; a holder that dies at any instruction is found within one slice (20 ms), a stopped one
  *     keeps the lock.
@@ -295,7 +293,6 @@ SHMS_API int shms_stream_unlock(shms_stream *s);
 SHMS_API int shms_stream_repaired(shms_stream *s);
 
 /* ---------------------------------------------------------- read and write */
-
 /**
  * Read at the handle's position, and move it on. Takes no lock.
  * @param s  the handle
@@ -411,16 +408,15 @@ SHMS_API int64_t shms_stream_pwrite(shms_stream *s, const void *buf, size_t n, i
 SHMS_API int shms_stream_resize(shms_stream *s, uint64_t size);
 
 /* ---------------------------------------------------------------- version */
-
 /**
  * Read without the lock, consistently: what is returned was in the region at one moment between two sections.
  *
  * Tries a bounded number of times; where writers never pause it takes the lock for a moment, waiting at most
- * open_timeout_ms. While this handle holds the lock it reads what is there. Bytes written outside any
- * section (without the lock) are not covered.
+ * open_timeout_ms. A thread that holds the lock through this handle reads what is there. Bytes written
+ * outside any section (without the lock) are not covered.
  *
  * @param s  the handle
- * @param buf  receives the bytes; may be NULL if n is 0
+ * @param buf  receives the bytes, and may be written on failure too; may be NULL if n is 0
  * @param n  bytes wanted
  * @param offset  bytes from the start
  * @return bytes read, 0 at the end and beyond, or SHMS_E_RANGE (offset is negative), SHMS_E_TIMEOUT,
@@ -462,7 +458,7 @@ SHMS_API int64_t shms_stream_version(shms_stream *s);
  * @param timeout_ms  -1 for ever, 0 look once, else milliseconds
  * @return 0, or SHMS_E_TIMEOUT (nothing new), SHMS_E_INVALID (NULL, timeout_ms < -1),
  *     SHMS_E_DENIED (may only read the data).
- * Threads: safe; a thread that holds the lock and waits for itself times out.
+ * Threads: safe; who waits inside its own section waits in vain.
  * Processes: safe; a holder that dies inside its section counts as a change, found within 100 ms.
  * Signals: not async-signal-safe; signals do not end the wait.
  * Fork: works in a child.
@@ -475,7 +471,8 @@ SHMS_API int shms_stream_wait(shms_stream *s, int64_t *seen, int timeout_ms);
  * Tell those who wait that something has changed, for bytes that were written outside a section.
  * If a section is open (anybody's), its end tells them, and this call returns at once.
  * @param s  the handle, read-write
- * @return 0, or SHMS_E_READ_ONLY, SHMS_E_INVALID (s is NULL), SHMS_E_DENIED (may only read the data).
+ * @return 0, or SHMS_E_READ_ONLY, SHMS_E_INVALID (s is NULL), SHMS_E_DENIED (may only read the data),
+ *     SHMS_E_TIMEOUT (1000 tries found neither a free lock nor a section to mark).
  * Threads: safe.
  * Processes: safe.
  * Signals: not async-signal-safe.
@@ -494,7 +491,7 @@ SHMS_API int shms_stream_notify(shms_stream *s);
  *
  * @param s  the handle
  * @return the descriptor, or SHMS_E_INVALID (s is NULL), SHMS_E_DENIED (may only read the data),
- *     SHMS_E_OS (shms_last_oserror(): EMFILE, or the user's limit of inotify instances).
+ *     SHMS_E_OS (EMFILE: of descriptors, or the user's limit of inotify instances), SHMS_E_LOST.
  * Threads: safe; two threads should not consume one handle's events.
  * Processes: each handle has its own descriptor.
  * Signals: not async-signal-safe.
@@ -505,7 +502,6 @@ SHMS_API int shms_stream_notify(shms_stream *s);
 SHMS_API int shms_stream_poll_fd(shms_stream *s);
 
 /* ------------------------------------------------------------------ files */
-
 /**
  * Write the region's bytes to a file, replacing it as a whole: a failure leaves the old file.
  * A new file gets mode 0600; what exists and is no regular file (a pipe, a terminal) is written into. The
@@ -561,7 +557,6 @@ SHMS_API int64_t shms_stream_load(shms_stream *s, const char *path);
 SHMS_API int shms_stream_file(shms_stream *s, const char *mode, FILE **ret);
 
 /* -------------------------------------------------------- unnamed regions */
-
 /**
  * Open an unnamed region from a descriptor. Reserved: this version answers SHMS_E_UNSUPPORTED.
  * @param fd  the descriptor
@@ -591,7 +586,6 @@ SHMS_API int shms_stream_open_fd(int fd, const shms_stream_options *options, shm
 SHMS_API int shms_stream_fd(shms_stream *s);
 
 /* ------------------------------------------------------------ what exists */
-
 /** shms_info.state */
 enum {
     SHMS_STATE_LIVE = 0,   /**< has members */
@@ -625,7 +619,8 @@ typedef struct shms_info {
  * Tell about the region of a handle.
  * @param s  the handle
  * @param info  struct_size set by the caller; filled as far as that goes
- * @return 0, or SHMS_E_INVALID (NULL, struct_size < 8), SHMS_E_DENIED (may only read the data), SHMS_E_OS.
+ * @return 0, or SHMS_E_INVALID (NULL, struct_size < 8), SHMS_E_DENIED (may only read the data),
+ *     SHMS_E_LOST (control cannot be reached any more), SHMS_E_NOMEM, SHMS_E_OS.
  * Threads: safe.
  * Processes: disturbs nobody.
  * Signals: not async-signal-safe.
@@ -635,7 +630,7 @@ typedef struct shms_info {
  */
 SHMS_API int shms_stream_info(shms_stream *s, shms_info *info);
 
-/** Called by shms_list() for each region; `name` is valid during the call; non-zero ends the listing. */
+/** Called by shms_list() for each region; both are valid during the call; non-zero ends the listing. */
 typedef int shms_list_fn(const char *name, const shms_info *info, void *context);
 
 /**
@@ -643,7 +638,7 @@ typedef int shms_list_fn(const char *name, const shms_info *info, void *context)
  * @param callback  called once a region, in no order
  * @param context  passed on
  * @return 0, what the callback returned if not 0, or SHMS_E_INVALID (callback is NULL), SHMS_E_NOMEM,
- *     SHMS_E_OS.
+ *     SHMS_E_DENIED (the user's private place is somebody else's), SHMS_E_OS.
  * Threads: safe.
  * Processes: disturbs nobody.
  * Signals: not async-signal-safe.
@@ -654,7 +649,6 @@ typedef int shms_list_fn(const char *name, const shms_info *info, void *context)
 SHMS_API int shms_list(shms_list_fn *callback, void *context);
 
 /* ------------------------------------------------------------------ words */
-
 /**
  * The text of a code, in English, without a full stop.
  * @param code  any int
@@ -669,7 +663,8 @@ SHMS_API int shms_list(shms_list_fn *callback, void *context);
 SHMS_API const char *shms_strerror(int code);
 
 /**
- * The errno behind the last negative code that this thread got from this library, 0 if that had none.
+ * The errno behind the failure that this thread has just got from this library, 0 if that had none. Calls
+ * that succeed may change it.
  * @return an errno value
  * Threads: one value a thread.
  * Processes: no state.

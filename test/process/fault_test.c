@@ -129,7 +129,7 @@ static void try_all(const char *role, bool alive)
             more = try_once(role, name, calls + 1, errors[e], &failures);
             if (alive)
                 assert_int_equal(info_of(s).members, 1);
-            shms_stream *next = open_here(name, 4096); /* works, and shows the old life only where one lives */
+            shms_stream *next = open_here(name, 4096); /* works; old life only where one lives */
             assert_int_equal(shms_stream_existed(next), alive);
             assert_int_equal(shms_stream_lock(next, 0), 0);
             assert_int_equal(shms_stream_version(next), alive ? shms_stream_version(s) : 0);
@@ -175,7 +175,8 @@ static void test_first_call_of_a_child(void **state)
 
 int main(int argc, char **argv)
 {
-    static const struct role roles[] = {{"opener", opener}, {"closer", closer}, {"child", child}, {NULL, NULL}};
+    static const struct role roles[] = {
+        {"opener", opener}, {"closer", closer}, {"child", child}, {NULL, NULL}};
     const struct CMUnitTest tests[] = {
         process_test(test_create),     process_test(test_open_existing),
         process_test(test_close),      process_test(test_close_last),

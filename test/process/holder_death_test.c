@@ -190,10 +190,14 @@ static void test_reused_slot(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        process_test(test_killed_holder_is_told_to_all), process_test(test_killed_recoverer),
-        process_test(test_killed_waiter_and_killed_between), process_test(test_stopped_holder_is_never_robbed),
-        process_test(test_holder_ends_by_itself), process_test(test_holder_closes),
-        process_test(test_zombie_is_dead), process_test(test_reused_slot),
+        process_test(test_killed_holder_is_told_to_all),
+        process_test(test_killed_recoverer),
+        process_test(test_killed_waiter_and_killed_between),
+        process_test(test_stopped_holder_is_never_robbed),
+        process_test(test_holder_ends_by_itself),
+        process_test(test_holder_closes),
+        process_test(test_zombie_is_dead),
+        process_test(test_reused_slot),
     };
     roles_begin(argc, argv, NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The role "member": a process that does what it is told, line by line, and answers each line with a number. So the test says in one place what which process does when.
+ * The role "member": a process that does what it is told, line by line, and answers each line with a number.
+ * So the test says in one place what which process does when.
  */
 #include "roles.h"
 
@@ -30,7 +31,8 @@ static int open_as(const char *name, uint64_t size, uint32_t create, bool keep)
 static long long byte_at(long long offset, bool snapshot)
 {
     unsigned char c = 0;
-    int64_t rc = snapshot ? shms_stream_snapshot(handle, &c, 1, offset) : shms_stream_pread(handle, &c, 1, offset);
+    int64_t rc = snapshot ? shms_stream_snapshot(handle, &c, 1, offset)
+                          : shms_stream_pread(handle, &c, 1, offset);
     return rc == 1 ? c : rc;
 }
 

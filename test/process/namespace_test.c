@@ -150,8 +150,9 @@ static void test_without_proc(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        process_test(test_holder_inside), process_test(test_inherited_handle), process_test(test_holder_outside),
-        process_test(test_two_namespaces), process_test(test_without_proc),
+        process_test(test_holder_inside),  process_test(test_inherited_handle),
+        process_test(test_holder_outside), process_test(test_two_namespaces),
+        process_test(test_without_proc),
     };
     roles_begin(argc, argv, NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,7 +27,7 @@ static void hit(shms_stream *s)
     need(shms_stream_unlock(s) == 0);
 }
 
-/* player NAME PARITY TURNS WAY: plays when turn % 2 is its parity, until TURNS; it waits by "wait" or "epoll". */
+/* By a descriptor in a loop, or where there is none asleep in the call. */
 static void await_news(shms_stream *s, int64_t *seen, int loop)
 {
     if (loop < 0) {
@@ -40,6 +40,7 @@ static void await_news(shms_stream *s, int64_t *seen, int loop)
     }
 }
 
+/* player NAME PARITY TURNS WAY: plays when turn % 2 is its parity, until TURNS; waits by "wait" or "epoll". */
 static int player(int argc, char **argv)
 {
     shms_stream *s = NULL;
@@ -174,8 +175,9 @@ int main(int argc, char **argv)
 {
     static const struct role roles[] = {{"player", player}, {NULL, NULL}};
     const struct CMUnitTest tests[] = {
-        process_test(test_ping_pong),   process_test(test_ping_pong_in_a_loop), process_test(test_dead_waiter),
-        process_test(test_dead_writer), process_test(test_notify),
+        process_test(test_ping_pong),   process_test(test_ping_pong_in_a_loop),
+        process_test(test_dead_waiter), process_test(test_dead_writer),
+        process_test(test_notify),
     };
     roles_begin(argc, argv, roles);
     return cmocka_run_group_tests(tests, NULL, NULL);

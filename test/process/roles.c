@@ -85,8 +85,8 @@ char *hear(void)
 
 _Noreturn void need_failed(const char *what, const char *file, int line)
 {
-    fprintf(stderr, "%s:%d: role %d needs: %s (last errno of the library: %d)\n", file, line, (int)getpid(), what,
-            shms_last_oserror());
+    fprintf(stderr, "%s:%d: role %d needs: %s (last errno of the library: %d)\n", file, line, (int)getpid(),
+            what, shms_last_oserror());
     _exit(1);
 }
 

@@ -170,7 +170,8 @@ static void test_no_snapshot_is_torn(void **state)
 
 int main(int argc, char **argv)
 {
-    static const struct role roles[] = {{"worker", worker}, {"writer", writer}, {"reader", reader}, {NULL, NULL}};
+    static const struct role roles[] = {
+        {"worker", worker}, {"writer", writer}, {"reader", reader}, {NULL, NULL}};
     const struct CMUnitTest tests[] = {
         process_test(test_count_is_exact),
         process_test(test_count_survives_kills),

@@ -102,7 +102,7 @@ static void test_random_kills(void **state)
         int status = 0;
         pause_us(rand() % 2000);
         if (waitpid(all[i].pid, &status, WNOHANG) != 0)
-            fail_msg("visitor %d ended by itself, status %#x, after %u kills", (int)all[i].pid, (unsigned)status, k);
+            fail_msg("visitor %u ended by itself, status %#x, after %u kills", i, (unsigned)status, k);
         kill_proc(&all[i]);
         all[i] = start_visitor(names, seed + VISITORS + k);
         while (waitpid(-1, &status, WNOHANG) > 0 && WIFEXITED(status)) /* orphans that came to us */
