@@ -40,7 +40,7 @@ static void await_news(shms_stream *s, int64_t *seen, int loop)
     }
 }
 
-/* player NAME PARITY TURNS WAY: plays when turn % 2 is its parity, until TURNS; waits by "wait" or "epoll". */
+/* player NAME PARITY TURNS WAY: plays when turn % 2 is its parity, until TURNS; waits in that way. */
 static int player(int argc, char **argv)
 {
     shms_stream *s = NULL;
