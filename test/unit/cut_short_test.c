@@ -38,6 +38,32 @@ static void growth_after_a_shrink_cut_short(void **state)
     shms_stream_close(s);
 }
 
+static int hold_and_die(void *s)
+{
+    EXPECT(shms_stream_lock(s, 0) == 0);
+    kill(getpid(), SIGKILL);
+    return 0;
+}
+
+/* Nobody ever takes the lock after the dead: who only waits is told all the same. */
+static void a_waiter_ends_a_dead_section(void **state)
+{
+    (void)state;
+    char byte;
+    shms_stream *s = unit_open(NAME, 64, NULL);
+    shms_stream *watcher = unit_open(NAME, 0, OPTIONS(.access = SHMS_ACCESS_READ));
+    int64_t seen = shms_stream_version(watcher);
+    assert_int_equal(unit_child(hold_and_die, s, 0), 128 + SIGKILL);
+    assert_int_equal(shms_stream_wait(watcher, &seen, 20000), 0);
+    assert_int_equal(shms_stream_snapshot(watcher, &byte, 1, 0), SHMS_E_CORRUPT);
+    assert_int_equal(shms_stream_lock(s, 0), SHMS_OWNER_DIED);
+    assert_int_equal(shms_stream_repaired(s), 0);
+    assert_int_equal(shms_stream_unlock(s), 0);
+    assert_int_equal(shms_stream_snapshot(watcher, &byte, 1, 0), 1);
+    shms_stream_close(watcher);
+    shms_stream_close(s);
+}
+
 /* ---- a parent that closes before its child's fork handler has run */
 
 static int closed[2];
@@ -80,6 +106,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(notify_between_version_and_cell),
         TEST(growth_after_a_shrink_cut_short),
+        TEST(a_waiter_ends_a_dead_section),
         TEST(parent_closes_before_the_child_wakes),
     };
     pthread_atfork(NULL, NULL, stand_still_in_fork); /* before the library's, so it runs before that */
