@@ -90,18 +90,30 @@ bool shms__region_reopen(struct file *f, const char *path)
     return true;
 }
 
+/* Does another handle of this process say that the number is its own? Under the process lock. */
+static bool claimed_by_another(const struct region *r)
+{
+    for (const struct region *other = known_regions; other; other = other->next)
+        if (other != r && other->control_file.fd == r->control_file.fd)
+            return true;
+    return false;
+}
+
 /* The number may even mean another opening of the same file. Ours is the one that our own token does not
- * conflict with; a token that conflicts although the number is ours is pinned by the mapping alone. */
+ * conflict with; a token that only the mapping pins, or none, cannot tell: then it is ours unless another
+ * handle says so. Under the process lock, but where there is a token of the first kind. */
 static bool own_opening(const struct region *r)
 {
     const struct file *f = &r->control_file;
-    return shms__file_intact(f) &&
-           (r->token_pinned || !r->token || !shms__byte_locked(f, r->token, 1, BYTE_EXCLUSIVE));
+    if (!shms__file_intact(f))
+        return false;
+    bool telling = r->token && !r->token_pinned;
+    return telling ? !shms__byte_locked(f, r->token, 1, BYTE_EXCLUSIVE) : !claimed_by_another(r);
 }
 
-static bool reopen_control(struct region *r)
+bool shms__region_own_control(struct region *r)
 {
-    if (own_opening(r)) /* another thread was faster */
+    if (own_opening(r))
         return true;
     r->token_pinned = r->token != 0;
     return shms__region_reopen(&r->control_file, r->name.control);
@@ -109,10 +121,10 @@ static bool reopen_control(struct region *r)
 
 const struct file *shms__region_control_file(struct region *r)
 {
-    bool usable = own_opening(r);
+    bool usable = r->token && !r->token_pinned && own_opening(r);
     if (!usable) {
         shms__process_lock();
-        usable = reopen_control(r);
+        usable = shms__region_own_control(r);
         shms__process_unlock();
     }
     return usable ? &r->control_file : NULL;
@@ -126,10 +138,10 @@ const struct file *shms__region_control_file(struct region *r)
  */
 void shms__region_part_from_children(struct region *r)
 {
-    if (r->forks == shms__forks() || !own_opening(r))
+    if (r->forks == shms__forks())
         return;
     shms__process_lock(); /* no fork between the new opening and the end of the old one */
-    if (shms__file_reopen(&r->control_file, LOCK_NURSERY) == 0) {
+    if (own_opening(r) && shms__file_reopen(&r->control_file, LOCK_NURSERY) == 0) {
         shms__region_unmap_control(r);
         r->token = 0;
     }

@@ -50,6 +50,9 @@ const struct file *shms__region_control_file(struct region *r);
 /* Before leaving: if this process has forked, see to it that children who need the region are seen. */
 void shms__region_part_from_children(struct region *r);
 
+/* The same under the process lock. */
+bool shms__region_own_control(struct region *r);
+
 /* Get a file back by its name, if the name still means it. The old number is somebody else's now. */
 bool shms__region_reopen(struct file *f, const char *path);
 

@@ -482,7 +482,7 @@ int shms__region_resize(struct region *r, uint64_t size)
 int shms__region_rejoin(struct region *r)
 {
     const struct file *f = &r->control_file;
-    if (!shms__file_intact(f) && !shms__region_reopen(&r->control_file, r->name.control))
+    if (!shms__region_own_control(r))
         return shms__fail(SHMS_E_LOST);
     int rc = shms__life_take(f, shms__now_ns() + r->timeout_ns);
     if (rc < 0)

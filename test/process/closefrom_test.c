@@ -118,6 +118,36 @@ static void test_numbers_of_another_handle(void **state)
     }
 }
 
+/* The same where the first handle had lost its descriptors twice, or is one that a child inherited and has not
+ * used yet; nobody else keeps the region alive. Closing the first must not look like the last one's leaving. */
+static void test_numbers_of_another_handle_again(void **state)
+{
+    (void)state;
+    for (int inherited = 0; inherited < 2; inherited++) {
+        const char *name = fresh_name();
+        struct proc p = start_member(name, 64);
+        if (inherited)
+            assert_true(ask(&p, "fork") > 0);
+        else
+            assert_int_equal(ask(&p, "closefrom") | ask(&p, "lock -1") | ask(&p, "resize 64"), 0);
+        assert_int_equal(ask(&p, "closefrom"), 0);
+        assert_int_equal(ask(&p, "use 1"), 1);
+        assert_int_equal(ask(&p, "open %s 64", name), 0);
+        assert_int_equal(ask(&p, "existed"), 1);
+        assert_int_equal(ask(&p, "use 0") | ask(&p, "close"), 0);
+        shms_stream *s = open_here(name, 64);
+        assert_int_equal(shms_stream_existed(s), 1);
+        assert_int_equal(info_of(s).members, inherited ? 3 : 2); /* the parent lives too */
+        assert_int_equal(ask(&p, "use 1"), 1);
+        assert_true(ask(&p, "lock -1") >= 0);
+        assert_int_equal(shms_stream_lock(s, 60), SHMS_E_TIMEOUT);
+        assert_int_equal(ask(&p, "unlock") | ask(&p, "close"), 0);
+        assert_int_equal(info_of(s).members, inherited ? 2 : 1);
+        kill_proc(&p);
+        shms_stream_close(s);
+    }
+}
+
 /* The parent lost its descriptors before the fork; the child gets its own by the name. */
 static void test_fork_after(void **state)
 {
@@ -168,6 +198,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         process_test(test_everything_works), process_test(test_finds_the_dead),
         process_test(test_close), process_test(test_numbers_of_another_handle),
+        process_test(test_numbers_of_another_handle_again),
         process_test(test_fork_after), process_test(test_child_closes_all),
     };
     roles_begin(argc, argv, NULL);
