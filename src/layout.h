@@ -44,7 +44,7 @@ enum { FLAG_KEEP = 1, FLAG_SPARSE = 2 };
 /* One member. Its life token is a byte lock on the first byte of its slot in the control file. */
 struct slot {
     a32 generation; /* counted up at each join */
-    a32 pid;        /* of the member, in its own PID namespace: for people only */
+    a32 pid;        /* of the member, in its own PID namespace; 0: it left. A hint, and for people */
     a32 waiting;    /* its threads asleep on the lock: for people only */
     a32 reading;    /* kept for the shared lock; zero */
     uint8_t unused[48];

@@ -39,7 +39,8 @@
 
 #include <limits.h>
 
-#define SPINS 100
+#define SPINS 400      /* pauses in all: some microseconds, less than it costs to sleep and be woken */
+#define SPINS_APART 64 /* pauses between two looks at the cell, at most */
 #define FIRST_SLICE_NS 1000000
 #define LAST_SLICE_NS 20000000
 #define CAS_TRIES 64 /* of unlock, while others set flags; a peer that never stops is hostile */
@@ -77,10 +78,15 @@ static bool take(struct member *m, uint64_t cell, bool slept)
     return a64_cas_acquire(&m->region.control->cell, &cell, m->id | flags);
 }
 
+/*
+ * Looks at growing distances: each look takes the cache line away from the holder, who could make many short
+ * turns in the time that one costs with it.
+ */
 static bool spin(struct member *m)
 {
-    for (int i = 0; i < SPINS; i++) {
-        spin_pause();
+    for (int step = 1, spun = 0; spun < SPINS; spun += step, step = step < SPINS_APART ? step * 2 : step) {
+        for (int i = 0; i < step; i++)
+            spin_pause();
         /* relaxed: take() repeats the look with a compare-and-swap */
         uint64_t cell = a64_load_relaxed(&m->region.control->cell);
         if (!(cell & (CELL_OWNER | CELL_RESERVED)) && take(m, cell, false))

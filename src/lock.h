@@ -47,7 +47,7 @@ static inline int shms__section_begin(struct member *m, bool changes)
     if (changes) {
         uint64_t v = a64_load_relaxed(&c->version); /* relaxed: only the holder writes it */
         a64_store_relaxed(&c->version, (v + 1) | 1); /* relaxed: ordered by the fence */
-        /* orders: version is odd before any byte changes; pairs with fence_acquire in snapshot_once */
+        /* orders: version is odd before any byte changes; pairs with fence_acquire in shms__snapshot_whole */
         fence_release();
     }
     /* relaxed: written by holders only, whose unlock our taking came after */
@@ -71,7 +71,7 @@ static inline int shms__unlock(struct member *m, bool changes)
     uint64_t v = a64_load_relaxed(&c->version); /* relaxed: only the holder writes it */
     bool moved = changes || (v & 1); /* odd in a quiet section: a dead holder left it so */
     if (moved)
-        /* release: the section's writes come first; pairs with the acquires in snapshot_once and look */
+        /* release: the section's writes come first; pairs with shms__snapshot_whole and look */
         a64_store_release(&c->version, (v | 1) + 1);
     a64_store_relaxed(&m->holder, 0); /* relaxed: private */
     uint64_t expected = m->id;

@@ -18,6 +18,9 @@ struct member {
 /* Join the region, whose life-cycle lock is held. SHMS_E_FULL: no free slot. */
 int shms__member_join(struct member *m);
 
+/* Leave the region; the lock has been given back. */
+void shms__member_leave(struct member *m);
+
 /* Is the member that `owner` (of a lock cell, already masked) names alive? "Cannot tell" is alive. */
 bool shms__member_alive(struct member *m, uint64_t owner);
 

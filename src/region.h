@@ -36,15 +36,12 @@ int shms__region_unlink(const struct name *name, int64_t timeout_ns);
 int shms__region_resize(struct region *r, uint64_t size);
 
 /* The region's size, as far as it is mapped here. A reader of the data alone has no control to ask. */
-static inline uint64_t shms__region_shared_size(const struct region *r, const struct control *c)
-{
-    /* acquire: what resize did to the file comes before; pairs with the release in change_size */
-    return min_u64(a64_load_acquire(&c->size), r->capacity);
-}
-
 static inline uint64_t shms__region_size(const struct region *r)
 {
-    return r->control ? shms__region_shared_size(r, r->control) : r->capacity;
+    if (!r->control)
+        return r->capacity;
+    /* acquire: what resize did to the file comes before; pairs with the release in change_size */
+    return min_u64(a64_load_acquire(&r->control->size), r->capacity);
 }
 
 /* In a child of fork, under the process lock: map control anew and take the life-cycle lock;

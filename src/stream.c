@@ -126,7 +126,7 @@ void shms_stream_close(shms_stream *s)
     if (m->region.control)
         shms__lock_forsake(m, m->region.writable);
     shms__poll_close(m);
-    shms__region_leave(&m->region);
+    shms__member_leave(m);
     free(s);
 }
 
@@ -218,7 +218,7 @@ int shms_stream_repaired(shms_stream *s)
 static __attribute__((noinline, cold)) int64_t snapshot_first(shms_stream *s, void *buf, size_t n,
                                                               int64_t offset)
 {
-    if (!s || (!buf && n > 0))
+    if (!s || (!buf && n > 0) || n > INT64_MAX)
         return shms__fail(SHMS_E_INVALID);
     if (offset < 0)
         return shms__fail(SHMS_E_RANGE);
@@ -228,10 +228,10 @@ static __attribute__((noinline, cold)) int64_t snapshot_first(shms_stream *s, vo
 
 int64_t shms_stream_snapshot(shms_stream *s, void *buf, size_t n, int64_t offset)
 {
-    int64_t got = 0;
-    if (as_usual(s) && (buf || n == 0) && offset >= 0 &&
-        shms__snapshot_once(&s->member, buf, n, (uint64_t)offset, &got))
-        return got;
+    /* one test for two: neither has its highest bit set */
+    if (as_usual(s) && buf && ((uint64_t)n | (uint64_t)offset) <= INT64_MAX &&
+        shms__snapshot_whole(&s->member, buf, n, (uint64_t)offset))
+        return (int64_t)n;
     return snapshot_first(s, buf, n, offset);
 }
 

@@ -42,12 +42,20 @@ int64_t shms__version(const struct member *m)
 
 /* ---- snapshot */
 
+static int64_t copy_now(const struct member *m, void *buf, uint64_t n, uint64_t offset)
+{
+    uint64_t part = ref_part(offset, n, shms__region_size(&m->region));
+    if (part > 0)
+        racy_copy(buf, m->region.data + offset, (size_t)part);
+    return (int64_t)part;
+}
+
 static int64_t snapshot_locked(struct member *m, void *buf, uint64_t n, uint64_t offset)
 {
     int rc = shms__lock(m, (int)(m->region.timeout_ns / 1000000), false);
     if (rc < 0)
         return rc;
-    int64_t got = rc == SHMS_OWNER_DIED ? SHMS_E_CORRUPT : shms__copy_now(m, buf, n, offset);
+    int64_t got = rc == SHMS_OWNER_DIED ? SHMS_E_CORRUPT : copy_now(m, buf, n, offset);
     rc = shms__unlock(m, false);
     if (rc < 0)
         return rc;
@@ -56,13 +64,17 @@ static int64_t snapshot_locked(struct member *m, void *buf, uint64_t n, uint64_t
 
 int64_t shms__snapshot_again(struct member *m, void *buf, uint64_t n, uint64_t offset)
 {
-    int64_t got = 0;
     if (shms__lock_held_here(m))
-        return shms__copy_now(m, buf, n, offset);
+        return copy_now(m, buf, n, offset);
     for (int i = 0; i < SNAPSHOT_TRIES; i++) {
+        uint64_t part = ref_part(offset, n, shms__region_size(&m->region));
+        if (part == 0)
+            return 0;
+        /* A growth that came between the two looks at the size would make the part too short. */
+        if (shms__snapshot_whole(m, buf, part, offset) &&
+            part == ref_part(offset, n, shms__region_size(&m->region)))
+            return (int64_t)part;
         spin_pause();
-        if (shms__snapshot_once(m, buf, n, offset, &got))
-            return got;
     }
     return snapshot_locked(m, buf, n, offset);
 }

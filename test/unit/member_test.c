@@ -110,10 +110,18 @@ static void a_killed_members_slot_is_free(void **state)
     assert_int_equal(a32_load_relaxed(&s->member.region.control->slots[1].pid), pid);
     assert_int_equal(unit_wait(pid), 0);
     assert_false(shms__member_alive(&s->member, id));
+    /* the dead left its pid, so its slot is the last that is asked for */
+    static shms_stream *others[SHMS_MEMBERS_MAX - 2];
+    for (size_t i = 0; i < SHMS_MEMBERS_MAX - 2; i++) {
+        others[i] = unit_open(NAME, 0, OPTIONS(.access = SHMS_ACCESS_READ));
+        assert_int_equal(others[i]->member.slot, i + 2);
+    }
     shms_stream *next = unit_open(NAME, 0, NULL);
     assert_int_equal(next->member.slot, 1);
     assert_int_not_equal(next->member.id, id);
     shms_stream_close(next);
+    for (size_t i = 0; i < SHMS_MEMBERS_MAX - 2; i++)
+        shms_stream_close(others[i]);
     shms_stream_close(s);
     close(fd[0]);
     close(fd[1]);
