@@ -103,9 +103,10 @@ static void a_child_that_closes_or_dies(void **state)
 }
 
 /* The parent leaves before its child's first call: the child keeps the region alive meanwhile. */
-static int joins_late(void *gate)
+static int joins_late(void *gates)
 {
-    unit_gate_wait(gate);
+    unit_gate_open(gates);
+    unit_gate_wait((int *)gates + 2);
     EXPECT(shms_stream_version(inherited) == 2);
     EXPECT(shms_stream_lock(inherited, 0) == 0 && shms_stream_unlock(inherited) == 0);
     EXPECT(members(inherited) == 2);
@@ -115,22 +116,26 @@ static int joins_late(void *gate)
 
 static void a_child_outlives_its_parent(void **state)
 {
-    int gate[2];
+    int gates[4];
     (void)state;
-    assert_int_equal(pipe(gate), 0);
-    inherited = unit_open(NAME, 16, NULL);
-    assert_int_equal(shms_stream_lock(inherited, 0) | shms_stream_unlock(inherited), 0);
-    pid_t pid = unit_fork(joins_late, gate, 0); /* its own first step may come after the close */
-    shms_stream_close(inherited);
-    assert_int_equal(unit_names(), 2);
-    shms_stream *other = unit_open(NAME, 0, NULL);
-    assert_int_equal(shms_stream_existed(other), 1);
-    unit_gate_open(gate);
-    assert_int_equal(unit_wait(pid), 0);
-    assert_int_equal(members(other), 1);
-    shms_stream_close(other);
-    close(gate[0]);
-    close(gate[1]);
+    assert_int_equal(pipe(gates) | pipe(gates + 2), 0);
+    for (int early = 0; early < 2; early++) { /* early: perhaps before the child's very first step */
+        inherited = unit_open(NAME, 16, NULL);
+        assert_int_equal(shms_stream_lock(inherited, 0) | shms_stream_unlock(inherited), 0);
+        pid_t pid = unit_fork(joins_late, gates, 0);
+        if (!early)
+            unit_gate_wait(gates);
+        shms_stream_close(inherited);
+        assert_int_equal(unit_names(), 2);
+        shms_stream *other = unit_open(NAME, 0, NULL);
+        assert_int_equal(shms_stream_existed(other), 1);
+        unit_gate_open(gates + 2);
+        assert_int_equal(unit_wait(pid), 0);
+        assert_int_equal(members(other), 1);
+        shms_stream_close(other);
+    }
+    for (int i = 0; i < 4; i++)
+        close(gates[i]);
 }
 
 static int polls_for_itself(void *unused)

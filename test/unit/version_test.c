@@ -39,7 +39,7 @@ static void moves_by_two(void **state)
 
 /* ---- snapshot */
 
-enum { WORDS = 64, ROUNDS = 3000 };
+enum { WORDS = 4096, ROUNDS = 30000 }; /* long enough for a copy to be overtaken */
 
 static atomic_bool writing;
 
@@ -47,12 +47,14 @@ static void *write_records(void *arg)
 {
     shms_stream *s = arg;
     for (uint64_t i = 1; i <= ROUNDS; i++) {
-        uint64_t record[WORDS];
+        static uint64_t record[WORDS];
         for (int k = 0; k < WORDS; k++)
             record[k] = i;
         if (shms_stream_lock(s, -1) < 0)
             break;
-        shms_stream_pwrite(s, record, sizeof record, 0);
+        /* the end first, so that a reader runs into it */
+        shms_stream_pwrite(s, record, sizeof record / 2, sizeof record / 2);
+        shms_stream_pwrite(s, record, sizeof record / 2, 0);
         shms_stream_unlock(s);
     }
     atomic_store(&writing, false);
@@ -61,8 +63,9 @@ static void *write_records(void *arg)
 
 static void snapshots_are_consistent(void **state)
 {
+    static uint64_t record[WORDS];
     pthread_t thread;
-    uint64_t record[WORDS], last = 0;
+    uint64_t last = 0;
     (void)state;
     shms_stream *s = unit_open(NAME, sizeof record, NULL);
     atomic_store(&writing, true);
