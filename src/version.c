@@ -118,13 +118,13 @@ int shms__wait(struct member *m, int64_t *seen, int timeout_ms)
     int64_t deadline = shms__deadline(timeout_ms);
     int64_t ask_at = 0;
     while (!look(c, seen, &v)) {
-        /* relaxed: a flag that stands keeps its promise whoever set it */
-        if ((a64_load_relaxed(&c->cell) & flags) != flags) {
-            /* acquire: the version of an earlier unlock; pairs with shms__unlock, give_back */
+        /* A flag that stands will do, whoever set it; but it may have been set after the version moved.
+         * acquire: the version of an earlier unlock; pairs with shms__unlock, give_back */
+        if ((a64_load_acquire(&c->cell) & flags) != flags)
+            /* acquire: as above; pairs with the same */
             a64_or_acquire(&c->cell, flags);
-            if (look(c, seen, &v))
-                return 0;
-        }
+        if (look(c, seen, &v))
+            return 0;
         int64_t now = shms__now_ns();
         if (now >= deadline)
             return shms__fail(SHMS_E_TIMEOUT);

@@ -8,6 +8,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#define WAIT_MS (BOUND_MS / 3) /* of a player, so that it can say what it missed before the test gives up */
+
 /* The ball: whose turn it is. Players only ever add one, under the lock. */
 static uint64_t ball(shms_stream *s)
 {
@@ -20,7 +22,7 @@ static uint64_t ball(shms_stream *s)
 static void hit(shms_stream *s)
 {
     uint64_t turn = 0;
-    need(shms_stream_lock(s, BOUND_MS) == 0);
+    need(shms_stream_lock(s, WAIT_MS) == 0);
     need(shms_stream_pread(s, &turn, sizeof turn, 0) == sizeof turn);
     turn++;
     need(shms_stream_pwrite(s, &turn, sizeof turn, 0) == sizeof turn);
@@ -31,12 +33,12 @@ static void hit(shms_stream *s)
 static void await_news(shms_stream *s, int64_t *seen, int loop)
 {
     if (loop < 0) {
-        need(shms_stream_wait(s, seen, BOUND_MS) == 0);
+        need(shms_stream_wait(s, seen, WAIT_MS) == 0);
         return;
     }
     while (shms_stream_wait(s, seen, 0) == SHMS_E_TIMEOUT) {
         struct epoll_event e;
-        need(epoll_wait(loop, &e, 1, BOUND_MS) == 1);
+        need(epoll_wait(loop, &e, 1, WAIT_MS) == 1);
     }
 }
 

@@ -223,7 +223,7 @@ unsigned count_from(const char *variable, unsigned otherwise)
 int poll_fd_of(shms_stream *s)
 {
     int fd;
-    int64_t end = now_ms() + BOUND_MS;
+    int64_t end = now_ms() + BOUND_MS / 3;
     while ((fd = shms_stream_poll_fd(s)) == SHMS_E_OS && shms_last_oserror() == EMFILE && now_ms() < end)
         rest();
     return fd;
