@@ -10,6 +10,7 @@ struct region {
     struct control *control; /* NULL: a reader of the data alone, or a child of fork before it joins */
     unsigned char *data;
     uint64_t capacity; /* bytes of data that are mapped */
+    a64 backed;        /* of these, the ones that were seen to be in the file; private memory */
     bool writable;
     struct file control_file;
     struct file data_file; /* open while writable, for resize */

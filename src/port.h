@@ -104,6 +104,8 @@ int shms__place_walk(const char *prefix, int (*fn)(void *context, const char *fi
 int shms__map(const struct file *f, uint64_t size, bool writable, bool child, bool hint_huge, void **ret);
 void shms__unmap(void *address, uint64_t size);
 int shms__pin(void *address, uint64_t size); /* keep out of swap */
+/* Is there a file behind this byte of a mapping? Touching it where the file has ended raises SIGBUS. */
+bool shms__memory_there(const void *address);
 
 /* ---- byte locks: exclusive, shared, and asking about other openings' locks */
 

@@ -104,6 +104,7 @@ static int map_data(struct region *r, const struct region_request *q, uint64_t s
         return rc;
     r->data = p;
     r->capacity = want;
+    a64_store_relaxed(&r->backed, size); /* relaxed: the handle is not shared yet */
     return q->lock_memory ? shms__pin(p, size) : 0;
 }
 
@@ -432,6 +433,20 @@ int shms__region_unlink(const struct name *name, int64_t timeout_ns)
 }
 
 /* ---- size */
+
+/*
+ * Any member can write any size, and touching what lies behind the file's end is SIGBUS: so a size is believed
+ * only as far as the system confirms that the file is that long. It never gets shorter.
+ */
+uint64_t shms__region_backed(struct region *r, uint64_t size)
+{
+    uint64_t backed = a64_load_relaxed(&r->backed); /* relaxed: private, and true whenever it was stored */
+    size = min_u64(size, r->capacity);
+    if (size <= backed || !shms__memory_there(r->data + size - 1))
+        return min_u64(size, backed);
+    a64_store_relaxed(&r->backed, size); /* relaxed: as above; of two racing threads either is right */
+    return size;
+}
 
 static int change_size(struct region *r, uint64_t size)
 {

@@ -35,13 +35,18 @@ int shms__region_unlink(const struct name *name, int64_t timeout_ns);
 
 int shms__region_resize(struct region *r, uint64_t size);
 
+/* How much of a size that is larger than what was seen so far can be believed. */
+uint64_t shms__region_backed(struct region *r, uint64_t size);
+
 /* The region's size, as far as it is mapped here. A reader of the data alone has no control to ask. */
-static inline uint64_t shms__region_size(const struct region *r)
+static inline uint64_t shms__region_size(struct region *r)
 {
     if (!r->control)
         return r->capacity;
     /* acquire: what resize did to the file comes before; pairs with the release in change_size */
-    return min_u64(a64_load_acquire(&r->control->size), r->capacity);
+    uint64_t size = a64_load_acquire(&r->control->size);
+    /* relaxed: private, and true whenever it was stored */
+    return size <= a64_load_relaxed(&r->backed) ? size : shms__region_backed(r, size);
 }
 
 /* In a child of fork, under the process lock: map control anew and take the life-cycle lock;

@@ -42,7 +42,7 @@ int64_t shms__version(const struct member *m)
 
 /* ---- snapshot */
 
-static int64_t copy_now(const struct member *m, void *buf, uint64_t n, uint64_t offset)
+static int64_t copy_now(struct member *m, void *buf, uint64_t n, uint64_t offset)
 {
     uint64_t part = ref_part(offset, n, shms__region_size(&m->region));
     if (part > 0)

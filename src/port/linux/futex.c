@@ -23,6 +23,14 @@ int shms__sleep_on(a32 *word, uint32_t expected, int64_t ns)
     return errno == ETIMEDOUT ? SLEEP_TIMEOUT : SLEEP_CHANGED;
 }
 
+bool shms__memory_there(const void *address)
+{
+    /* The call reads the word before all else, and fails where reading it here would raise SIGBUS. */
+    uintptr_t word = (uintptr_t)address & ~(uintptr_t)3;
+    struct kernel_time none = {0, 0};
+    return syscall(SYS_futex, word, FUTEX_WAIT, 0, &none, NULL, 0) == 0 || errno != EFAULT;
+}
+
 void shms__wake(a32 *word, int count)
 {
     syscall(SYS_futex, word, FUTEX_WAKE, count, NULL, NULL, 0);
