@@ -118,8 +118,8 @@ static void test_numbers_of_another_handle(void **state)
     }
 }
 
-/* The same where the first handle had lost its descriptors twice, or is one that a child inherited and has not
- * used yet; nobody else keeps the region alive. Closing the first must not look like the last one's leaving. */
+/* The same where the first handle had lost its descriptors twice, or is one that a child inherited and has
+ * not used yet; nobody else keeps the region alive. Closing it must not look like the last one's leaving. */
 static void test_numbers_of_another_handle_again(void **state)
 {
     (void)state;
