@@ -435,8 +435,8 @@ int shms__region_unlink(const struct name *name, int64_t timeout_ns)
 /* ---- size */
 
 /*
- * Any member can write any size, and touching what lies behind the file's end is SIGBUS: so a size is believed
- * only as far as the system confirms that the file is that long. It never gets shorter.
+ * Any member can write any size, and touching what lies behind the file's end is SIGBUS: so a size is
+ * believed only as far as the system confirms that the file is that long. It never gets shorter.
  */
 uint64_t shms__region_backed(struct region *r, uint64_t size)
 {
