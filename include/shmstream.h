@@ -398,7 +398,7 @@ SHMS_API int64_t shms_stream_pwrite(shms_stream *s, const void *buf, size_t n, i
  * @return 0, or SHMS_E_NOT_OWNER (the lock is not held), SHMS_E_RANGE (beyond this handle's max_size),
  *     SHMS_E_NOSPACE, SHMS_E_READ_ONLY, SHMS_E_LOST, SHMS_E_INVALID (s is NULL, size is 0),
  *     SHMS_E_DENIED, SHMS_E_TIMEOUT (the life-cycle lock), SHMS_E_OS. On failure the size is what it was.
- * Threads: safe.
+ * Threads: safe, but for two that resize through one handle at once.
  * Processes: safe; others see the new size, as far as they mapped it.
  * Signals: not async-signal-safe; interrupted system calls are restarted.
  * Fork: a child must take the lock itself first.

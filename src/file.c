@@ -71,7 +71,9 @@ static int64_t file_write(void *cookie, const char *buf, size_t n)
 static int64_t file_seek(void *cookie, int64_t offset, int whence)
 {
     struct file_cookie *f = cookie;
-    int64_t to = shms__seek_target(f->s, f->position, offset, whence);
+    int64_t to = shms__stream_enter_data(f->s);
+    if (to == 0)
+        to = shms__seek_target(f->s, f->position, offset, whence);
     if (to < 0) {
         errno = EINVAL;
         return -1;

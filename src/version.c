@@ -53,13 +53,14 @@ static int64_t copy_now(struct member *m, void *buf, uint64_t n, uint64_t offset
 static int64_t snapshot_locked(struct member *m, void *buf, uint64_t n, uint64_t offset)
 {
     int rc = shms__lock(m, (int)(m->region.timeout_ns / 1000000), false);
-    if (rc < 0)
+    if (rc == SHMS_E_TIMEOUT)
         return rc;
-    int64_t got = rc == SHMS_OWNER_DIED ? SHMS_E_CORRUPT : copy_now(m, buf, n, offset);
-    rc = shms__unlock(m, false);
-    if (rc < 0)
-        return rc;
-    return got < 0 ? shms__fail((int)got) : got;
+    /* Any other failure, and a lock that is not ours any more: a peer has overwritten the cell. */
+    bool whole = rc == 0;
+    int64_t got = whole ? copy_now(m, buf, n, offset) : 0;
+    if (rc >= 0)
+        whole &= shms__unlock(m, false) == 0;
+    return whole ? got : shms__fail(SHMS_E_CORRUPT);
 }
 
 int64_t shms__snapshot_again(struct member *m, void *buf, uint64_t n, uint64_t offset)
@@ -148,10 +149,8 @@ int shms__notify(struct member *m)
     struct control *c = m->region.control;
     for (int i = 0; i < NOTIFY_TRIES; i++) {
         int rc = shms__lock(m, 0, true);
-        if (rc >= 0)
-            return shms__unlock(m, true);
-        if (rc != SHMS_E_TIMEOUT && rc != SHMS_E_DEADLOCK)
-            return rc;
+        if (rc >= 0 && shms__unlock(m, true) == 0)
+            return 0; /* else a peer has overwritten the cell meanwhile: once more */
         uint64_t cell = a64_load_relaxed(&c->cell); /* relaxed: repeated by the compare-and-swap */
         /* release: the caller's bytes; pairs with the acquire in give_back */
         if ((cell & CELL_OWNER) && a64_cas_release(&c->cell, &cell, cell | CELL_NOTICE))

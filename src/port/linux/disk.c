@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -40,7 +41,8 @@ static int write_into(const char *path, const void *buf, uint64_t n)
 static int replace(const char *path, mode_t mode, const void *buf, uint64_t n)
 {
     char beside[PATH_MAX + 16];
-    snprintf(beside, sizeof beside, "%.*s.XXXXXX", PATH_MAX, path);
+    const char *slash = strrchr(path, '/'); /* a name of its own: the file's may be as long as names can be */
+    snprintf(beside, sizeof beside, "%.*s.shms-XXXXXX", slash ? (int)(slash - path) + 1 : 0, path);
     int fd = mkostemp(beside, O_CLOEXEC);
     if (fd < 0)
         return errno;
