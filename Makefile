@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all help demo test test-all bench install doc clean
+.PHONY: all help demo test test-all test-crash bench install doc clean
 
 all: ## build everything into build/
 	cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX)
@@ -30,6 +30,10 @@ test-all: ## all tests: quick, long, sanitize, package, cross
 	bash ci/setup build demo test bench long
 	$(MAKE) all
 	ctest --test-dir $(BUILD) -j$(JOBS) --output-on-failure --output-junit tests.xml
+
+test-crash: ## judge the region as a death at each instruction of each call leaves it
+	bash ci/setup build test crash
+	bash test/crash/run.sh $(BUILD)
 
 bench: ## measure, beside the peers; writes doc/bench.{txt,json,svg}
 	bash ci/setup build bench

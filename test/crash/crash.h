@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Death at every instruction. A *tracee* runs public calls on a region under ptrace, one instruction at a
+ * time; the *judge*, this program, looks what its death there would leave to the others.
+ *
+ * Two ways. Snapshot death: the region is copied as it is at that instruction, to a name at which nobody
+ * holds the tracee's life token, and a survivor judges the copy by the library's own calls. That is linear in
+ * the instructions. Real kills: the tracee is killed there, and the region itself is judged.
+ */
+#ifndef CRASH_H
+#define CRASH_H
+
+#include "stream.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define DATA_SIZE 512u     /* bytes of the region that is tried */
+#define DATA_GROWN 8192u   /* to which it is grown, from which it is shrunk */
+#define DATA_MOST 16384u   /* that its handles map */
+#define WORDS (DATA_SIZE / 8u)
+#define BOUND_MS 2000      /* in which a survivor must have the lock */
+#define PHASES 5
+/* What a section writes, in words of the data. */
+#define WRITTEN_N 8u
+#define WRITTEN_FIRST 8u
+#define PWRITTEN_FIRST 33u
+
+/* What the next locker may be told, and how the data may look then. */
+enum { CLEAN = 1, DIED = 2, EITHER = CLEAN | DIED, OLD = 4, NEW = 8, MIX = 16 };
+
+/* Of a scene. */
+enum {
+    ALONE = 1,       /* no other member: nobody survives but the next opener */
+    HELD = 2,        /* the bystander holds the lock */
+    DEAD_HOLDER = 4, /* somebody died in a section before, with the data half-written */
+    DEAD_APART = 8,  /* the same, but the tracee does not get its slot */
+    INHERITS = 16,   /* the tracee is a child of fork with the bystander's handle */
+    KEEP = 32,       /* the region stays without members */
+    LIFE = 64,       /* names matter: killed for real, too */
+    NO_REGION = 128, /* before the call */
+    HANDS_OVER = 256, /* the bystander unlocks when the tracee waits */
+    LEFT_DEAD = 512, /* the last member died before the call */
+    RESIZES = 1024,
+    MAY_VANISH = 2048, /* the name may be gone */
+    READS = 4096,      /* the tracee's handle is read-only */
+    UNJOINED = 8192    /* the tracee has no handle before the call */
+};
+
+struct scene {
+    const char *name;
+    unsigned traits;
+    uint64_t flags;               /* set in the lock cell before the call, as dead waiters leave them */
+    void (*prepare)(shms_stream *s); /* in the tracee, before it is traced */
+    void (*act)(shms_stream *s);
+    unsigned allowed[PHASES];     /* by the phase that act() is in, from 1 on */
+};
+
+/* What the tracee tells the judge, in memory that both share. */
+struct stage {
+    a32 phase;
+    a32 done;
+    a32 wrong_phase; /* in which a call gave what it must not */
+    a32 wrong_code;
+};
+
+extern struct stage *stage;
+extern const struct scene scenes[];
+extern const struct scene trip, recovery; /* of the real kills with a waiter */
+
+/* ---- scene.c */
+
+uint64_t old_word(unsigned i);
+uint64_t new_word(unsigned i); /* the same as the old one where nothing is written */
+void fill_old(shms_stream *s);
+shms_stream *open_region(const char *name, const struct scene *sc);
+void tracee_main(const struct scene *sc, shms_stream *inherited);
+void die_in_section(const struct scene *sc); /* all but the dying */
+
+/* ---- trace.c */
+
+void trace_setup(void);
+pid_t spawn_tracee(const struct scene *sc, shms_stream *inherited); /* stopped before it prepares */
+void tracee_ready(void);      /* in the tracee: it has prepared */
+void await_ready(pid_t pid);  /* until then */
+void reach_start(pid_t pid);  /* the first instruction of phase 1 */
+bool step(pid_t pid);         /* one instruction; false: it has done all */
+bool step_to_system_call(pid_t pid); /* to the next entry into the kernel, or return from it */
+void end_tracee(pid_t pid);   /* SIGKILL, and reaped */
+void die_in_a_child(const struct scene *sc); /* a process that dies in a section of the region */
+
+/* ---- setting.c: what surrounds the tracee */
+
+struct setting {
+    shms_stream *bystander; /* NULL: the scene is ALONE */
+    bool holds;             /* the bystander holds the lock */
+    pid_t tracee;
+};
+
+void set_up(struct setting *t, const struct scene *sc);
+void before_step(struct setting *t, const struct scene *sc); /* what the bystander does meanwhile */
+void tear_down(struct setting *t, const struct scene *sc);
+
+/* ---- copy.c */
+
+/* All bytes of a region at one moment. */
+struct picture {
+    bool has_control;
+    bool has_data;
+    bool belongs; /* the data file is the one that control means */
+    uint64_t data_size;
+    union {
+        struct control control;
+        unsigned char bytes[LAYOUT_CONTROL_SIZE];
+    } c;
+    unsigned char data[DATA_MOST];
+};
+
+extern char region_name[64], copy_name[64];
+void names_setup(void);
+void names_remove(const char *name); /* whatever is left of it */
+bool name_is_there(const char *name);
+void picture_by_name(struct picture *p);                    /* what an opener would find */
+void picture_by_member(struct picture *p, shms_stream *s);  /* what a member has */
+bool picture_same(const struct picture *a, const struct picture *b);
+void picture_put(const struct picture *p);   /* under copy_name */
+void invite_to_slot(struct picture *p, uint32_t slot); /* the next one to join takes it */
+int hold_slots(uint32_t n);                  /* the first n of the copy, as living members do; a descriptor */
+void release_slots(int fd, uint32_t first, uint32_t n);
+
+/* ---- judge.c */
+
+struct counts {
+    uint64_t points, states, survivors, lives;
+    uint64_t told_clean, told_died, data_old, data_new, data_mixed;
+    uint64_t kills, lost, violations; /* lost: newcomers that got SHMS_E_LOST where that is right */
+};
+
+extern struct counts counts;
+extern const struct scene *now_playing;
+extern int64_t now_at;
+void violated(const char *invariant, const char *format, ...) __attribute__((format(printf, 2, 3)));
+#define must(condition, invariant, ...) ((condition) ? (void)0 : violated(invariant, __VA_ARGS__))
+
+unsigned judge_data(shms_stream *s, unsigned traits);
+/* Takes the lock and looks, repairs, releases, looks again. */
+void judge_lock(shms_stream *s, unsigned allowed, unsigned traits);
+void judge_member(const struct scene *sc, const struct picture *p, unsigned allowed, bool holder,
+                  bool dead_slot);
+void judge_next_life(const struct scene *sc, const struct picture *p, unsigned allowed);
+void judge_new(shms_stream *s); /* a new life shows nothing of the old */
+void judge_opener(const char *name, const struct scene *sc, unsigned allowed, bool whole);
+void judge_slots(const char *name); /* every one that nobody has can be had */
+unsigned open_descriptors(void);
+
+/* ---- kills.c */
+
+void kill_scene(const struct scene *sc, long stride);
+void kill_trips(long stride);
+
+#endif

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What must hold wherever somebody died. The invariants, by the names under which a breach is reported:
+ *   open      an opener gets the region, or a new one where nobody lives, at once
+ *   lock      a survivor gets the lock, within a bound; a living holder keeps it
+ *   told      it is told of a death in a section, and only where one may have been; again until repaired
+ *   version   odd is never taken for clean; even after the next section, and greater than before
+ *   data      each word is old or new; all of them one or the other unless the locker was told
+ *   snapshot  gives what was there between two sections, or says that it cannot
+ *   size      is old or new; bytes that come are zero
+ *   members   the dead are not counted, and their slots can be had
+ *   life      without members and not kept: the next opener gets zeros, and nothing is left after the last
+ *   leak      no descriptor is left
+ */
+#include "crash.h"
+
+#include <dirent.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SLOT_APART 8u
+#define REPORTS_MOST 40
+
+struct counts counts;
+const struct scene *now_playing;
+int64_t now_at;
+
+void violated(const char *invariant, const char *format, ...)
+{
+    va_list args;
+    if (++counts.violations > REPORTS_MOST)
+        return;
+    printf("BROKEN [%s] %s, instruction %lld, phase %u: ", invariant, now_playing->name, (long long)now_at,
+           a32_load_relaxed(&stage->phase)); /* relaxed: the tracee is stopped or dead */
+    va_start(args, format);
+    vprintf(format, args);
+    va_end(args);
+    printf("\n");
+}
+
+unsigned open_descriptors(void)
+{
+    unsigned n = 0;
+    DIR *d = opendir("/proc/self/fd");
+    while (d && readdir(d))
+        n++;
+    if (d)
+        closedir(d);
+    return n;
+}
+
+/* ---- bytes */
+
+static unsigned look_at_words(const uint64_t *words)
+{
+    bool old = true, new = true;
+    for (unsigned i = 0; i < WORDS; i++) {
+        old &= words[i] == old_word(i);
+        new &= words[i] == new_word(i);
+        must(words[i] == old_word(i) || words[i] == new_word(i), "data", "word %u is %#llx", i,
+             (unsigned long long)words[i]);
+    }
+    return old ? OLD : new ? NEW : MIX;
+}
+
+static bool all_zero(const unsigned char *p, uint64_t n)
+{
+    return n == 0 || (p[0] == 0 && memcmp(p, p + 1, n - 1) == 0);
+}
+
+unsigned judge_data(shms_stream *s, unsigned traits)
+{
+    uint64_t size = shms_stream_size(s);
+    must(size == DATA_SIZE || (traits & RESIZES && size == DATA_GROWN), "size", "%llu",
+         (unsigned long long)size);
+    if (size < DATA_SIZE)
+        return MIX;
+    unsigned how = look_at_words(shms_stream_memory(s));
+    counts.data_old += how == OLD;
+    counts.data_new += how == NEW;
+    counts.data_mixed += how == MIX;
+    return how;
+}
+
+static void judge_growth(shms_stream *s)
+{
+    uint64_t size = shms_stream_size(s);
+    int rc = shms_stream_resize(s, DATA_MOST);
+    must(rc == 0, "size", "growing gives %d", rc);
+    const unsigned char *p = shms_stream_memory(s);
+    must(rc < 0 || all_zero(p + size, DATA_MOST - size), "size", "old bytes came back as new ones");
+    must((rc = shms_stream_resize(s, size)) == 0, "size", "shrinking gives %d", rc);
+}
+
+/* ---- the lock */
+
+static void judge_release(shms_stream *s, uint64_t before)
+{
+    int rc = shms_stream_unlock(s);
+    must(rc == 0, "lock", "unlock gives %d", rc);
+    /* relaxed: nobody else is there */
+    uint64_t after = a64_load_relaxed(&s->member.region.control->version);
+    must(!(after & 1) && after > before, "version", "%llu after a section, %llu before",
+         (unsigned long long)after, (unsigned long long)before);
+}
+
+static void judge_repair(shms_stream *s)
+{
+    int rc = shms_stream_lock(s, BOUND_MS);
+    must(rc == SHMS_OWNER_DIED, "told", "the second locker gets %d", rc);
+    fill_old(s);
+    rc = shms_stream_repaired(s);
+    must(rc == 0, "told", "repaired gives %d", rc);
+    shms_stream_unlock(s);
+}
+
+void judge_lock(shms_stream *s, unsigned allowed, unsigned traits)
+{
+    const struct control *c = s->member.region.control;
+    uint64_t before = a64_load_relaxed(&c->version); /* relaxed: nobody else is there */
+    uint64_t cell = a64_load_relaxed(&c->cell);      /* relaxed: as above */
+    int rc = shms_stream_lock(s, BOUND_MS);
+    must(rc == 0 || rc == SHMS_OWNER_DIED, "lock", "gives %d, cell %#llx", rc, (unsigned long long)cell);
+    if (rc < 0)
+        return;
+    unsigned told = rc == SHMS_OWNER_DIED ? DIED : CLEAN;
+    counts.told_died += told == DIED;
+    counts.told_clean += told == CLEAN;
+    must(told & allowed, "told", "gives %d, cell %#llx", rc, (unsigned long long)cell);
+    must(told == DIED || !(before & 1), "version", "odd, but nobody was told");
+    unsigned how = judge_data(s, traits);
+    must(how & allowed, "data", "%s", how == OLD ? "old" : how == NEW ? "new" : "mixed");
+    must(told == DIED || how != MIX, "data", "half-written, but nobody was told");
+    if (traits & RESIZES)
+        judge_growth(s);
+    judge_release(s, before);
+    if (told == DIED)
+        judge_repair(s);
+    rc = shms_stream_lock(s, BOUND_MS);
+    must(rc == 0, "told", "after all is well the lock gives %d", rc);
+    shms_stream_unlock(s);
+    int64_t seen = (int64_t)(before & ~1ull);
+    rc = shms_stream_wait(s, &seen, 0);
+    must(rc == 0, "version", "wait for news gives %d", rc);
+}
+
+/* ---- survivors of a copy */
+
+static void judge_snapshot(shms_stream *s, unsigned allowed)
+{
+    uint64_t words[WORDS];
+    int64_t got = shms_stream_snapshot(s, words, sizeof words, 0);
+    if (got == SHMS_E_CORRUPT) {
+        must(allowed & DIED, "snapshot", "says broken");
+        return;
+    }
+    must(got == (int64_t)sizeof words, "snapshot", "gives %lld", (long long)got);
+    if (got == (int64_t)sizeof words)
+        must(look_at_words(words) & allowed & (OLD | NEW), "snapshot", "gives half-written bytes");
+}
+
+static void judge_info(shms_stream *s, unsigned members)
+{
+    shms_info info = {.struct_size = sizeof info};
+    int rc = shms_stream_info(s, &info);
+    must(rc == 0 && info.members == members && info.waiters == 0, "members",
+         "info gives %d, %u members, %u wait", rc,
+         info.members, info.waiters);
+}
+
+/* A living holder is not robbed; when it dies, its lock is taken over. */
+static void judge_holder(shms_stream *s, int slots)
+{
+    int rc = shms_stream_lock(s, 0);
+    must(rc == SHMS_E_TIMEOUT, "lock", "of a living holder: gives %d", rc);
+    if (rc >= 0)
+        shms_stream_unlock(s);
+    release_slots(slots, 0, 1);
+}
+
+/* The survivor joins where the bystander lives on; in the dead one's slot, or in one of its own. */
+void judge_member(const struct scene *sc, const struct picture *p, unsigned allowed, bool holder,
+                  bool dead_slot)
+{
+    static struct picture hinted;
+    uint32_t slot = !dead_slot ? SLOT_APART : sc->traits & DEAD_APART ? 2 : 1;
+    hinted = *p;
+    invite_to_slot(&hinted, slot);
+    picture_put(&hinted);
+    int slots = hold_slots(dead_slot ? 1 : SLOT_APART);
+    shms_stream *s = NULL;
+    int rc = shms_stream_open(copy_name, 0, NULL, &s);
+    must(rc == 0 && shms_stream_existed(s), "open", "joining gives %d", rc);
+    if (rc == 0) {
+        counts.survivors++;
+        must(s->member.slot == slot, "members", "got slot %u", s->member.slot);
+        if (!dead_slot)
+            release_slots(slots, 1, SLOT_APART - 1);
+        judge_info(s, 2);
+        if (holder)
+            judge_holder(s, slots);
+        else if (dead_slot)
+            judge_snapshot(s, allowed);
+        judge_lock(s, holder ? DIED | (allowed & ~(unsigned)EITHER) : allowed, sc->traits);
+    }
+    close(slots);
+    shms_stream_close(s);
+    must((sc->traits & KEEP) != 0 || !name_is_there(copy_name), "life", "something is left");
+    names_remove(copy_name);
+}
+
+/* ---- the next life */
+
+void judge_new(shms_stream *s)
+{
+    must(shms_stream_size(s) == DATA_SIZE && shms_stream_version(s) == 0, "life",
+         "a new one of size %llu, version %lld", (unsigned long long)shms_stream_size(s), (long long)shms_stream_version(s));
+    must(all_zero(shms_stream_memory(s), DATA_SIZE), "life", "old bytes show");
+    int rc = shms_stream_lock(s, 0);
+    must(rc == 0, "life", "the new one's lock gives %d", rc);
+    shms_stream_unlock(s);
+    judge_info(s, 1);
+}
+
+void judge_opener(const char *name, const struct scene *sc, unsigned allowed, bool whole)
+{
+    shms_stream *s = NULL;
+    int rc = shms_stream_open(name, DATA_SIZE, NULL, &s);
+    must(rc == 0, "open", "the next opener gets %d", rc);
+    if (rc < 0)
+        return;
+    counts.lives++;
+    bool kept = sc->traits & KEEP && whole;
+    must(shms_stream_existed(s) == kept, "life", "existed is %d", shms_stream_existed(s));
+    if (shms_stream_existed(s))
+        judge_lock(s, allowed, sc->traits);
+    else
+        judge_new(s);
+    shms_stream_close(s);
+    must(name_is_there(name) == kept, "life", kept ? "the kept one is gone" : "something is left");
+    if (kept)
+        must((rc = shms_stream_unlink(name)) == 0 && !name_is_there(name), "life", "unlink gives %d", rc);
+}
+
+void judge_next_life(const struct scene *sc, const struct picture *p, unsigned allowed)
+{
+    picture_put(p);
+    must(sc->traits & MAY_VANISH || !(sc->traits & KEEP) || (p->has_control && p->has_data), "life",
+         "the kept one's files are gone");
+    judge_opener(copy_name, sc, allowed, p->has_control && p->has_data);
+    names_remove(copy_name);
+}
+
+void judge_slots(const char *name)
+{
+    shms_stream *all[SHMS_MEMBERS_MAX];
+    shms_info info = {.struct_size = sizeof info};
+    unsigned n = 0;
+    int rc = 0;
+    while (n < SHMS_MEMBERS_MAX && (rc = shms_stream_open(name, 0, NULL, &all[n])) == 0)
+        n++;
+    if (n > 0 && shms_stream_info(all[0], &info) == 0)
+        must(info.members == SHMS_MEMBERS_MAX && rc == SHMS_E_FULL, "members", "full with %u, open gives %d",
+             info.members, rc);
+    while (n > 0)
+        shms_stream_close(all[--n]);
+}

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Real kills. The calls that know names: at each entry into the kernel and return from it, and at a sample of
+ * instructions. The short trips, and who recovers after one: at every instruction, while a waiter sleeps that
+ * must get the lock.
+ */
+#include "crash.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SLOTS_STRIDE 32 /* of the kills after which all slots are counted */
+#define DEATHS_MOST 64
+#define SECOND_STRIDE 23 /* of the instructions at which a recoverer is killed; it mostly waits there */
+
+/* ---- calls that know names */
+
+/* The data has lost its name, control has not. */
+static bool half_unlinked(void)
+{
+    static struct picture p;
+    picture_by_name(&p);
+    return p.has_control && !p.has_data;
+}
+
+/* The others, the newcomer, the slots, and nothing left. */
+static void judge_killed(struct setting *t, const struct scene *sc)
+{
+    unsigned allowed = sc->allowed[a32_load_relaxed(&stage->phase)]; /* relaxed: the tracee is dead */
+    end_tracee(t->tracee);
+    t->tracee = 0;
+    counts.kills++;
+    if (!t->bystander) {
+        static struct picture left;
+        picture_by_name(&left);
+        judge_opener(region_name, sc, allowed, left.has_control && left.has_data);
+        return;
+    }
+    shms_stream *s = NULL;
+    int rc = shms_stream_open(region_name, DATA_SIZE, NULL, &s);
+    if (rc == SHMS_E_LOST && half_unlinked())
+        counts.lost++; /* as region.c says: until the living leave */
+    else
+        must(rc == 0, "open", "a newcomer gets %d", rc);
+    bool same = rc == 0 && shms_stream_existed(s);
+    must(same || (sc->traits & MAY_VANISH) != 0, "life", "the newcomer got another one");
+    if (t->holds) {
+        must((rc = shms_stream_lock(s, 0)) == SHMS_E_TIMEOUT, "lock", "of a living holder: gives %d", rc);
+        shms_stream_unlock(t->bystander);
+        allowed = CLEAN | (allowed & ~(unsigned)EITHER);
+    }
+    judge_lock(t->bystander, allowed, sc->traits);
+    if (same)
+        judge_lock(s, CLEAN | OLD | NEW, sc->traits);
+    else if (s)
+        judge_new(s);
+    if (same && counts.kills % SLOTS_STRIDE == 0)
+        judge_slots(region_name);
+    shms_stream_close(s);
+}
+
+/* Kill it after n turns of `forward`; true: it had not done all by then. */
+static bool kill_after(const struct scene *sc, long n, bool (*forward)(pid_t pid))
+{
+    struct setting t;
+    bool more = true;
+    unsigned descriptors = open_descriptors();
+    now_at = n;
+    set_up(&t, sc);
+    for (long i = 0; i < n && more; i++) {
+        before_step(&t, sc);
+        more = forward(t.tracee);
+    }
+    judge_killed(&t, sc);
+    tear_down(&t, sc);
+    must(!name_is_there(region_name), "life", "something is left");
+    names_remove(region_name);
+    must(open_descriptors() == descriptors, "leak", "%u descriptors, %u before", open_descriptors(),
+         descriptors);
+    return more;
+}
+
+void kill_scene(const struct scene *sc, long stride)
+{
+    uint64_t kills = counts.kills, broken = counts.violations, lost = counts.lost;
+    now_playing = sc;
+    long entries = 0;
+    while (kill_after(sc, entries, step_to_system_call))
+        entries++;
+    for (long n = stride / 2; kill_after(sc, n, step); n += stride)
+        ;
+    printf("killed: %-20s %5ld entries into the kernel and returns, %5llu kills, %llu newcomers lost | "
+           "%llu broken\n",
+           sc->name, entries, (unsigned long long)(counts.kills - kills),
+           (unsigned long long)(counts.lost - lost), (unsigned long long)(counts.violations - broken));
+}
+
+/* ---- short trips */
+
+/* What the waiter got, after each turn that it was given. */
+struct turn {
+    int told;
+    unsigned how;
+};
+
+struct waiter {
+    pid_t pid;
+    int to, from;
+};
+
+/* A member that waits for the lock as long as it takes, looks, and leaves all as it was. */
+static _Noreturn void wait_and_look(shms_stream *s, int from, int to)
+{
+    char go;
+    counts.violations = 0;
+    while (read(from, &go, 1) == 1) {
+        struct turn t = {.told = shms_stream_lock(s, BOUND_MS)};
+        if (t.told >= 0) {
+            t.how = judge_data(s, 0);
+            fill_old(s);
+            if (t.told == SHMS_OWNER_DIED)
+                shms_stream_repaired(s);
+            shms_stream_unlock(s);
+        }
+        if (write(to, &t, sizeof t) != sizeof t)
+            break;
+    }
+    _exit(counts.violations != 0);
+}
+
+static void start_waiter(struct waiter *w, shms_stream *s)
+{
+    int to[2], from[2];
+    if (pipe(to) || pipe(from) || (w->pid = fork()) < 0)
+        exit(2);
+    if (w->pid == 0) {
+        close(to[1]);
+        close(from[0]);
+        wait_and_look(s, to[0], from[1]);
+    }
+    close(to[0]);
+    close(from[1]);
+    w->to = to[1];
+    w->from = from[0];
+}
+
+static void stop_waiter(struct waiter *w)
+{
+    int status = 0;
+    close(w->to);
+    close(w->from);
+    waitpid(w->pid, &status, 0);
+    must(status == 0, "data", "the waiter saw bad words");
+}
+
+/* It sleeps, or has had its turn. */
+static void send_to_sleep(struct waiter *w, const struct control *c)
+{
+    struct pollfd answer = {.fd = w->from, .events = POLLIN};
+    if (write(w->to, "", 1) != 1)
+        exit(2);
+    /* relaxed: asked again and again */
+    while (!(a64_load_relaxed(&c->cell) & CELL_WAITERS) && poll(&answer, 1, 1) == 0)
+        ;
+}
+
+static void judge_turn(struct waiter *w, const struct control *c, unsigned allowed)
+{
+    struct turn t;
+    if (read(w->from, &t, sizeof t) != sizeof t)
+        exit(2);
+    counts.kills++;
+    unsigned told = t.told == SHMS_OWNER_DIED ? DIED : t.told == 0 ? CLEAN : 0;
+    must(told, "lock", "the waiter gets %d", t.told);
+    must(!told || told & allowed, "told", "the waiter gets %d", t.told);
+    must(told != CLEAN || t.how != MIX, "data", "half-written, but the waiter was not told");
+    must(!told || t.how & allowed, "data", "the waiter found %u", t.how);
+    uint64_t v = a64_load_relaxed(&c->version); /* relaxed: nobody is in a section */
+    must(!(v & 1) && !(a64_load_relaxed(&c->cell) & CELL_OWNER), "version", /* relaxed: as above */
+         "%llu after the waiter's turn", (unsigned long long)v);
+    counts.told_clean += told == CLEAN;
+    counts.told_died += told == DIED;
+}
+
+/* A process that does n instructions of a scene. */
+static pid_t run_to(const struct scene *sc, long n, bool *ret_more)
+{
+    pid_t pid = spawn_tracee(sc, NULL);
+    *ret_more = true;
+    now_playing = sc;
+    now_at = n;
+    await_ready(pid);
+    reach_start(pid);
+    for (long i = 0; i < n && *ret_more; i++)
+        *ret_more = step(pid);
+    return pid;
+}
+
+static unsigned phase_allows(const struct scene *sc)
+{
+    return sc->allowed[a32_load_relaxed(&stage->phase)]; /* relaxed: the tracee is stopped */
+}
+
+/* In which of its ways a dead one has left the region. */
+static unsigned way_left(shms_stream *s)
+{
+    const struct control *c = s->member.region.control;
+    bool held = (a64_load_relaxed(&c->cell) & CELL_OWNER) != 0; /* relaxed: the tracee is dead */
+    unsigned odd = a64_load_relaxed(&c->version) & 1;           /* relaxed: as above */
+    return judge_data(s, 0) | odd << 8 | (unsigned)held << 9 | 1u << 10;
+}
+
+/* Kill the first at every instruction. Gives back in how many ways it can leave the region, and where. */
+static unsigned kill_first(shms_stream *s, struct waiter *w, long stride, long deaths[DEATHS_MOST])
+{
+    unsigned ways = 0, last = 0;
+    bool more = true;
+    for (long n = 0; more; n += stride) {
+        pid_t pid = run_to(&trip, n, &more);
+        unsigned allowed = phase_allows(&trip);
+        unsigned way = way_left(s);
+        if (way != last && ways < DEATHS_MOST)
+            deaths[ways++] = n;
+        last = way;
+        send_to_sleep(w, s->member.region.control);
+        end_tracee(pid);
+        judge_turn(w, s->member.region.control, allowed);
+    }
+    return ways;
+}
+
+/* The first dies after `death` instructions; kill the one who recovers, too. */
+static void kill_second(shms_stream *s, struct waiter *w, long death, long first, long stride)
+{
+    const struct control *c = s->member.region.control;
+    bool more = true;
+    for (long n = first; more; n += stride) {
+        end_tracee(run_to(&trip, death, &more));
+        bool held = (a64_load_relaxed(&c->cell) & CELL_OWNER) != 0; /* relaxed: nobody is there */
+        pid_t pid = run_to(&recovery, n, &more);
+        unsigned allowed = phase_allows(&recovery);
+        /* relaxed: the tracee is stopped */
+        if (held && a32_load_relaxed(&stage->phase) == 1)
+            allowed &= ~(unsigned)CLEAN;
+        send_to_sleep(w, c);
+        end_tracee(pid);
+        judge_turn(w, c, allowed);
+    }
+}
+
+void kill_trips(long stride)
+{
+    struct waiter w;
+    long deaths[DEATHS_MOST];
+    uint64_t kills = counts.kills, broken = counts.violations;
+    names_remove(region_name);
+    shms_stream *s = open_region(region_name, &trip);
+    fill_old(s);
+    start_waiter(&w, s);
+    unsigned ways = kill_first(s, &w, stride, deaths);
+    printf("killed: trips, %5llu kills with a waiter; left in %u ways | %llu broken\n",
+           (unsigned long long)(counts.kills - kills), ways,
+           (unsigned long long)(counts.violations - broken));
+    kills = counts.kills;
+    broken = counts.violations;
+    for (unsigned i = 0; i < ways; i++)
+        kill_second(s, &w, deaths[i], i * 3 % SECOND_STRIDE, stride * SECOND_STRIDE);
+    printf("killed: recoverers of those, %5llu kills with a waiter | %llu broken\n",
+           (unsigned long long)(counts.kills - kills), (unsigned long long)(counts.violations - broken));
+    stop_waiter(&w);
+    judge_slots(region_name);
+    shms_stream_close(s);
+    must(!name_is_there(region_name), "life", "something is left");
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* What surrounds a tracee: the region, another member, those that died before. */
+#include "crash.h"
+
+static shms_stream *enter_bystander(const struct scene *sc)
+{
+    struct scene writes = *sc;
+    writes.traits &= ~(unsigned)READS;
+    return open_region(region_name, &writes);
+}
+
+static void surround(struct setting *t, const struct scene *sc)
+{
+    if (!t->bystander)
+        return;
+    if (sc->traits & (DEAD_HOLDER | DEAD_APART))
+        die_in_a_child(sc);
+    else
+        fill_old(t->bystander);
+    if (sc->traits & DEAD_HOLDER)
+        /* relaxed: a hint; without it the next one to join takes this slot first */
+        a32_store_relaxed(&t->bystander->member.region.control->slots[1].pid, 0);
+    if (sc->traits & HELD)
+        t->holds = shms_stream_lock(t->bystander, 0) == 0;
+}
+
+void set_up(struct setting *t, const struct scene *sc)
+{
+    *t = (struct setting){.tracee = 0};
+    names_remove(region_name);
+    if (sc->traits & LEFT_DEAD)
+        die_in_a_child(sc);
+    if (sc->traits & INHERITS) {
+        t->bystander = enter_bystander(sc);
+        t->tracee = spawn_tracee(sc, t->bystander);
+    } else {
+        /* The tracee comes first into the world, so that it inherits nothing, and second into the region. */
+        t->tracee = spawn_tracee(sc, NULL);
+        if (!(sc->traits & ALONE))
+            t->bystander = enter_bystander(sc);
+    }
+    surround(t, sc);
+    await_ready(t->tracee);
+    if (sc->flags)
+        /* acquire: none needed; the tracee is stopped */
+        a64_or_acquire(&t->bystander->member.region.control->cell, sc->flags);
+    reach_start(t->tracee);
+}
+
+void before_step(struct setting *t, const struct scene *sc)
+{
+    if (!(sc->traits & HANDS_OVER) || !t->holds)
+        return;
+    /* relaxed: the tracee is stopped */
+    if (a64_load_relaxed(&t->bystander->member.region.control->cell) & CELL_WAITERS) {
+        shms_stream_unlock(t->bystander);
+        t->holds = false;
+    }
+}
+
+void tear_down(struct setting *t, const struct scene *sc)
+{
+    if (t->tracee)
+        end_tracee(t->tracee);
+    shms_stream_close(t->bystander);
+    if (sc->traits & (KEEP | ALONE))
+        names_remove(region_name);
+}
