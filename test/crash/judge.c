@@ -216,7 +216,8 @@ void judge_member(const struct scene *sc, const struct picture *p, unsigned allo
 void judge_new(shms_stream *s)
 {
     must(shms_stream_size(s) == DATA_SIZE && shms_stream_version(s) == 0, "life",
-         "a new one of size %llu, version %lld", (unsigned long long)shms_stream_size(s), (long long)shms_stream_version(s));
+         "a new one of size %llu, version %lld", (unsigned long long)shms_stream_size(s),
+         (long long)shms_stream_version(s));
     must(all_zero(shms_stream_memory(s), DATA_SIZE), "life", "old bytes show");
     int rc = shms_stream_lock(s, 0);
     must(rc == 0, "life", "the new one's lock gives %d", rc);
