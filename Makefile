@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all help demo test test-all test-crash bench install doc clean
+.PHONY: all help demo test test-all fuzz test-crash bench install doc clean
 
 all: ## build everything into build/
 	cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX)
@@ -27,13 +27,17 @@ test: ## the quick tests
 	ctest --test-dir $(BUILD) -L quick -j$(JOBS) --output-on-failure
 
 test-all: ## all tests: quick, long, sanitize, package, cross
-	bash ci/setup build demo test bench long
+	bash ci/setup build demo test bench long fuzz
 	$(MAKE) all
 	ctest --test-dir $(BUILD) -j$(JOBS) --output-on-failure --output-junit tests.xml
 
 test-crash: ## judge the region as a death at each instruction of each call leaves it
 	bash ci/setup build test crash
 	bash test/crash/run.sh $(BUILD)
+
+fuzz: ## hostile bytes and hostile peers, for FUZZ_SECONDS (300)
+	bash ci/setup build fuzz
+	bash test/hostile/run.sh $(BUILD)/hostile $(or $(FUZZ_SECONDS),300)
 
 bench: ## measure, beside the peers; writes doc/bench.{txt,json,svg}
 	bash ci/setup build bench

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a hostile peer writes into control, and what must not come of it. Each was once found by test/hostile. */
+/* What a hostile peer writes into control, and what must not come of it. test/hostile found each of them. */
 #include "unit.h"
 
 #define SIZE 4096u

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT */
+/* Calls, and what they may answer by their words in shmstream.h. */
+#include "calls.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+const char *volatile call_current = "none";
+
+static const int timeouts_ms[] = {0, 0, 0, 1, 2, 5};
+static const uint32_t lengths[] = {0, 1, 8, 63, 64, 4095, 4096, 4097, 65535, 65536, 65537, 70000};
+static const int64_t offsets[] = {
+    0,     1,     64,    4000,         4095,         4096,      4097,      65535,
+    65536, 65537, -4096, (int64_t)1 << 40, INT64_MAX, INT64_MIN, -1,        INT32_MAX,
+};
+static const uint64_t sizes[] = {
+    1, 64, 4095, 4096, 4097, 8192, 65535, 65536, 65537, (uint64_t)1 << 40, UINT64_MAX,
+};
+
+#define PICK(table, i) (table)[(i) % (sizeof(table) / sizeof(table)[0])]
+
+/* The header's promise that is broken, and the end. */
+static _Noreturn void broken(const char *call, const char *what, int64_t number)
+{
+    fprintf(stderr, "BROKEN PROMISE: %s: %s: %lld\n", call, what, (long long)number);
+    abort();
+}
+
+/* ---- one function a call: makes it, and says in *ret_ms how long it may take */
+
+static uint64_t owner(const struct actor *a)
+{
+    return a64_load_relaxed(&a->s->member.region.control->cell) & CELL_OWNER;
+}
+
+static int64_t do_lock(struct actor *a, unsigned x, unsigned y, int *ret_ms)
+{
+    (void)y;
+    struct control *c = a->s->member.region.control;
+    uint64_t meddlings = a->meddlings ? *a->meddlings : 0;
+    bool was_free = a->meddlings && a64_load_relaxed(&c->cell) == 0;
+    *ret_ms = PICK(timeouts_ms, x);
+    int rc = shms_stream_lock(a->s, *ret_ms);
+    if (!a->meddlings || meddlings != *a->meddlings)
+        return rc;
+    if (was_free && rc < 0)
+        broken("lock", "a free lock was not given", rc);
+    if (rc >= 0 && owner(a) != a->s->member.id)
+        broken("lock", "the cell does not name who was given the lock", (int64_t)owner(a));
+    if (rc >= 0 && !a->reads_only && !(a64_load_relaxed(&c->version) & 1))
+        broken("lock", "the version is even inside a section", 0);
+    return rc;
+}
+
+static int64_t do_unlock(struct actor *a, unsigned x, unsigned y, int *ret_ms)
+{
+    (void)x, (void)y, (void)ret_ms;
+    uint64_t meddlings = a->meddlings ? *a->meddlings : 0;
+    bool held = a->meddlings && owner(a) == a->s->member.id;
+    int rc = shms_stream_unlock(a->s);
+    if (!a->meddlings || meddlings != *a->meddlings)
+        return rc;
+    if (held != (rc == 0))
+        broken("unlock", held ? "refused to the holder" : "allowed to another", rc);
+    if (rc == 0 && owner(a) == a->s->member.id)
+        broken("unlock", "the cell still names who released", 0);
+    return rc;
+}
+
+static int64_t do_repaired(struct actor *a, unsigned x, unsigned y, int *ret_ms)
+{
+    (void)x, (void)y, (void)ret_ms;
+    return shms_stream_repaired(a->s);
+}
+
+static int64_t within(const char *call, int64_t rc, int64_t n)
+{
+    if (rc > n)
+        broken(call, "more bytes than were asked for", rc);
+    return rc;
+}
+
+/* Buffers are exactly as long as the call is told, so that the sanitizer sees one byte more. */
+static int64_t do_read(struct actor *a, unsigned x, unsigned y, int *ret_ms)
+{
+    (void)y, (void)ret_ms;
+    size_t n = PICK(lengths, x);
+    void *buf = malloc(n ? n : 1);
+    int64_t rc = within("read", shms_stream_read(a->s, n ? buf : NULL, n), (int64_t)n);
+    free(buf);
+    return rc;
+}
+
+static int64_t do_write(struct actor *a, unsigned x, unsigned y, int *ret_ms)
+{
+    (void)ret_ms;
+    size_t n = PICK(lengths, x);
+    void *buf = malloc(n ? n : 1);
+    memset(buf, (int)(y & 0xff), n ? n : 1);
+    int64_t rc = within("write", shms_stream_write(a->s, buf, n), (int64_t)n);
+    free(buf);
+    return rc;
+}
+
+static int64_t do_pread(struct actor *a, unsigned x, unsigned y, int *ret_ms)
+{
+    (void)ret_ms;
+    size_t n = PICK(lengths, x);
+    void *buf = malloc(n ? n : 1);
+    int64_t rc = within("pread", shms_stream_pread(a->s, buf, n, PICK(offsets, y)), (int64_t)n);
+    free(buf);
+    return rc;
+}
+
+static int64_t do_pwrite(struct actor *a, unsigned x, unsigned y, int *ret_ms)
+{
+    (void)ret_ms;
+    size_t n = PICK(lengths, x);
+    void *buf = malloc(n ? n : 1);
+    memset(buf, (int)(y & 0xff), n ? n : 1);
+    int64_t rc = within("pwrite", shms_stream_pwrite(a->s, buf, n, PICK(offsets, y)), (int64_t)n);
+    free(buf);
+    return rc;
+}
+
+static int64_t do_snapshot(struct actor *a, unsigned x, unsigned y, int *ret_ms)
+{
+    size_t n = PICK(lengths, x);
+    void *buf = malloc(n ? n : 1);
+    *ret_ms = OPEN_TIMEOUT_MS;
+    int64_t rc = within("snapshot", shms_stream_snapshot(a->s, buf, n, PICK(offsets, y)), (int64_t)n);
+    free(buf);
+    return rc;
+}
+
+static int64_t do_seek(struct actor *a, unsigned x, unsigned y, int *ret_ms)
+{
+    (void)ret_ms;
+    static const int whence[] = {SEEK_SET, SEEK_CUR, SEEK_END};
+    int64_t rc = shms_stream_seek(a->s, PICK(offsets, x), PICK(whence, y));
+    if (rc >= 0 && shms_stream_tell(a->s) != rc)
+        broken("seek", "tell says another position", rc);
+    return rc;
+}
+
+static int64_t do_size(struct actor *a, unsigned x, unsigned y, int *ret_ms)
+{
+    (void)x, (void)y, (void)ret_ms;
+    uint64_t size = shms_stream_size(a->s);
+    if (size > a->s->member.region.capacity)
+        broken("size", "more than is mapped", (int64_t)size);
+    return (int64_t)size;
+}
+
+static int64_t do_resize(struct actor *a, unsigned x, unsigned y, int *ret_ms)
+{
+    (void)y;
+    *ret_ms = OPEN_TIMEOUT_MS;
+    int rc = shms_stream_resize(a->s, PICK(sizes, x));
+    a->changed_files |= rc == 0 || rc == SHMS_E_OS;
+    return rc;
+}
+
+static int64_t do_version(struct actor *a, unsigned x, unsigned y, int *ret_ms)
+{
+    (void)x, (void)y, (void)ret_ms;
+    int64_t rc = shms_stream_version(a->s);
+    if (rc > 0 && (rc & 1))
+        broken("version", "odd", rc);
+    return rc;
+}
+
+static int64_t do_wait(struct actor *a, unsigned x, unsigned y, int *ret_ms)
+{
+    int64_t seen = y & 1 ? PICK(offsets, y) : shms_stream_version(a->s);
+    *ret_ms = PICK(timeouts_ms, x);
+    int rc = shms_stream_wait(a->s, &seen, *ret_ms);
+    if (rc == 0 && (seen < 0 || (seen & 1)))
+        broken("wait", "no version of a finished section", seen);
+    return rc;
+}
+
+static int64_t do_notify(struct actor *a, unsigned x, unsigned y, int *ret_ms)
+{
+    (void)x, (void)y, (void)ret_ms;
+    return shms_stream_notify(a->s);
+}
+
+static int64_t do_poll_fd(struct actor *a, unsigned x, unsigned y, int *ret_ms)
+{
+    (void)x, (void)y, (void)ret_ms;
+    return shms_stream_poll_fd(a->s);
+}
+
+static int64_t do_info(struct actor *a, unsigned x, unsigned y, int *ret_ms)
+{
+    (void)y, (void)ret_ms;
+    shms_info info = {.struct_size = x & 1 ? sizeof info : 8 + x % sizeof info};
+    int rc = shms_stream_info(a->s, &info);
+    if (rc == 0 && info.members > SHMS_MEMBERS_MAX)
+        broken("info", "more members than there are slots", info.members);
+    return rc;
+}
+
+static int count_region(const char *name, const shms_info *info, void *context)
+{
+    size_t *n = context;
+    *n += strlen(name) + info->members;
+    return 0;
+}
+
+static int64_t do_list(struct actor *a, unsigned x, unsigned y, int *ret_ms)
+{
+    (void)a, (void)x, (void)y, (void)ret_ms;
+    size_t n = 0;
+    return shms_list(count_region, &n);
+}
+
+static int64_t do_save(struct actor *a, unsigned x, unsigned y, int *ret_ms)
+{
+    (void)y, (void)ret_ms;
+    return shms_stream_save(a->s, x & 1 ? "/dev/null" : a->path);
+}
+
+static int64_t do_load(struct actor *a, unsigned x, unsigned y, int *ret_ms)
+{
+    (void)x, (void)y, (void)ret_ms;
+    return shms_stream_load(a->s, a->path);
+}
+
+static int64_t do_file(struct actor *a, unsigned x, unsigned y, int *ret_ms)
+{
+    (void)ret_ms;
+    static const char *const modes[] = {"r", "r+", "w", "a", "a+"};
+    static const int whence[] = {SEEK_SET, SEEK_CUR, SEEK_END};
+    char some[100] = "some";
+    FILE *f = NULL;
+    int rc = shms_stream_file(a->s, PICK(modes, x), &f);
+    if (rc < 0)
+        return rc;
+    fseek(f, (long)PICK(offsets, y), PICK(whence, x));
+    size_t done = x & 8 ? fwrite(some, 1, sizeof some, f) : fread(some, 1, sizeof some, f);
+    fclose(f);
+    return done > sizeof some ? -1 : 0;
+}
+
+/* A second handle of the same name for a moment; or, where this actor has none, its own again. */
+static int64_t do_open(struct actor *a, unsigned x, unsigned y, int *ret_ms)
+{
+    static const uint64_t asked[] = {0, 1, 4096, 4097, 65536};
+    shms_stream_options o = {.struct_size = sizeof o, .open_timeout_ms = OPEN_TIMEOUT_MS};
+    o.access = a->reads_only;
+    o.max_size = y & 8 ? 2 * REGION_MOST : 0;
+    o.create = y & 16 ? SHMS_OPEN_ONLY : SHMS_CREATE_OR_OPEN;
+    o.keep = (y & 96) == 96;
+    shms_stream *s = NULL;
+    *ret_ms = 2 * OPEN_TIMEOUT_MS; /* and closing it */
+    int rc = shms_stream_open(a->name, PICK(asked, x), &o, &s);
+    if (rc < 0)
+        return rc;
+    if (a->s)
+        shms_stream_close(s);
+    else
+        a->s = s;
+    return rc;
+}
+
+static int64_t do_close(struct actor *a, unsigned x, unsigned y, int *ret_ms)
+{
+    (void)x, (void)y;
+    *ret_ms = OPEN_TIMEOUT_MS;
+    a->changed_files = true;
+    shms_stream_close(a->s);
+    a->s = NULL;
+    return 0;
+}
+
+/* ---- the judge */
+
+#define C(code) (1u << -(code))
+#define USUAL (C(SHMS_E_INVALID) | C(SHMS_E_DENIED))
+#define ANY INT64_MAX
+
+/* The call's name, its greatest success, and the failures that shmstream.h names for it. */
+static const struct known_call {
+    const char *name;
+    int64_t (*run)(struct actor *a, unsigned x, unsigned y, int *ret_ms);
+    int64_t most;
+    uint32_t codes;
+} calls[] = {
+    {"lock", do_lock, SHMS_OWNER_DIED, USUAL | C(SHMS_E_TIMEOUT) | C(SHMS_E_DEADLOCK)},
+    {"unlock", do_unlock, 0, USUAL | C(SHMS_E_NOT_OWNER)},
+    {"repaired", do_repaired, 0, USUAL | C(SHMS_E_NOT_OWNER)},
+    {"read", do_read, ANY, C(SHMS_E_INVALID)},
+    {"write", do_write, ANY, C(SHMS_E_INVALID) | C(SHMS_E_RANGE) | C(SHMS_E_READ_ONLY)},
+    {"pread", do_pread, ANY, C(SHMS_E_INVALID) | C(SHMS_E_RANGE)},
+    {"pwrite", do_pwrite, ANY, C(SHMS_E_INVALID) | C(SHMS_E_RANGE) | C(SHMS_E_READ_ONLY)},
+    {"snapshot", do_snapshot, ANY, USUAL | C(SHMS_E_RANGE) | C(SHMS_E_TIMEOUT) | C(SHMS_E_CORRUPT)},
+    {"seek", do_seek, ANY, C(SHMS_E_INVALID) | C(SHMS_E_RANGE)},
+    {"size", do_size, ANY, 0},
+    {"resize", do_resize, 0, USUAL | C(SHMS_E_NOT_OWNER) | C(SHMS_E_RANGE) | C(SHMS_E_NOSPACE) |
+                                 C(SHMS_E_READ_ONLY) | C(SHMS_E_LOST) | C(SHMS_E_TIMEOUT) | C(SHMS_E_OS)},
+    {"version", do_version, ANY, USUAL},
+    {"wait", do_wait, 0, USUAL | C(SHMS_E_TIMEOUT)},
+    {"notify", do_notify, 0, USUAL | C(SHMS_E_READ_ONLY)},
+    {"poll_fd", do_poll_fd, ANY, USUAL | C(SHMS_E_OS)},
+    {"info", do_info, 0, USUAL | C(SHMS_E_OS)},
+    {"list", do_list, 0, C(SHMS_E_INVALID) | C(SHMS_E_NOMEM) | C(SHMS_E_OS)},
+    {"save", do_save, ANY, USUAL | C(SHMS_E_NOT_FOUND) | C(SHMS_E_NOSPACE) | C(SHMS_E_OS)},
+    {"load", do_load, ANY, USUAL | C(SHMS_E_RANGE) | C(SHMS_E_READ_ONLY) | C(SHMS_E_NOT_FOUND) |
+                               C(SHMS_E_OS)},
+    {"file", do_file, 0, C(SHMS_E_INVALID) | C(SHMS_E_READ_ONLY) | C(SHMS_E_NOMEM)},
+    {"open", do_open, 0, USUAL | C(SHMS_E_NOT_FOUND) | C(SHMS_E_EXISTS) | C(SHMS_E_SIZE) | C(SHMS_E_FORMAT) |
+                             C(SHMS_E_CORRUPT) | C(SHMS_E_LOST) | C(SHMS_E_FULL) | C(SHMS_E_NOSPACE) |
+                             C(SHMS_E_NOMEM) | C(SHMS_E_TIMEOUT) | C(SHMS_E_OS)},
+    {"close", do_close, 0, 0},
+};
+const unsigned call_count = sizeof calls / sizeof calls[0];
+
+const char *call_name(unsigned which)
+{
+    return calls[which % call_count].name;
+}
+
+void call_run(struct actor *a, unsigned which, unsigned x, unsigned y)
+{
+    const struct known_call *k = &calls[which % call_count];
+    if (!a->s && k->run != do_open && k->run != do_list)
+        return;
+    call_current = k->name;
+    int timeout_ms = 0;
+    int64_t began = a->now_ns();
+    int64_t rc = k->run(a, x, y, &timeout_ms);
+    int64_t late = a->now_ns() - began - (int64_t)timeout_ms * 1000000;
+    call_current = "none";
+    a->calls++;
+    if (rc > k->most || (rc < 0 && (rc < -31 || !(k->codes >> -rc & 1))))
+        broken(k->name, "answers what its words do not name", rc);
+    if (late > a->slack_ns)
+        broken(k->name, "late, by nanoseconds", late);
+}

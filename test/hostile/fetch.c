@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Double fetches, looked for in the compiled library. Control is made inaccessible, so that each access of it
+ * traps; it is noted, done by itself (the processor's single step), and control is closed again.
+ *
+ * 1. A call loads once what it range-checks: loads of size and of the slots' generations are counted.
+ * 2. Each access of each call is a moment at which a peer may write, and each of them is tried: just before
+ *    the n-th access, the word that is about to be accessed gets a hostile value, for good or until just
+ *    after it. So a value that is loaded twice is seen as good and then as bad, and the other way round. What
+ *    the call then answers is judged by calls.c; an access outside the region ends the process.
+ *
+ * Limits. It sees the paths that these calls take from these states, in this build; one word changes at one
+ * moment; the system's own accesses (futex) fail, so sleeping is left to the other programs here; open maps
+ * control itself and is not seen. Single steps are those of x86-64.
+ */
+#include "calls.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#ifndef __x86_64__
+int main(void)
+{
+    puts("SKIP: single steps are known for x86-64 only");
+    return 77;
+}
+#else
+
+#define TRAP_FLAG 0x100
+#define WRITES 2 /* in a page fault's error code */
+#define ACCESSES_MOST 48
+#define ACCESSES_OF_TRIES 16 /* where a call is many equal tries */
+
+enum { SIZE_AT = offsetof(struct control, size), SLOTS_AT = offsetof(struct control, slots) };
+enum { STATE_FREE, STATE_MINE, STATE_OTHERS, STATE_DEAD, STATE_NOBODYS, STATE_BROKEN_OFF, STATES };
+
+static struct control *trapped; /* the mapping of the handle under test */
+static struct control *peer;    /* the hostile peer's own */
+static struct control clean;
+static struct actor actor;
+static shms_stream *other;
+static char file[80];
+
+static struct {
+    unsigned accesses;
+    unsigned size_loads;
+    unsigned slot_loads;
+    unsigned strike_at; /* 0: never */
+    bool for_a_moment;
+    uint64_t value;
+    uint64_t *struck, was;
+} now;
+
+/* ---- traps */
+
+static void say_and_end(const char *text)
+{
+    (void)!write(2, text, strlen(text));
+    (void)!write(2, call_current, strlen(call_current));
+    (void)!write(2, "\n", 1);
+    _exit(1);
+}
+
+static void strike(size_t offset)
+{
+    now.struck = (uint64_t *)((unsigned char *)peer + (offset & ~(size_t)7));
+    now.was = *now.struck;
+    *now.struck = now.value;
+}
+
+static void on_access(int number, siginfo_t *info, void *context)
+{
+    (void)number;
+    ucontext_t *c = context;
+    size_t offset = (size_t)((unsigned char *)info->si_addr - (unsigned char *)trapped);
+    if (offset >= sizeof *trapped)
+        say_and_end("an access outside the region in: ");
+    now.accesses++;
+    if (!(c->uc_mcontext.gregs[REG_ERR] & WRITES)) {
+        now.size_loads += offset == SIZE_AT;
+        now.slot_loads += offset >= SLOTS_AT && (offset - SLOTS_AT) % sizeof(struct slot) == 0;
+    }
+    if (now.accesses == now.strike_at)
+        strike(offset);
+    mprotect(trapped, sizeof *trapped, PROT_READ | PROT_WRITE);
+    c->uc_mcontext.gregs[REG_EFL] |= TRAP_FLAG;
+}
+
+static void after_access(int number, siginfo_t *info, void *context)
+{
+    (void)number, (void)info;
+    ucontext_t *c = context;
+    c->uc_mcontext.gregs[REG_EFL] &= ~(greg_t)TRAP_FLAG;
+    mprotect(trapped, sizeof *trapped, PROT_NONE);
+    if (now.struck && now.for_a_moment)
+        *now.struck = now.was;
+    now.struck = NULL;
+}
+
+static void on_bus_error(int number)
+{
+    (void)number;
+    say_and_end("an access behind the end of the file in: ");
+}
+
+static void catch(int number, void (*handler)(int, siginfo_t *, void *))
+{
+    struct sigaction a = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO};
+    sigaction(number, &a, NULL);
+}
+
+/* ---- the world */
+
+static int64_t clock_now(void)
+{
+    return shms__now_ns();
+}
+
+static void check(bool condition, const char *what)
+{
+    if (condition)
+        return;
+    fprintf(stderr, "not so: %s\n", what);
+    exit(1);
+}
+
+static void build(void)
+{
+    static char name[64];
+    struct name n;
+    shms_stream_options o = {.struct_size = sizeof o, .open_timeout_ms = OPEN_TIMEOUT_MS};
+    o.max_size = REGION_MOST;
+    snprintf(name, sizeof name, "hostile-fetch-%d", (int)getpid());
+    snprintf(file, sizeof file, "/tmp/%s", name);
+    actor = (struct actor){.name = name, .path = file, .now_ns = clock_now, .slack_ns = INT64_MAX / 2};
+    check(shms_stream_open(name, REGION_SIZE, &o, &actor.s) == 0, "the region opens");
+    check(shms_stream_open(name, REGION_SIZE, &o, &other) == 0, "the region opens twice");
+    actor.s->member.region.timeout_ns = 0; /* a snapshot then tries the lock once */
+    trapped = actor.s->member.region.control;
+    check(shms__name_resolve(name, false, &n) == 0, "its name is known");
+    int fd = open(n.control, O_RDWR | O_CLOEXEC);
+    peer = mmap(NULL, sizeof *peer, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    check(fd >= 0 && peer != MAP_FAILED, "a peer can map control");
+    close(fd);
+    memcpy(&clean, peer, sizeof clean);
+    catch(SIGSEGV, on_access);
+    catch(SIGTRAP, after_access);
+    signal(SIGBUS, on_bus_error);
+}
+
+static void put(uint64_t cell, uint64_t version)
+{
+    a64_store_relaxed(&peer->cell, cell);
+    a64_store_relaxed(&peer->version, version);
+}
+
+static void set_state(int state)
+{
+    memcpy(peer, &clean, sizeof clean);
+    a32_store_relaxed(&peer->slots[9].generation, 3);
+    switch (state) {
+    case STATE_MINE: put(actor.s->member.id | CELL_WAITERS | CELL_CHANGE | CELL_NOTICE, 5); break;
+    case STATE_OTHERS: put(other->member.id, 5); break;
+    case STATE_DEAD: put(ref_owner(9, 3), 5); break;
+    case STATE_NOBODYS: put(0x1ff, 4); break; /* no such slot */
+    case STATE_BROKEN_OFF: put(CELL_RESERVED | CELL_POLL, 5); break;
+    default: break;
+    }
+    shms_stream_seek(actor.s, 0, SEEK_SET);
+}
+
+static void run(unsigned which, unsigned x, unsigned y)
+{
+    now.accesses = now.size_loads = now.slot_loads = 0;
+    now.struck = NULL;
+    mprotect(trapped, sizeof *trapped, PROT_NONE);
+    call_run(&actor, which, x, y);
+    mprotect(trapped, sizeof *trapped, PROT_READ | PROT_WRITE);
+}
+
+/* ---- the two checks */
+
+static bool left_out(const char *name)
+{
+    return strcmp(name, "open") == 0 || strcmp(name, "close") == 0;
+}
+
+/*
+ * More than once is right only where one call is many tries, and each checks what it has loaded itself:
+ * snapshot and notify lock again and again, a FILE reads and seeks several times.
+ */
+static unsigned loads_allowed(const char *name)
+{
+    bool tries = strcmp(name, "snapshot") == 0 || strcmp(name, "notify") == 0 || strcmp(name, "file") == 0;
+    return tries ? UINT_MAX : 1;
+}
+
+static void count_loads(unsigned which, unsigned x, unsigned y, int state)
+{
+    const char *name = call_name(which);
+    set_state(state);
+    now.strike_at = 0;
+    run(which, x, y);
+    if (now.size_loads > loads_allowed(name) || now.slot_loads > loads_allowed(name)) {
+        fprintf(stderr, "%s, state %d: %u loads of size, %u of a generation\n", name, state, now.size_loads,
+                now.slot_loads);
+        exit(1);
+    }
+}
+
+static uint64_t strike_each(unsigned which, unsigned x, unsigned y, int state, unsigned accesses)
+{
+    const uint64_t values[] = {0,  UINT64_MAX,      INT64_MAX, REGION_MOST, REGION_SIZE + 1, 0x1ff,
+                               ~0ull << 32 | 0x101, 7,         actor.s->member.id};
+    uint64_t runs = 0;
+    unsigned most = loads_allowed(call_name(which)) == 1 ? ACCESSES_MOST : ACCESSES_OF_TRIES;
+    for (unsigned at = 1; at <= accesses && at <= most; at++)
+        for (unsigned v = 0; v < 2 * (sizeof values / sizeof values[0]); v++, runs++) {
+            set_state(state);
+            now.strike_at = at;
+            now.value = values[v / 2];
+            now.for_a_moment = v & 1;
+            run(which, x, y);
+        }
+    return runs;
+}
+
+int main(void)
+{
+    static const unsigned arguments[][2] = {{6, 0}, {7, 4}, {1, 2}};
+    uint64_t runs = 0, accesses = 0, paths = 0;
+    build();
+    for (unsigned which = 0; which < call_count; which++)
+        for (int state = 0; state < STATES && !left_out(call_name(which)); state++)
+            for (unsigned i = 0; i < sizeof arguments / sizeof arguments[0]; i++) {
+                count_loads(which, arguments[i][0], arguments[i][1], state);
+                accesses += now.accesses;
+                paths++;
+                runs += strike_each(which, arguments[i][0], arguments[i][1], state, now.accesses);
+            }
+    printf("double fetches: %llu ways through the calls, %llu accesses of control trapped, "
+           "%llu runs with one struck: none\n",
+           (unsigned long long)paths, (unsigned long long)accesses, (unsigned long long)runs);
+    set_state(STATE_FREE);
+    shms_stream_close(other);
+    shms_stream_close(actor.s);
+    unlink(file);
+    return 0;
+}
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/* A process that rewrites control while another makes every call. */
+#include "peers.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#define FLIPS 2000 /* between two looks at whether control is still the one */
+
+/* ---- the victim */
+
+static int64_t real_now(void)
+{
+    return shms__now_ns();
+}
+
+/* A region that cannot be opened any more is removed: that is what its owner would do. */
+static void open_again(struct actor *a)
+{
+    shms_stream_options o = {.struct_size = sizeof o, .open_timeout_ms = OPEN_TIMEOUT_MS};
+    o.max_size = REGION_MOST;
+    o.access = a->reads_only;
+    if (shms_stream_open(a->name, REGION_SIZE, &o, &a->s) < 0)
+        shms_stream_unlink(a->name);
+}
+
+void flipped(void)
+{
+    struct actor some[2] = {{.name = board->name, .path = board->path, .now_ns = real_now}};
+    some[0].slack_ns = STUCK_S * INT64_C(1000000000);
+    some[1] = some[0];
+    some[1].reads_only = true;
+    uint64_t state = 1;
+    while (!stopped()) {
+        uint64_t r = chance(&state);
+        struct actor *a = &some[(r >> 40) % 8 == 0];
+        if (!a->s)
+            open_again(a);
+        const char *name = call_name((unsigned)(r & 0xff));
+        snprintf(board->doing[0], sizeof board->doing[0], "%s", name);
+        call_run(a, (unsigned)(r & 0xff), (unsigned)(r >> 8 & 0xff), (unsigned)(r >> 16 & 0xff));
+        count(&board->calls, 1);
+    }
+    shms_stream_close(some[0].s);
+    shms_stream_close(some[1].s);
+}
+
+/* ---- the flipper */
+
+static uint64_t some_member(const struct control *c, uint64_t r)
+{
+    uint32_t slot = (uint32_t)(r % 4);
+    return ref_owner(slot, a32_load_relaxed(&c->slots[slot].generation));
+}
+
+static void flip_wild(struct control *c, uint64_t r)
+{
+    meddle(c, some_member(c, r >> 32), (unsigned)(r & 0xff), (unsigned)(r >> 8 & 0xff), r >> 16);
+}
+
+static void flip_plausible(struct control *c, uint64_t r)
+{
+    uint64_t flags = (r >> 16) & (CELL_WAITERS | CELL_CHANGE | CELL_POLL | CELL_RESERVED | CELL_NOTICE);
+    uint64_t version = a64_load_relaxed(&c->version);
+    switch (r % 8) {
+    case 0: a64_store_relaxed(&c->cell, 0); break;
+    case 1: a64_store_relaxed(&c->cell, flags); break;
+    case 2: a64_store_relaxed(&c->cell, some_member(c, r >> 8) | flags); break;
+    case 3: a64_store_relaxed(&c->cell, ref_owner(r >> 8 & 3, (uint32_t)(r >> 40 & 7)) | flags); break;
+    case 4: a64_store_relaxed(&c->version, version + (r >> 8 & 3)); break;
+    case 5: a64_store_relaxed(&c->size, 1 + (r >> 8) % REGION_MOST); break;
+    case 6: a32_store_relaxed(&c->died, r >> 8 & 1); break;
+    default: a32_store_relaxed(&c->slots[r >> 8 & 3].generation, (uint32_t)(r >> 16 & 7)); break;
+    }
+}
+
+static bool still_named(uint64_t inode)
+{
+    struct name n;
+    struct stat st;
+    return shms__name_resolve(board->name, false, &n) == 0 && stat(n.control, &st) == 0 && st.st_ino == inode;
+}
+
+/* At full speed, and with pauses of many lengths, so that calls are hit at their start and deep inside. */
+static void flip_one(void (*flip)(struct control *, uint64_t), struct control *c, uint64_t *state)
+{
+    uint64_t mood = chance(state);
+    int pause = mood & 1 ? 0 : 1 << (mood >> 1) % 12;
+    for (int i = 0; i < (pause > 64 ? FLIPS / 16 : FLIPS); i++) {
+        flip(c, chance(state));
+        for (int p = 0; p < pause; p++)
+            spin_pause();
+    }
+    count(&board->blows, pause > 64 ? FLIPS / 16 : FLIPS);
+}
+
+static void flip_until_stopped(void (*flip)(struct control *, uint64_t))
+{
+    uint64_t state = 2;
+    while (!stopped()) {
+        uint64_t inode = 0;
+        struct control *c = map_control_of(board->name, &inode);
+        while (c && !stopped() && still_named(inode))
+            flip_one(flip, c, &state);
+        if (c)
+            munmap(c, sizeof *c);
+    }
+}
+
+void flipper_wild(void)
+{
+    flip_until_stopped(flip_wild);
+}
+
+void flipper_plausible(void)
+{
+    flip_until_stopped(flip_plausible);
+}

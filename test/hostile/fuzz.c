@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Hostile bytes from libFuzzer. The input is a script: overwrites of control, and calls of three handles of
+ * one region between them. From its end backwards it also says what is overwritten *inside* the calls: at
+ * each look at the clock, each sleep, each question about a byte lock, each mapping.
+ *
+ * Time is not real here. The clock and the sleeping are replaced (by the linker's --wrap): a call that would
+ * wait costs nothing, and its time-out is held to a few milliseconds whatever the machine does. Mappings are
+ * moved between two pages that nobody may touch. All that decides is the library's own code.
+ *
+ * Not in scope: truncating the files, and punching holes into them. This version has no guard against SIGBUS.
+ */
+#include "calls.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define HANDLES 3
+#define CALLS_MOST 40
+#define SLACK_NS 5000000
+#define PAGE 4096u
+#define REBUILD_EVERY 256 /* runs after which the handles begin anew in any case */
+
+static struct actor actors[HANDLES];
+static char dir[200], path[240], data_path[240];
+static ino_t inodes[2];
+static struct control *shared;       /* the hostile peer's own mapping of control */
+static struct control clean;         /* as it was when all handles had been opened */
+static uint64_t meddlings, calls_made, runs, rebuilds;
+static int64_t clock_ns = 1000000000;
+
+static const uint8_t *front, *back; /* what is left of the input */
+
+static unsigned next_front(void)
+{
+    return front < back ? *front++ : 0;
+}
+
+static unsigned next_back(void)
+{
+    return front < back ? *--back : 0xff;
+}
+
+static uint64_t number_front(unsigned bytes)
+{
+    uint64_t v = 0;
+    for (unsigned i = 0; i < bytes; i++)
+        v = v << 8 | next_front();
+    return v;
+}
+
+static uint64_t some_id(unsigned which)
+{
+    const struct actor *a = &actors[which % HANDLES];
+    return a->s ? a->s->member.id : 1;
+}
+
+/* A moment inside a call, in which the peer may write. */
+static void moment(void)
+{
+    clock_ns += 500;
+    unsigned field = shared ? next_back() : 0xff;
+    if (field >= 0x80)
+        return;
+    unsigned how = next_back();
+    meddle(shared, some_id(how >> 6), field, how, how * 0x0101010101010101ull);
+    meddlings++;
+}
+
+/* ---- the port's edge */
+
+static void demand(bool condition, const char *what)
+{
+    if (!condition) {
+        fprintf(stderr, "BROKEN PROMISE: %s\n", what);
+        abort();
+    }
+}
+
+bool __real_shms__byte_locked(const struct file *f, uint64_t offset, uint64_t n, int kind);
+int __real_shms__byte_lock(const struct file *f, uint64_t offset, bool *ret_taken);
+int __real_shms__file_length(const struct file *f, uint64_t *ret_size);
+int __real_shms__map(const struct file *f, uint64_t size, bool writable, bool child, bool huge, void **ret);
+void __real_shms__unmap(void *address, uint64_t size);
+
+int64_t __wrap_shms__now_ns(void);
+void __wrap_shms__nap(int64_t ns);
+int __wrap_shms__sleep_on(a32 *word, uint32_t expected, int64_t ns);
+bool __wrap_shms__byte_locked(const struct file *f, uint64_t offset, uint64_t n, int kind);
+int __wrap_shms__byte_lock(const struct file *f, uint64_t offset, bool *ret_taken);
+int __wrap_shms__file_length(const struct file *f, uint64_t *ret_size);
+int __wrap_shms__map(const struct file *f, uint64_t size, bool writable, bool child, bool huge, void **ret);
+void __wrap_shms__unmap(void *address, uint64_t size);
+int __wrap_shms__place(bool global, bool create, char ret_prefix[PORT_PATH_MAX]);
+
+int64_t __wrap_shms__now_ns(void)
+{
+    moment();
+    return clock_ns;
+}
+
+void __wrap_shms__nap(int64_t ns)
+{
+    moment();
+    clock_ns += ns;
+}
+
+/* A wake-up may come early, from anybody, for no reason; else the time goes by. */
+int __wrap_shms__sleep_on(a32 *word, uint32_t expected, int64_t ns)
+{
+    moment();
+    if (ns <= 0)
+        return SLEEP_TIMEOUT;
+    if (a32_load_relaxed(word) != expected)
+        return SLEEP_CHANGED;
+    unsigned how = next_back();
+    int64_t nap = how < 0x40 && ns > 50000 ? 50000 : ns;
+    clock_ns += nap;
+    moment();
+    return nap < ns || how < 0x60 ? SLEEP_WOKEN : SLEEP_TIMEOUT;
+}
+
+bool __wrap_shms__byte_locked(const struct file *f, uint64_t offset, uint64_t n, int kind)
+{
+    moment();
+    return __real_shms__byte_locked(f, offset, n, kind);
+}
+
+int __wrap_shms__byte_lock(const struct file *f, uint64_t offset, bool *ret_taken)
+{
+    moment();
+    return __real_shms__byte_lock(f, offset, ret_taken);
+}
+
+int __wrap_shms__file_length(const struct file *f, uint64_t *ret_size)
+{
+    moment();
+    return __real_shms__file_length(f, ret_size);
+}
+
+/* Between two pages of nobody's. What is too large for that stays where it is. */
+int __wrap_shms__map(const struct file *f, uint64_t size, bool writable, bool child, bool huge, void **ret)
+{
+    moment();
+    void *p = NULL;
+    int rc = __real_shms__map(f, size, writable, child, huge, &p);
+    if (rc < 0)
+        return rc;
+    *ret = p;
+    if (size > 2 * REGION_MOST)
+        return 0;
+    size_t room = (size + PAGE - 1) / PAGE * PAGE;
+    unsigned char *guarded = mmap(NULL, room + 2 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    demand(guarded != MAP_FAILED, "no address space is left");
+    *ret = mremap(p, room, room, MREMAP_MAYMOVE | MREMAP_FIXED, guarded + PAGE);
+    demand(*ret == guarded + PAGE, "a mapping cannot be moved");
+    return 0;
+}
+
+void __wrap_shms__unmap(void *address, uint64_t size)
+{
+    moment();
+    if (size > 2 * REGION_MOST) {
+        __real_shms__unmap(address, size);
+        return;
+    }
+    size_t room = (size + PAGE - 1) / PAGE * PAGE;
+    __real_shms__unmap((unsigned char *)address - PAGE, room + 2 * PAGE);
+}
+
+int __wrap_shms__place(bool global, bool create, char ret_prefix[PORT_PATH_MAX])
+{
+    (void)create;
+    snprintf(ret_prefix, PORT_PATH_MAX, "%s/%s", dir, global ? "global." : "");
+    return 0;
+}
+
+/* ---- the world of one run */
+
+static int64_t clock_now(void)
+{
+    return clock_ns;
+}
+
+static ino_t inode_of(const char *file)
+{
+    struct stat st;
+    return stat(file, &st) ? 0 : st.st_ino;
+}
+
+static void map_shared(void)
+{
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    demand(fd >= 0 && fd < 40, "descriptors leak");
+    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    close(fd);
+    demand(shared != MAP_FAILED, "address space leaks");
+    memcpy(&clean, shared, sizeof clean);
+    inodes[0] = inode_of(path);
+    inodes[1] = inode_of(data_path);
+}
+
+static void build(void)
+{
+    static char file[240];
+    snprintf(file, sizeof file, "%s/saved", dir);
+    for (unsigned i = 0; i < HANDLES; i++) {
+        shms_stream_options o = {.struct_size = sizeof o, .open_timeout_ms = OPEN_TIMEOUT_MS};
+        o.max_size = REGION_MOST;
+        o.access = i == 2 ? SHMS_ACCESS_READ : SHMS_ACCESS_READ_WRITE;
+        actors[i] = (struct actor){.name = "fuzz", .path = file, .now_ns = clock_now, .slack_ns = SLACK_NS,
+                                   .meddlings = &meddlings, .reads_only = i == 2};
+        int rc = shms_stream_open("fuzz", REGION_SIZE, &o, &actors[i].s);
+        demand(rc == 0, "a fresh region cannot be opened");
+    }
+    map_shared();
+    rebuilds++;
+}
+
+/* Undo what was done to control. If the files have changed, begin a new region: its names must go, too. */
+static void restore(void)
+{
+    bool changed = runs % REBUILD_EVERY == 0;
+    changed |= inode_of(path) != inodes[0] || inode_of(data_path) != inodes[1];
+    for (unsigned i = 0; i < HANDLES; i++)
+        changed |= actors[i].changed_files;
+    memcpy(shared, &clean, sizeof clean);
+    for (unsigned i = 0; i < HANDLES; i++)
+        if (!changed)
+            shms_stream_seek(actors[i].s, 0, SEEK_SET);
+        else
+            shms_stream_close(actors[i].s);
+    if (!changed)
+        return;
+    munmap(shared, sizeof *shared);
+    shared = NULL;
+    shms_stream_unlink("fuzz");
+    demand(access(path, F_OK) != 0 && access(data_path, F_OK) != 0, "a region cannot be removed");
+    build();
+}
+
+static void report(void)
+{
+    fprintf(stderr,
+            "hostile bytes: %llu runs, %llu calls, %llu overwrites in or between them, %llu regions\n",
+            (unsigned long long)runs, (unsigned long long)calls_made, (unsigned long long)meddlings,
+            (unsigned long long)rebuilds);
+}
+
+static void step(void)
+{
+    unsigned op = next_front();
+    if (op < 0x60) {
+        unsigned how = next_front();
+        meddle(shared, some_id(how >> 6), op, how, number_front(how % 4 ? 1 : 8));
+        meddlings++;
+    } else if (op < 0x68) {
+        size_t at = number_front(2) % sizeof *shared, n = next_front() % 65;
+        for (; n > 0 && at < sizeof *shared; n--)
+            ((unsigned char *)shared)[at++] = (unsigned char)next_front();
+        meddlings++;
+    } else {
+        unsigned which = next_front(), x = next_front(), y = next_front();
+        call_run(&actors[op % HANDLES], which, x, y);
+        calls_made++;
+    }
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc, (void)argv;
+    const char *where = getenv("HOSTILE_DIR"); /* ours alone, on tmpfs */
+    demand(where != NULL, "HOSTILE_DIR is not set");
+    snprintf(dir, sizeof dir, "%s", where);
+    snprintf(path, sizeof path, "%s/fuzz.ctl", dir);
+    snprintf(data_path, sizeof data_path, "%s/fuzz.data", dir);
+    demand(access(path, F_OK) != 0, "HOSTILE_DIR is in use");
+    build();
+    atexit(report);
+    return 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    front = data;
+    back = data + size;
+    for (int i = 0; i < CALLS_MOST && front < back; i++)
+        step();
+    front = back;
+    restore();
+    runs++;
+    return 0;
+}
