@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all help demo test test-all fuzz test-crash test-mutants bench install doc clean
+.PHONY: all help demo test test-all fuzz test-crash bench verify install doc clean
 
 all: ## build everything into build/
 	cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX)
@@ -27,7 +27,7 @@ test: ## the quick tests
 	ctest --test-dir $(BUILD) -L quick -j$(JOBS) --output-on-failure
 
 test-all: ## all tests: quick, long, sanitize, package, cross
-	bash ci/setup build demo test bench long fuzz
+	bash ci/setup build demo test bench verify long fuzz
 	$(MAKE) all
 	ctest --test-dir $(BUILD) -j$(JOBS) --output-on-failure --output-junit tests.xml
 
@@ -39,14 +39,14 @@ fuzz: ## hostile bytes and hostile peers, for FUZZ_SECONDS (300)
 	bash ci/setup build fuzz
 	bash test/hostile/run.sh $(BUILD)/hostile $(or $(FUZZ_SECONDS),300)
 
-test-mutants: ## plant bugs into a copy, and see the tests catch each
-	bash ci/setup build test
-	bash test/mutants/run.sh all
-
 bench: ## measure, beside the peers; writes doc/bench.{txt,json,svg}
 	bash ci/setup build bench
 	$(MAKE) all
 	bash bench/run.sh $(BUILD) doc
+
+verify: ## check the models of the protocols, all states of each
+	bash ci/setup build verify
+	bash model/run.sh full
 
 doc: ## API pages from the header: BUILD/doc/api.md and man pages
 	mkdir -p $(BUILD)/doc/man3

@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# model/run.sh [short|full] [MODEL...]: check the SPIN models, all states of each run, and print their number.
+# A run that must hold has no error and leaves no state out; a control is a deliberate mistake that must be found.
+# short takes under a minute, full some minutes and at most 6 GiB. MODEL: lock version life.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+command -v spin >/dev/null || { echo "SKIP: no spin"; exit 77; }
+size=${1:-short}
+[ $# -gt 0 ] && shift
+[ $# -gt 0 ] || set -- lock version life
+
+# What, how big (short: in both sizes), model, then the definitions. live: the model's liveness claim too.
+runs='
+holds  short  lock     wakeups           P=3 KILLS=0
+holds  short  lock     crash             SLICES TIMEOUTS NUDGES=1 P=2 KILLS=1 LIVES=2
+live   short  lock     progress          SLICES P=2 KILLS=1
+holds  full   lock     wakeups-2         P=3 KILLS=0 OPS=2
+holds  full   lock     crash-3           SLICES P=3 KILLS=1
+holds  full   lock     reuse             SLICES TIMEOUTS SIGNALS NUDGES=1 P=2 KILLS=2 LIVES=2
+live   full   lock     reuse-progress    SLICES P=2 KILLS=1 LIVES=2
+live   full   lock     progress-2        SLICES P=2 KILLS=1 LIVES=2 OPS=2
+holds  full   lock     crash-2           SLICES P=3 KILLS=2
+holds  full   lock     reuse-3           SLICES TIMEOUTS SIGNALS NUDGES=2 P=2 KILLS=3 LIVES=3
+fails  short  lock     no-slices         P=2 KILLS=1
+fails  full   lock     plain-store       SLICES P=3 KILLS=1 BUG_SEIZE
+fails  full   lock     not-told          SLICES P=2 KILLS=1 BUG_NOT_TOLD
+fails  short  lock     not-counted       SLICES P=2 KILLS=1 LIVES=2 BUG_GENERATION
+fails  full   lock     generations-wrap  SLICES P=2 KILLS=2 LIVES=3 GENERATIONS=2
+fails  full   lock     flag-unseen       P=2 KILLS=0 OPS=2 BUG_LATE
+fails  full   lock     others-forgotten  P=3 KILLS=0 BUG_NO_W
+fails  full   lock     store-on-unlock   P=3 KILLS=0 OPS=2 BUG_STORE
+fails  full   lock     no-reservation    P=3 KILLS=0 OPS=2 BUG_NO_R
+fails  full   lock     newcomers-barge   P=3 KILLS=0 OPS=2 BUG_BARGE
+'
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+optimise=-O1
+[ "$size" = full ] && optimise=-O2
+total=0 held=0 found=0 bad=0
+
+# check WHAT MODEL NAME DEFINITION...: one run, one line.
+check() {
+    local what=$1 model=$2 name=$3 options=(-m2000000 -w20) flags=(-DSAFETY) defines=("${@:4}") start=$SECONDS
+    [ "$what" = live ] && options+=(-a -f) flags=(-DNFAIR=3) defines+=(LIVE)
+    flags+=("$([ "$what" = fails ] && echo -O0 || echo "$optimise")")
+    mkdir "$work/$model.$name"
+    cd "$work/$model.$name"
+    spin -a "${defines[@]/#/-D}" "$here/$model.pml" >spin.log 2>&1 &&
+        ${CC:-gcc} -w -DCOLLAPSE -DMEMLIM="$([ "$size" = full ] && echo 6000 || echo 1900)" "${flags[@]}" -o pan pan.c &&
+        ./pan "${options[@]}" >pan.log 2>&1 || true
+    local errors states answer memory
+    errors=$(sed -n 's/.*errors: \([0-9]*\)$/\1/p' pan.log)
+    states=$(sed -n 's/^ *\([0-9]*\) states, stored.*/\1/p' pan.log)
+    memory=$(sed -n 's/^ *\([0-9]*\)\..*total actual memory usage$/\1/p' pan.log)
+    answer=$what
+    if [ "$what" = fails ]; then
+        [ "${errors:-0}" -gt 0 ] && found=$((found + 1)) || answer=MISSED
+    elif [ "${errors:-1}" != 0 ] || grep -qE 'too small|out of memory|reached -DMEMLIM|aborting' pan.log; then
+        answer=BROKEN
+    else
+        held=$((held + 1))
+    fi
+    total=$((total + ${states:-0}))
+    printf '%-6s %-8s %-17s %10s states %5s MiB %4s s  %s\n' "$answer" "$model" "$name" "${states:--}" "${memory:--}" \
+        "$((SECONDS - start))" "$(sed -n 's/^pan:1: //p' pan.log)"
+    cd "$here"
+    case $answer in
+    BROKEN | MISSED)
+        bad=$((bad + 1))
+        tail -n 20 "$work/$model.$name"/*.log
+        echo "to see the trail: spin -p -g -t ${defines[*]/#/-D} $model.pml"
+        ;;
+    esac
+    rm -rf "${work:?}/$model.$name"
+}
+
+while read -r what when model name defines; do
+    [ -n "$what" ] || continue
+    case " $* " in *" $model "*) ;; *) continue ;; esac
+    [ "$when" = short ] || [ "$size" = full ] || continue
+    read -ra list <<<"$defines"
+    check "$what" "$model" "$name" "${list[@]}"
+done <<<"$runs"
+echo "$held runs hold, $found controls are found, $bad are not as they must be; $total states"
+[ $bad = 0 ]
