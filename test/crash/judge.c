@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #define SLOT_APART 8u
-#define REPORTS_MOST 40
+#define REPORTS_MOST 4 /* of one scene */
 
 struct counts counts;
 const struct scene *now_playing;
@@ -29,8 +29,13 @@ int64_t now_at;
 
 void violated(const char *invariant, const char *format, ...)
 {
+    static const struct scene *scene;
+    static unsigned reports;
     va_list args;
-    if (++counts.violations > REPORTS_MOST)
+    counts.violations++;
+    reports = scene == now_playing ? reports + 1 : 1;
+    scene = now_playing;
+    if (reports > REPORTS_MOST)
         return;
     printf("BROKEN [%s] %s, instruction %lld, phase %u: ", invariant, now_playing->name, (long long)now_at,
            a32_load_relaxed(&stage->phase)); /* relaxed: the tracee is stopped or dead */

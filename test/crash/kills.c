@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Real kills. The calls that know names: at each entry into the kernel and return from it, and at a sample of
- * instructions. The short trips, and who recovers after one: at every instruction, while a waiter sleeps that
- * must get the lock.
+ * instructions. The short trips: at every instruction, while a waiter sleeps that must get the lock. Who
+ * recovers after one, for every way in which it can leave the region: wherever a shared byte has changed.
  */
 #include "crash.h"
 
@@ -15,7 +15,8 @@
 
 #define SLOTS_STRIDE 32 /* of the kills after which all slots are counted */
 #define DEATHS_MOST 64
-#define SECOND_STRIDE 23 /* of the instructions at which a recoverer is killed; it mostly waits there */
+#define CHANGES_MOST 128
+#define SAMPLE 24 /* of the instructions of a recoverer at which nothing changes */
 
 /* ---- calls that know names */
 
@@ -233,23 +234,58 @@ static unsigned kill_first(shms_stream *s, struct waiter *w, long stride, long d
     return ways;
 }
 
-/* The first dies after `death` instructions; kill the one who recovers, too. */
-static void kill_second(shms_stream *s, struct waiter *w, long death, long first, long stride)
+/* The first dies after `death` instructions, the one who recovers after n. */
+static bool kill_both(shms_stream *s, struct waiter *w, long death, long n)
 {
     const struct control *c = s->member.region.control;
     bool more = true;
-    for (long n = first; more; n += stride) {
-        end_tracee(run_to(&trip, death, &more));
-        bool held = (a64_load_relaxed(&c->cell) & CELL_OWNER) != 0; /* relaxed: nobody is there */
-        pid_t pid = run_to(&recovery, n, &more);
-        unsigned allowed = phase_allows(&recovery);
-        /* relaxed: the tracee is stopped */
-        if (held && a32_load_relaxed(&stage->phase) == 1)
-            allowed &= ~(unsigned)CLEAN;
-        send_to_sleep(w, c);
-        end_tracee(pid);
-        judge_turn(w, c, allowed);
+    end_tracee(run_to(&trip, death, &more));
+    bool held = (a64_load_relaxed(&c->cell) & CELL_OWNER) != 0; /* relaxed: nobody is there */
+    pid_t pid = run_to(&recovery, n, &more);
+    unsigned allowed = phase_allows(&recovery);
+    /* relaxed: the tracee is stopped */
+    if (held && a32_load_relaxed(&stage->phase) == 1)
+        allowed &= ~(unsigned)CLEAN;
+    send_to_sleep(w, c);
+    end_tracee(pid);
+    judge_turn(w, c, allowed);
+    return more;
+}
+
+/* After how many instructions of the one who recovers a shared byte has changed. */
+static unsigned find_changes(shms_stream *s, long death, long changes[CHANGES_MOST], long *ret_length)
+{
+    static struct picture was, is;
+    bool more = true;
+    unsigned n_changes = 0;
+    long n = 0;
+    end_tracee(run_to(&trip, death, &more));
+    pid_t pid = run_to(&recovery, 0, &more);
+    picture_by_member(&was, s);
+    for (; more; n++, was = is) {
+        more = step(pid);
+        picture_by_member(&is, s);
+        if (!picture_same(&is, &was) && n_changes < CHANGES_MOST)
+            changes[n_changes++] = n + 1;
     }
+    end_tracee(pid);
+    shms_stream_lock(s, BOUND_MS); /* as the waiter leaves it */
+    fill_old(s);
+    shms_stream_repaired(s);
+    shms_stream_unlock(s);
+    *ret_length = n;
+    return n_changes;
+}
+
+/* At each change, and at a sample of the rest, which is mostly waiting. */
+static void kill_second(shms_stream *s, struct waiter *w, long death, long sample)
+{
+    long changes[CHANGES_MOST], length = 0;
+    unsigned n_changes = find_changes(s, death, changes, &length);
+    for (unsigned i = 0; i < n_changes; i++)
+        kill_both(s, w, death, changes[i]);
+    for (long i = 0; i < sample; i++)
+        kill_both(s, w, death, i * length / sample);
 }
 
 void kill_trips(long stride)
@@ -268,7 +304,7 @@ void kill_trips(long stride)
     kills = counts.kills;
     broken = counts.violations;
     for (unsigned i = 0; i < ways; i++)
-        kill_second(s, &w, deaths[i], i * 3 % SECOND_STRIDE, stride * SECOND_STRIDE);
+        kill_second(s, &w, deaths[i], 1 + SAMPLE / stride);
     printf("killed: recoverers of those, %5llu kills with a waiter | %llu broken\n",
            (unsigned long long)(counts.kills - kills), (unsigned long long)(counts.violations - broken));
     stop_waiter(&w);

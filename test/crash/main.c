@@ -2,7 +2,7 @@
 /*
  * crash [SCENE]    judges every point of every scene, or of one, and prints what it counted.
  * SHMS_CRASH_STRIDE (1): of the instructions at which no shared byte changed, every how many-th is judged.
- * SHMS_CRASH_KILL_STRIDE (97): every how many-th instruction of the calls that know names is a real kill.
+ * SHMS_CRASH_KILL_STRIDE (499): every how many-th instruction of the calls that know names is a real kill.
  * SHMS_CRASH_TRIP_STRIDE (1): the same for the short trips with a waiter.
  */
 #include "crash.h"
@@ -163,7 +163,7 @@ int main(int argc, char **argv)
             sweep(sc, stride);
     for (const struct scene *sc = scenes; sc->name; sc++)
         if (sc->traits & LIFE && (argc < 2 || strcmp(argv[1], sc->name) == 0))
-            kill_scene(sc, stride_of("SHMS_CRASH_KILL_STRIDE", 97));
+            kill_scene(sc, stride_of("SHMS_CRASH_KILL_STRIDE", 499));
     if (argc < 2 || strcmp(argv[1], "trip") == 0)
         kill_trips(stride_of("SHMS_CRASH_TRIP_STRIDE", 1));
     print_sum();
