@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all help demo test test-all fuzz test-crash bench verify install doc clean
+.PHONY: all help demo test test-all fuzz test-crash test-mutants bench verify install doc clean
 
 all: ## build everything into build/
 	cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX)
@@ -38,6 +38,10 @@ test-crash: ## judge the region as a death at each instruction of each call leav
 fuzz: ## hostile bytes and hostile peers, for FUZZ_SECONDS (300)
 	bash ci/setup build fuzz
 	bash test/hostile/run.sh $(BUILD)/hostile $(or $(FUZZ_SECONDS),300)
+
+test-mutants: ## plant bugs into a copy, and see the tests catch each
+	bash ci/setup build test
+	bash test/mutants/run.sh all
 
 bench: ## measure, beside the peers; writes doc/bench.{txt,json,svg}
 	bash ci/setup build bench
