@@ -36,7 +36,7 @@ int main(void)
 #define TRAP_FLAG 0x100
 #define WRITES 2 /* in a page fault's error code */
 #define ACCESSES_MOST 48
-#define ACCESSES_OF_TRIES 16 /* where a call is many equal tries */
+#define ACCESSES_OF_TRIES 6 /* where a call is many equal tries */
 
 enum { SIZE_AT = offsetof(struct control, size), SLOTS_AT = offsetof(struct control, slots) };
 enum { STATE_FREE, STATE_MINE, STATE_OTHERS, STATE_DEAD, STATE_NOBODYS, STATE_BROKEN_OFF, STATES };
