@@ -3,10 +3,11 @@
 # run.sh all | quarter | NAME...
 # Plants each bug of this directory into a copy of the project and asks the tests that should notice. A bug is
 # caught when one of them fails by an assertion or at its time limit; a patch that does not apply, does not
-# compile, or that nothing catches is a failure. A patch begins with a line that says what breaks and what a user
-# would suffer, and a line with the tests that should notice, the first one to be asked first. A line "# hangs" says
-# that they can only do so by waiting in vain: then they are not waited for as long as usual. The context is one line
-# (diff -U1), so that a patch survives changes nearby.
+# compile, or that nothing catches is a failure.
+# A patch begins with a line that says what breaks and what a user would suffer, and a line with the tests
+# that should notice, the first one to be asked first. A line "# hangs" says that they can only do so by waiting
+# in vain: then they are not waited for as long as usual. The context is one line (diff -U1), so that a patch
+# survives changes nearby.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 source_dir=${SRC:-$(cd "$here/../.." && pwd)}
@@ -59,7 +60,8 @@ in_private='mount -t tmpfs -o mode=1777 tmpfs /dev/shm && "$@"; exit $?'
 run_test() {
     local status=0 pid
     if [ ${#apart[@]} -gt 0 ]; then
-        timeout -s KILL "$2" "${apart[@]}" sh -c "$in_private" sh "$(program_of "$1")" >"$log" 2>&1 </dev/null || status=$?
+        timeout -s KILL "$2" "${apart[@]}" sh -c "$in_private" sh "$(program_of "$1")" >"$log" 2>&1 \
+            </dev/null || status=$?
         return $status
     fi
     # shellcheck disable=SC2016
@@ -79,7 +81,10 @@ cmake --build "$build" -j"$jobs" --target "${targets[@]}" >"$log" 2>&1 || { cat 
 
 # The control: nothing is broken yet, so all must pass.
 for name in "${tests[@]}"; do
-    run_test "$name" $patience 2>/dev/null || { cat "$log"; echo "$name fails although nothing is broken"; exit 1; }
+    run_test "$name" $patience 2>/dev/null && continue
+    cat "$log"
+    echo "$name fails although nothing is broken"
+    exit 1
 done
 echo "nothing broken: ${#tests[@]} test programs pass"
 
