@@ -5,9 +5,9 @@
 # caught when one of them fails by an assertion or at its time limit; a patch that does not apply, does not
 # compile, or that nothing catches is a failure.
 # A patch begins with a line that says what breaks and what a user would suffer, and a line with the tests
-# that should notice, the first one to be asked first. A line "# hangs" says that they can only do so by waiting
-# in vain: then they are not waited for as long as usual. The context is one line (diff -U1), so that a patch
-# survives changes nearby.
+# that should notice, the first one to be asked first. A line "# hangs" says that they can only do so by
+# waiting in vain: then they are not waited for as long as usual. The context is one line (diff -U1), so that
+# a patch survives changes nearby.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 source_dir=${SRC:-$(cd "$here/../.." && pwd)}
