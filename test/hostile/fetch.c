@@ -46,7 +46,7 @@ static struct control *peer;    /* the hostile peer's own */
 static struct control clean;
 static struct actor actor;
 static shms_stream *other;
-static char file[80];
+static char region_name[64], file[80];
 
 static struct {
     unsigned accesses;
@@ -133,18 +133,15 @@ static void check(bool condition, const char *what)
 
 static void build(void)
 {
-    static char name[64];
     struct name n;
     shms_stream_options o = {.struct_size = sizeof o, .open_timeout_ms = OPEN_TIMEOUT_MS};
     o.max_size = REGION_MOST;
-    snprintf(name, sizeof name, "hostile-fetch-%d", (int)getpid());
-    snprintf(file, sizeof file, "/tmp/%s", name);
-    actor = (struct actor){.name = name, .path = file, .now_ns = clock_now, .slack_ns = INT64_MAX / 2};
-    check(shms_stream_open(name, REGION_SIZE, &o, &actor.s) == 0, "the region opens");
-    check(shms_stream_open(name, REGION_SIZE, &o, &other) == 0, "the region opens twice");
+    actor = (struct actor){.name = region_name, .path = file, .now_ns = clock_now, .slack_ns = INT64_MAX / 2};
+    check(shms_stream_open(region_name, REGION_SIZE, &o, &actor.s) == 0, "the region opens");
+    check(shms_stream_open(region_name, REGION_SIZE, &o, &other) == 0, "the region opens twice");
     actor.s->member.region.timeout_ns = 0; /* a snapshot then tries the lock once */
     trapped = actor.s->member.region.control;
-    check(shms__name_resolve(name, false, &n) == 0, "its name is known");
+    check(shms__name_resolve(region_name, false, &n) == 0, "its name is known");
     int fd = open(n.control, O_RDWR | O_CLOEXEC);
     peer = mmap(NULL, sizeof *peer, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     check(fd >= 0 && peer != MAP_FAILED, "a peer can map control");
@@ -232,7 +229,7 @@ static uint64_t strike_each(unsigned which, unsigned x, unsigned y, int state, u
     return runs;
 }
 
-int main(void)
+static void try_all(void)
 {
     static const unsigned arguments[][2] = {{6, 0}, {7, 4}, {1, 2}};
     uint64_t runs = 0, accesses = 0, paths = 0;
@@ -251,7 +248,22 @@ int main(void)
     set_state(STATE_FREE);
     shms_stream_close(other);
     shms_stream_close(actor.s);
+}
+
+/* In a child, so that what it leaves when it fails can be taken away. */
+int main(void)
+{
+    int status = 1;
+    snprintf(region_name, sizeof region_name, "hostile-fetch-%d", (int)getpid());
+    snprintf(file, sizeof file, "/tmp/%s", region_name);
+    pid_t pid = fork();
+    if (pid == 0) {
+        try_all();
+        exit(0);
+    }
+    waitpid(pid, &status, 0);
+    shms_stream_unlink(region_name);
     unlink(file);
-    return 0;
+    return status ? 1 : 0;
 }
 #endif
