@@ -122,7 +122,7 @@ typedef struct shms_stream_options {
     uint32_t mode;        /**< permission bits of a new region, the most an existing one may have: 0600 and
                                any of 0066; 0 means 0600. Who may read but not write the data can only read */
     uint64_t max_size;    /**< bytes of address space to map, so that the region can grow to it with stable
-                               pointers; 0 means what the region's creator asked, or else its size */
+                               pointers; 0 means what the creator asked, if at most 1 TiB, or else its size */
     int32_t open_timeout_ms; /**< longest wait for the region's life-cycle lock; 0 means 5000; not negative */
     uint8_t keep;         /**< 1: the region stays without members until unlinked (once any opener asked) */
     uint8_t sparse;       /**< 1: reserve no memory at creation; writing raises SIGBUS if none is left */
@@ -145,7 +145,7 @@ typedef struct shms_stream_options {
  *     SHMS_E_EXISTS (create only, there is one), SHMS_E_SIZE (it is smaller than asked),
  *     SHMS_E_DENIED (no permission, another owner or a looser mode than accepted, or the name is occupied
  *     by something that is not ours), SHMS_E_FORMAT (a control file of another format or no control file),
- *     SHMS_E_CORRUPT (control bytes out of range), SHMS_E_LOST (members live, but the data is gone),
+ *     SHMS_E_CORRUPT (control bytes out of range), SHMS_E_LOST (members live, but their data is cut short),
  *     SHMS_E_FULL (256 members), SHMS_E_NOSPACE (/dev/shm or a file size limit is too small),
  *     SHMS_E_NOMEM (memory, address space or mlock limit), SHMS_E_TIMEOUT (the life-cycle lock stayed
  *     taken for open_timeout_ms), SHMS_E_UNSUPPORTED (`atomic`; no tmpfs at /dev/shm), SHMS_E_OS.

@@ -32,8 +32,8 @@
  *   join, before or after the token          nothing: the system freed both locks
  *   resize, file grown, size not stored      a longer file, no reader of the new part; next resize or the end
  *   resize, size stored, memory not cut      old bytes behind the size; the next growth cuts them first
- *   leave or unlink, data removed            dead or living control without data; as the first two, or
- *                                            SHMS_E_LOST for joiners until the living leave
+ *   leave or unlink, data removed            control without data; dead: as the first two; alive: the next
+ *                                            opener finishes the unlink
  *   last member killed                       dead READY; the next opener or sweep removes it
  *   restart, anywhere                        dead SETUP
  */
@@ -88,11 +88,15 @@ static int remove_names(const struct name *n)
 
 /* ---- data */
 
+/* What another member says that it mapped is believed up to here: a hostile one must not use up our address
+ * space. Who needs more says so itself. */
+#define MAX_SIZE_BELIEVED (1ull << 40)
+
 /* Map as much as was asked; where only the creator asked for that much, the present size will do. */
 static int map_data(struct region *r, const struct region_request *q, uint64_t size, uint64_t max_size)
 {
     uint64_t want = q->max_size > size ? q->max_size : size;
-    if (q->max_size == 0 && max_size > size)
+    if (q->max_size == 0 && max_size > size && max_size <= MAX_SIZE_BELIEVED)
         want = max_size;
     void *p = NULL;
     int rc = shms__map(&r->data_file, want, q->writable, true, q->huge_pages, &p);
@@ -234,20 +238,28 @@ void shms__region_abandon(struct region *r)
 
 /* ---- opening what is there */
 
+/* Its members live, but its data has no name: somebody died while it was removing the two. */
+static int finish_unlink(const struct region *r)
+{
+    return shms__file_unlink(r->name.control) < 0 ? shms__fail(SHMS_E_LOST) : SHMS__RETRY;
+}
+
 /* Join a living or kept region; its life-cycle lock is held. */
-static int attach(struct region *r, const struct region_request *q)
+static int attach(struct region *r, const struct region_request *q, bool alive)
 {
     struct control *c = r->control;
-    if (q->create == SHMS_CREATE_ONLY)
-        return shms__fail(SHMS_E_EXISTS);
     /* relaxed: this and the fields below change under the life-cycle lock only */
     if (a32_load_relaxed(&c->state) != STATE_READY)
         return shms__fail(SHMS_E_CORRUPT);
     int rc = shms__file_open(r->name.data, q->writable, &q->trust, &r->data_file);
+    if (rc == SHMS_E_NOT_FOUND && alive)
+        return finish_unlink(r);
     if (rc == SHMS_E_NOT_FOUND || rc == SHMS__RETRY)
         return shms__fail(SHMS_E_LOST);
     if (rc < 0)
         return rc;
+    if (q->create == SHMS_CREATE_ONLY)
+        return shms__fail(SHMS_E_EXISTS);
     uint64_t size = a64_load_relaxed(&c->size);         /* relaxed: as above */
     uint64_t max_size = a64_load_relaxed(&c->max_size); /* relaxed: as above */
     if (size == 0 || size > INT64_MAX)
@@ -291,7 +303,7 @@ static int look(struct region *r, const struct region_request *q)
         return rc;
     bool alive = shms__region_alive(&r->control_file);
     if (alive || kept(r->control)) {
-        rc = attach(r, q);
+        rc = attach(r, q, alive);
         if (alive || rc != SHMS_E_LOST)
             return rc;
         shms__file_close(&r->data_file);

@@ -169,24 +169,6 @@ static void test_zombie_is_dead(void **state)
     shms_stream_close(s);
 }
 
-/* A new member in the slot of a dead holder is not taken for it, nor the holder for alive. */
-static void test_reused_slot(void **state)
-{
-    (void)state;
-    const char *name = fresh_name();
-    shms_stream *s = open_here(name, 64);
-    struct proc holder = start_member(name, 64);
-    assert_int_equal(ask(&holder, "lock -1"), 0);
-    kill_proc(&holder);
-    struct proc heir = start_member(name, 64);
-    assert_int_equal(info_of(s).members, 2);
-    assert_int_equal(ask(&heir, "unlock"), SHMS_E_NOT_OWNER);
-    assert_int_equal(shms_stream_lock(s, 0), SHMS_OWNER_DIED);
-    assert_int_equal(shms_stream_unlock(s), 0);
-    kill_proc(&heir);
-    shms_stream_close(s);
-}
-
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -197,7 +179,6 @@ int main(int argc, char **argv)
         process_test(test_holder_ends_by_itself),
         process_test(test_holder_closes),
         process_test(test_zombie_is_dead),
-        process_test(test_reused_slot),
     };
     roles_begin(argc, argv, NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);

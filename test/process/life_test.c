@@ -170,7 +170,8 @@ static int visitor(int argc, char **argv)
     for (int n = atoi(argv[2]); n > 0; n--) {
         shms_stream *s = NULL;
         uint64_t turns[2] = {1, 1};
-        need(shms_stream_open(argv[1], sizeof turns, NULL, &s) == 0);
+        shms_stream_options patient = {.struct_size = sizeof patient, .open_timeout_ms = BOUND_MS};
+        need(shms_stream_open(argv[1], sizeof turns, &patient, &s) == 0);
         need(shms_stream_lock(s, BOUND_MS) == 0);
         need(shms_stream_pread(s, turns, sizeof turns, 0) == sizeof turns);
         need(turns[0] == turns[1]);
