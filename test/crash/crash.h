@@ -134,7 +134,7 @@ void release_slots(int fd, uint32_t first, uint32_t n);
 struct counts {
     uint64_t points, states, survivors, lives;
     uint64_t told_clean, told_died, data_old, data_new, data_mixed;
-    uint64_t kills, lost, violations; /* lost: newcomers that got SHMS_E_LOST where that is right */
+    uint64_t kills, violations;
 };
 
 extern struct counts counts;

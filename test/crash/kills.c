@@ -20,14 +20,6 @@
 
 /* ---- calls that know names */
 
-/* The data has lost its name, control has not. */
-static bool half_unlinked(void)
-{
-    static struct picture p;
-    picture_by_name(&p);
-    return p.has_control && !p.has_data;
-}
-
 /* The others, the newcomer, the slots, and nothing left. */
 static void judge_killed(struct setting *t, const struct scene *sc)
 {
@@ -43,10 +35,7 @@ static void judge_killed(struct setting *t, const struct scene *sc)
     }
     shms_stream *s = NULL;
     int rc = shms_stream_open(region_name, DATA_SIZE, NULL, &s);
-    if (rc == SHMS_E_LOST && half_unlinked())
-        counts.lost++; /* as region.c says: until the living leave */
-    else
-        must(rc == 0, "open", "a newcomer gets %d", rc);
+    must(rc == 0, "open", "a newcomer gets %d", rc);
     bool same = rc == 0 && shms_stream_existed(s);
     must(same || (sc->traits & MAY_VANISH) != 0, "life", "the newcomer got another one");
     if (t->holds) {
@@ -87,17 +76,16 @@ static bool kill_after(const struct scene *sc, long n, bool (*forward)(pid_t pid
 
 void kill_scene(const struct scene *sc, long stride)
 {
-    uint64_t kills = counts.kills, broken = counts.violations, lost = counts.lost;
+    uint64_t kills = counts.kills, broken = counts.violations;
     now_playing = sc;
     long entries = 0;
     while (kill_after(sc, entries, step_to_system_call))
         entries++;
     for (long n = stride / 2; kill_after(sc, n, step); n += stride)
         ;
-    printf("killed: %-20s %5ld entries into the kernel and returns, %5llu kills, %llu newcomers lost | "
-           "%llu broken\n",
-           sc->name, entries, (unsigned long long)(counts.kills - kills),
-           (unsigned long long)(counts.lost - lost), (unsigned long long)(counts.violations - broken));
+    printf("killed: %-20s %5ld entries into the kernel and returns, %5llu kills | %llu broken\n", sc->name,
+           entries, (unsigned long long)(counts.kills - kills),
+           (unsigned long long)(counts.violations - broken));
 }
 
 /* ---- short trips */
