@@ -3,7 +3,8 @@
  * Model of the exclusive lock: src/lock.c and src/lock.h, with join and death as in src/member.c.
  *
  * P processes live LIVES lives each as a member and take the lock OPS times a life. Up to KILLS of them are
- * killed, between any two steps. A step is one access to shared memory or one system call; what a process does
+ * killed, between any two steps. A step is one access to shared memory or one system call; what a process
+ * does
  * between two of them touches nothing shared, so it is part of the step before. Order is sequential
  * consistency: what the code says in its acquire and release comments is not shown here.
  *
@@ -22,9 +23,12 @@
  * Time is choice: a slice may end whenever there is one, a time-out may pass whenever the code looks at the
  * clock, the clock may have reached ask_at whenever it is looked at, and must have after a whole slice.
  *
- * Shown: one living holder at a time; a holder's death in a section is told until repaired; the one that waits
- * gets the lock (live); while one sleeps that was woken and came too late, no newcomer takes a free cell; the last
- * ones to unlock leave no flag; without slices no wake-up is lost while nobody dies or gives up (no invalid end state).
+ * Shown: one living holder at a time; a holder's death in a section is told until repaired; the one that
+ * waits
+ * gets the lock (live); while one sleeps that was woken and came too late, no newcomer takes a free cell;
+ * the last
+ * ones to unlock leave no flag; without slices no wake-up is lost while nobody dies or gives up (no invalid
+ * end state).
  *
  * Not shown: two threads in one handle, spinning longer, the wrap of a generation after 2^32 joins.
  */

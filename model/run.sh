@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # model/run.sh [short|full] [MODEL...]: check the SPIN models, all states of each run, and print their number.
-# A run that must hold has no error and leaves no state out; a control is a deliberate mistake that must be found.
+# A run that must hold has no error and leaves no state out; a control is a mistake that must be found.
 # short takes under a minute, full some minutes and at most 6 GiB. MODEL: lock version.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -47,8 +47,8 @@ fails  full   version  died-not-asked    QUIETS=1 WAITERS=0 NOTIFIERS=0 READERS=
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-optimise=-O1
-[ "$size" = full ] && optimise=-O2
+optimise=-O1 memory_mib=1900
+[ "$size" = full ] && optimise=-O2 memory_mib=6000
 total=0 held=0 found=0 bad=0
 
 # check WHAT MODEL NAME DEFINITION...: one run, one line.
@@ -58,9 +58,9 @@ check() {
     flags+=("$([ "$what" = fails ] && echo -O0 || echo "$optimise")")
     mkdir "$work/$model.$name"
     cd "$work/$model.$name"
-    spin -a "${defines[@]/#/-D}" "$here/$model.pml" >spin.log 2>&1 &&
-        ${CC:-gcc} -w -DCOLLAPSE -DMEMLIM="$([ "$size" = full ] && echo 6000 || echo 1900)" "${flags[@]}" -o pan pan.c &&
-        ./pan "${options[@]}" >pan.log 2>&1 || true
+    { spin -a "${defines[@]/#/-D}" "$here/$model.pml" >spin.log 2>&1 &&
+        ${CC:-gcc} -w -DCOLLAPSE -DMEMLIM="$memory_mib" "${flags[@]}" -o pan pan.c &&
+        ./pan "${options[@]}" >pan.log 2>&1; } || :
     local errors states answer memory
     errors=$(sed -n 's/.*errors: \([0-9]*\)$/\1/p' pan.log)
     states=$(sed -n 's/^ *\([0-9]*\) states, stored.*/\1/p' pan.log)
@@ -74,8 +74,8 @@ check() {
         held=$((held + 1))
     fi
     total=$((total + ${states:-0}))
-    printf '%-6s %-8s %-17s %10s states %5s MiB %4s s  %s\n' "$answer" "$model" "$name" "${states:--}" "${memory:--}" \
-        "$((SECONDS - start))" "$(sed -n 's/^pan:1: //p' pan.log)"
+    printf '%-6s %-8s %-17s %10s states %5s MiB %4s s  %s\n' "$answer" "$model" "$name" "${states:--}" \
+        "${memory:--}" "$((SECONDS - start))" "$(sed -n 's/^pan:1: //p' pan.log)"
     cd "$here"
     case $answer in
     BROKEN | MISSED)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Model of the version: src/version.c and src/version.h, with the section's beginning and end of src/lock.h and
- * src/lock.c. The lock itself is taken in one step here; lock.pml has its inside. Order is sequential consistency.
+ * Model of the version: src/version.c and src/version.h, with the section's beginning and end of src/lock.h
+ * and
+ * src/lock.c. The lock itself is taken in one step here; lock.pml has its inside. Order is sequential
+ * consistency.
  *
  *   here                    in the code
  *   own, fl                 control.cell: the holder, and the flags C and N (P is another C)
@@ -10,14 +12,19 @@
  *   waiter                  shms__wait(): LOOK and look(); END_DEAD is end_dead_section()
  *   notifier                shms__notify()
  *   reader                  shms__snapshot_whole(), the copy word by word
- *   slices                  the end of a sleep by the clock: it comes only when nothing else can happen, so a run
+ *   slices                  the end of a sleep by the clock: it comes only when nothing else can happen, so
+ *                         a run
  *                           without slices shows that no wake-up needs them
  *
- * The code is not there yet in three places, and each is a control that must fail: shms__unlock() stores the version
- * before it looks for flags (BUG_FLAGS), shms__wait() looks once more after it has set its flag and believes in the
- * flag although it may be gone (BUG_EARLY), and asks for a dead holder only where version is odd (BUG_ODD_ONLY).
+ * The code is not there yet in three places, and each is a control that must fail: shms__unlock() stores the
+ * version
+ * before it looks for flags (BUG_FLAGS), shms__wait() looks once more after it has set its flag and believes
+ * in the
+ * flag although it may be gone (BUG_EARLY), and asks for a dead holder only where version is odd
+ * (BUG_ODD_ONLY).
  *
- * Shown: at the end no waiter sleeps although the version has moved or a dead section is open; after each notify
+ * Shown: at the end no waiter sleeps although the version has moved or a dead section is open; after each
+ * notify
  * the version moves; a snapshot is never a mixture, never older than its beginning, never of a cut section.
  */
 #ifndef WRITERS
@@ -253,7 +260,7 @@ proctype notifier(byte me)
     do
     :: n < OPS ->
         if
-        :: atomic { own == 0 || dead[own] -> n++; run holder(me + n, 1, 0) } /* an empty section, or as good as one */
+        :: atomic { own == 0 || dead[own] -> n++; run holder(me + n, 1, 0) }
         :: atomic { own != 0 && !dead[own] -> o = own; n++ }
             if
             :: atomic { own == o -> fl = fl | N; owed = 1 }
