@@ -62,13 +62,12 @@ static void forget(struct region *r)
 
 void shms__region_drop(struct region *r)
 {
-    if (r->data)
-        shms__unmap(r->data, r->capacity);
+    shms__unmap_both(r->data, r->capacity, r->control, LAYOUT_CONTROL_SIZE);
     r->data = NULL;
-    shms__region_unmap_control(r);
+    r->control = NULL;
     shms__file_close(&r->data_file);
     shms__process_lock();
-    shms__file_close(&r->control_file);
+    shms__file_discard(&r->control_file); /* opened, or asked about, by who called this */
     forget(r);
     shms__process_unlock();
 }

@@ -57,8 +57,10 @@ static int take_any_token(struct region *r, uint32_t *ret_slot)
 int shms__member_join(struct member *m)
 {
     struct region *r = &m->region;
-    if (r->data_only)
+    if (r->data_only) {
+        a32_store_relaxed(&m->epoch, EPOCH_NONE); /* relaxed: not shared yet */
         return 0;
+    }
     uint32_t s = 0;
     int rc = take_any_token(r, &s);
     if (rc < 0)
@@ -103,17 +105,15 @@ static int rejoin(struct member *m)
     shms__fork_catch_up();
     /* relaxed: the word is private, and written before in this thread or under the process lock */
     uint32_t now = a32_load_relaxed(shms__fork_word);
-    if (a32_load_relaxed(&m->epoch) == now) /* relaxed: under the process lock */
+    if (a32_load_relaxed(&m->epoch) == now || m->region.data_only) /* relaxed: under the process lock */
         return 0;
-    if (!m->region.data_only) {
-        int rc = shms__region_rejoin(&m->region);
-        if (rc < 0)
-            return rc;
-        rc = shms__member_join(m);
-        shms__region_rejoined(&m->region, rc == 0);
-        if (rc < 0)
-            return rc;
-    }
+    int rc = shms__region_rejoin(&m->region);
+    if (rc < 0)
+        return rc;
+    rc = shms__member_join(m);
+    shms__region_rejoined(&m->region, rc == 0);
+    if (rc < 0)
+        return rc;
     a64_store_relaxed(&m->holder, 0); /* relaxed: published with the epoch below */
     if (m->watch_fd >= 0)
         shms__watch_close(m->watch_fd);

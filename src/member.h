@@ -5,11 +5,13 @@
 
 #include "region.h"
 
+#define EPOCH_NONE UINT32_MAX /* no process has it */
+
 /* What lock and unlock touch stands first, together. */
 struct member {
     uint64_t id;  /* as the lock cell names it: generation and slot + 1 */
     a64 holder;   /* the thread that took the lock through this handle, 0 for none; private memory */
-    a32 epoch;    /* the process (shms__fork_word) in which it joined */
+    a32 epoch;    /* the process (shms__fork_word) in which it joined; EPOCH_NONE: a reader of the data alone */
     uint32_t slot;
     struct region region;
     int watch_fd; /* poll descriptor, -1 for none; guarded by the process lock */
@@ -27,7 +29,7 @@ bool shms__member_alive(struct member *m, uint64_t owner);
 /* In a child of fork: become a member of one's own. */
 int shms__member_rejoin(struct member *m);
 
-/* Did it join in this process, not in one that this was forked from? */
+/* Has it joined, in this process and not in one that this was forked from? Then it has control, too. */
 static inline bool shms__member_here(const struct member *m)
 {
     /* acquire: all that rejoin wrote; pairs with the release in shms__member_rejoin.

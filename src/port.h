@@ -78,7 +78,8 @@ int shms__file_unlink(const char *path);
 bool shms__file_has_name(const struct file *f, const char *path); /* that one */
 bool shms__file_is_named(const struct file *f);                   /* any; it never changes for another */
 bool shms__file_exists(const char *path);
-void shms__file_close(struct file *f); /* nothing if f->fd is no longer f's */
+void shms__file_close(struct file *f);   /* nothing if f->fd is no longer f's */
+void shms__file_discard(struct file *f); /* the same where that has just been asked */
 /* Whether f->fd still means f: programs close descriptors that they do not know. */
 bool shms__file_intact(const struct file *f);
 /* Make it `to` bytes long and, unless sparse, have memory behind every byte from `from` on. */
@@ -103,6 +104,8 @@ int shms__place_walk(const char *prefix, int (*fn)(void *context, const char *fi
 /* `child`: a child of fork gets the mapping too. Where `hint_huge`, large pages are asked for. */
 int shms__map(const struct file *f, uint64_t size, bool writable, bool child, bool hint_huge, void **ret);
 void shms__unmap(void *address, uint64_t size);
+/* Both, by one call where b happens to follow a. Either may be NULL. */
+void shms__unmap_both(void *a, uint64_t a_size, void *b, uint64_t b_size);
 int shms__pin(void *address, uint64_t size); /* keep out of swap */
 /* Is there a file behind this byte of a mapping? Touching it where the file has ended raises SIGBUS. */
 bool shms__memory_there(const void *address);

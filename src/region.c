@@ -399,8 +399,8 @@ static uint32_t read_flags(const struct region *r, const struct file *f)
 static void clean_up(struct region *r, const struct file *f)
 {
     uint32_t flags = read_flags(r, f);
-    /* A token that only the mapping held goes here, so that it is not taken for another's. */
-    shms__region_unmap_control(r);
+    if (r->token_pinned) /* only the mapping holds our token: it must not be taken for another's */
+        shms__region_unmap_control(r);
     if ((flags & FLAG_KEEP) || shms__region_alive(f) || !shms__file_has_name(f, r->name.control))
         return;
     if (remove_names(&r->name) == SHMS_E_DENIED && shms__file_intact(&r->data_file))

@@ -179,7 +179,7 @@ static int enter(shms_stream *s)
 /* A handle that lives in this process and takes part: all but the first call of a child of fork. */
 static inline bool as_usual(const shms_stream *s)
 {
-    return s && shms__member_here(&s->member) && s->member.region.control;
+    return s && shms__member_here(&s->member);
 }
 
 /* What the two hot calls do when not all is as usual; apart, so that those need no stack frame. */

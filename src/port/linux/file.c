@@ -221,6 +221,13 @@ void shms__file_close(struct file *f)
     f->fd = -1;
 }
 
+void shms__file_discard(struct file *f)
+{
+    if (f->fd >= 0)
+        close(f->fd);
+    f->fd = -1;
+}
+
 int shms__file_length(const struct file *f, uint64_t *ret_size)
 {
     struct stat st;
@@ -366,6 +373,20 @@ int shms__map(const struct file *f, uint64_t size, bool writable, bool child, bo
 void shms__unmap(void *address, uint64_t size)
 {
     munmap(address, (size_t)size);
+}
+
+void shms__unmap_both(void *a, uint64_t a_size, void *b, uint64_t b_size)
+{
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t whole = (a_size + page - 1) / page * page;
+    if (a && b && (uintptr_t)a + whole == (uintptr_t)b) {
+        munmap(a, (size_t)(whole + b_size));
+        return;
+    }
+    if (a)
+        munmap(a, (size_t)a_size);
+    if (b)
+        munmap(b, (size_t)b_size);
 }
 
 int shms__pin(void *address, uint64_t size)
