@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Model of the version: src/version.c and src/version.h, with the section's beginning and end of src/lock.h
- * and
- * src/lock.c. The lock itself is taken in one step here; lock.pml has its inside. Order is sequential
+ * and src/lock.c. The lock itself is taken in one step here; lock.pml has its inside. Order is sequential
  * consistency.
  *
  *   here                    in the code
@@ -13,19 +12,14 @@
  *   notifier                shms__notify()
  *   reader                  shms__snapshot_whole(), the copy word by word
  *   slices                  the end of a sleep by the clock: it comes only when nothing else can happen, so
- *                         a run
- *                           without slices shows that no wake-up needs them
+ *                           a run without slices shows that no wake-up needs them
  *
- * The code is not there yet in three places, and each is a control that must fail: shms__unlock() stores the
- * version
- * before it looks for flags (BUG_FLAGS), shms__wait() looks once more after it has set its flag and believes
- * in the
- * flag although it may be gone (BUG_EARLY), and asks for a dead holder only where version is odd
- * (BUG_ODD_ONLY).
+ * Three controls are orders that the code once had, and that lost wake-ups: storing the version before the
+ * flags are taken out (BUG_FLAGS), sleeping after a flag was set without seeing it stand after one more look
+ * (BUG_EARLY), asking for a dead holder only where version is odd (BUG_ODD_ONLY).
  *
  * Shown: at the end no waiter sleeps although the version has moved or a dead section is open; after each
- * notify
- * the version moves; a snapshot is never a mixture, never older than its beginning, never of a cut section.
+ * notify the version moves; a snapshot is never a mixture, and never of a cut section.
  */
 #ifndef WRITERS
 #define WRITERS 1 /* changing sections */
@@ -110,7 +104,7 @@ TAKEN:
         STEP word1 = ops * 4 + me; cut = 0; told = 0 }
         STEP died = 0; whole = ops * 4 + me }
 
-#ifdef BUG_FLAGS /* the version moves first, then the flags go: a waiter may set one in between and lose it */
+#ifdef BUG_FLAGS /* the version moves first, then the flags go: a waiter may set one in between */
         STEP
 FREE:       told = 0;
             moved = changes || ODD;

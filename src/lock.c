@@ -172,26 +172,37 @@ int shms__lock_wait(struct member *m, int timeout_ms, bool changes)
 
 /* ---- giving back */
 
-/* Free the cell although flags stand in it. Gives back the flags whose owners must be woken. */
+/*
+ * Free the cell although flags stand in it. Gives back the flags whose owners must be woken.
+ *
+ * A flag of C, P or N is taken out before the version moves: so who has seen its flag stand after a look at the
+ * version will find the version moved, or be woken after that. A flag that comes after the version has moved is
+ * woken for, too, but left where it is (its owner may have seen the move already); N makes it move once more.
+ */
 static uint64_t give_back(struct member *m, bool changes)
 {
     struct control *c = m->region.control;
-    uint64_t wakes = changes ? CELL_WAITERS | CELL_CHANGE | CELL_POLL | CELL_NOTICE : CELL_WAITERS;
+    const uint64_t tells = CELL_CHANGE | CELL_POLL | CELL_NOTICE;
+    uint64_t rings = 0;
     for (int i = 0; i < CAS_TRIES; i++) {
         /* acquire: the bytes of who set NOTICE; pairs with the release in shms__notify */
         uint64_t cell = a64_load_acquire(&c->cell);
         if ((cell & CELL_OWNER) != m->id)
-            return 0;
-        if (cell & CELL_NOTICE) {
-            /* Somebody called notify in a quiet section, or after this one had moved the version: a waiter
-             * may have seen that already. */
-            wakes |= CELL_CHANGE | CELL_POLL | CELL_NOTICE;
-            uint64_t v = a64_load_relaxed(&c->version); /* relaxed: only the holder writes it */
-            a64_store_release(&c->version, v + 2); /* release: pairs with the acquire in look */
+            return rings;
+        uint64_t v = a64_load_relaxed(&c->version); /* relaxed: only the holder writes it */
+        if ((v & 1) || (cell & CELL_NOTICE)) {
+            /* relaxed: the store below is what the flags' owners look for */
+            if ((cell & tells) && !a64_cas_relaxed(&c->cell, &cell, cell & ~tells))
+                continue;
+            rings |= cell & tells;
+            cell &= ~tells;
+            changes = true;
+            /* release: the section's writes come first; pairs with shms__snapshot_whole and look */
+            a64_store_release(&c->version, (v | 1) + 1);
         }
         /* release: the section's writes; pairs with the acquire in take() and shms__lock */
-        if (a64_cas_release(&c->cell, &cell, cell & ~(CELL_OWNER | wakes)))
-            return cell & wakes;
+        if (a64_cas_release(&c->cell, &cell, cell & ~(CELL_OWNER | CELL_WAITERS)))
+            return rings | (cell & (changes ? CELL_WAITERS | tells : CELL_WAITERS));
     }
     a64_exchange_release(&c->cell, 0); /* release: the section's writes; pairs with the acquire in take() */
     return CELL_WAITERS | CELL_CHANGE | CELL_POLL;

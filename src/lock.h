@@ -66,18 +66,20 @@ static inline int shms__lock(struct member *m, int timeout_ms, bool changes)
 static inline int shms__unlock(struct member *m, bool changes)
 {
     struct control *c = m->region.control;
-    if (!shms__lock_held(m))
+    uint64_t cell = a64_load_relaxed(&c->cell); /* relaxed: if it names this handle, this process wrote it */
+    if ((cell & CELL_OWNER) != m->id)
         return shms__fail(SHMS_E_NOT_OWNER);
-    uint64_t v = a64_load_relaxed(&c->version); /* relaxed: only the holder writes it */
-    bool moved = changes || (v & 1); /* odd in a quiet section: a dead holder left it so */
-    if (moved)
-        /* release: the section's writes come first; pairs with shms__snapshot_whole and look */
-        a64_store_release(&c->version, (v | 1) + 1);
     a64_store_relaxed(&m->holder, 0); /* relaxed: private */
-    uint64_t expected = m->id;
-    /* release: the section's writes; pairs with the acquire in shms__lock and take() */
-    if (!a64_cas_release(&c->cell, &expected, 0))
-        shms__unlock_wake(m, moved);
+    if (cell == m->id) {
+        uint64_t v = a64_load_relaxed(&c->version); /* relaxed: only the holder writes it */
+        if (changes || (v & 1)) /* odd in a quiet section: a dead holder left it so */
+            /* release: the section's writes come first; pairs with shms__snapshot_whole and look */
+            a64_store_release(&c->version, (v | 1) + 1);
+        /* release: the section's writes; pairs with the acquire in shms__lock and take() */
+        if (a64_cas_release(&c->cell, &cell, 0))
+            return 0;
+    }
+    shms__unlock_wake(m, changes);
     return 0;
 }
 

@@ -11,7 +11,7 @@
 struct member {
     uint64_t id;  /* as the lock cell names it: generation and slot + 1 */
     a64 holder;   /* the thread that took the lock through this handle, 0 for none; private memory */
-    a32 epoch;    /* the process (shms__fork_word) in which it joined; EPOCH_NONE: a reader of the data alone */
+    a32 epoch;    /* the process (shms__fork_word) in which it joined; EPOCH_NONE: it has no control */
     uint32_t slot;
     struct region region;
     int watch_fd; /* poll descriptor, -1 for none; guarded by the process lock */

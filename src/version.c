@@ -10,11 +10,10 @@
  * overlapped it. Bytes that a writer changes meanwhile are copied too, and thrown away.
  * Linearisation: the first load of the version that stood. Progress: SNAPSHOT_TRIES tries, then the lock.
  *
- * Wait. Invariant: from before a waiter sleeps on a version, either its flag stands in the cell or the
- * version has moved. The unlocker stores the version, then takes the flags out of the cell by one
- * read-modify-write; the waiter puts its flag in by one, then loads the version. The two meet in the cell's
- * modification order: if the waiter comes first, the unlocker finds the flag; if second, the waiter finds the
- * new version. So waiting costs the uncontended unlock nothing, not even a fence.
+ * Wait. Invariant: a waiter sleeps on a version only after it has seen its flag stand in the cell later than
+ * that version, and whoever takes a flag out moves the version afterwards, and then wakes (give_back).
+ * So a waiter finds the new version, or is woken; and waiting costs the uncontended unlock nothing, not even a
+ * fence: it finds a flag by the compare-and-swap that it needs anyway.
  *
  * A poll descriptor watches control by inotify: the unlocker that finds POLL writes one byte there, by a
  * system call, at a place nobody reads. POLL is taken out with each ring, and set again by the next wait.
@@ -33,6 +32,7 @@
 #define SNAPSHOT_TRIES 32 /* about a microsecond; who writes without a pause is asked to wait then */
 #define SLICE_NS 100000000  /* what a lost or stolen wake-up costs a waiter at most */
 #define NOTIFY_TRIES 1000
+#define ARM_TRIES 64 /* an honest unlocker makes us try twice */
 
 int64_t shms__version(const struct member *m)
 {
@@ -111,6 +111,18 @@ static void end_dead_section(struct member *m)
         shms__unlock(m, false);
 }
 
+/* Do the flags stand, later than the look at the version? False: set now, or too late; look for news again. */
+static bool armed(struct control *c, uint64_t flags, uint64_t version)
+{
+    /* acquire: the version of an unlock before the flag was set; pairs with shms__unlock, give_back */
+    if ((a64_load_acquire(&c->cell) & flags) != flags) {
+        a64_or_acquire(&c->cell, flags); /* acquire: as above; pairs with the same */
+        return false;
+    }
+    /* Another's flag may have been set after the version had moved. acquire: pairs with shms__unlock */
+    return a64_load_acquire(&c->version) == version;
+}
+
 int shms__wait(struct member *m, int64_t *seen, int timeout_ms)
 {
     struct control *c = m->region.control;
@@ -118,19 +130,16 @@ int shms__wait(struct member *m, int64_t *seen, int timeout_ms)
     uint64_t flags = wanted_flags(m, timeout_ms != 0);
     int64_t deadline = shms__deadline(timeout_ms);
     int64_t ask_at = 0;
-    while (!look(c, seen, &v)) {
-        /* A flag that stands will do, whoever set it; but it may have been set after the version moved.
-         * acquire: the version of an earlier unlock; pairs with shms__unlock, give_back */
-        if ((a64_load_acquire(&c->cell) & flags) != flags)
-            /* acquire: as above; pairs with the same */
-            a64_or_acquire(&c->cell, flags);
-        if (look(c, seen, &v))
-            return 0;
+    for (int again = 0; !look(c, seen, &v);) {
+        if (!armed(c, flags, v) && again++ < ARM_TRIES)
+            continue;
+        again = 0;
         int64_t now = shms__now_ns();
         if (now >= deadline)
             return shms__fail(SHMS_E_TIMEOUT);
         if (now >= ask_at) { /* by the clock: signals may cut every sleep short */
-            if (ask_at && (v & 1))
+            /* relaxed: a hint; a dead holder may owe a NOTICE although its section changed nothing */
+            if (ask_at && ((v & 1) || (a64_load_relaxed(&c->cell) & CELL_NOTICE)))
                 end_dead_section(m);
             ask_at = now + SLICE_NS;
         }
