@@ -175,9 +175,9 @@ int shms__lock_wait(struct member *m, int timeout_ms, bool changes)
 /*
  * Free the cell although flags stand in it. Gives back the flags whose owners must be woken.
  *
- * A flag of C, P or N is taken out before the version moves: so who has seen its flag stand after a look at the
- * version will find the version moved, or be woken after that. A flag that comes after the version has moved is
- * woken for, too, but left where it is (its owner may have seen the move already); N makes it move once more.
+ * A flag of C, P or N is taken out before the version moves: so who has seen its flag stand after a look at
+ * the version will find it moved, or be woken after that. A flag that comes after the version has moved is
+ * woken for, too, but left where it is (its owner may have seen the move); N makes it move once more.
  */
 static uint64_t give_back(struct member *m, bool changes)
 {

@@ -12,8 +12,8 @@
  *
  * Wait. Invariant: a waiter sleeps on a version only after it has seen its flag stand in the cell later than
  * that version, and whoever takes a flag out moves the version afterwards, and then wakes (give_back).
- * So a waiter finds the new version, or is woken; and waiting costs the uncontended unlock nothing, not even a
- * fence: it finds a flag by the compare-and-swap that it needs anyway.
+ * So a waiter finds the new version, or is woken; and waiting costs the uncontended unlock nothing, not
+ * even a fence: it finds a flag by the compare-and-swap that it needs anyway.
  *
  * A poll descriptor watches control by inotify: the unlocker that finds POLL writes one byte there, by a
  * system call, at a place nobody reads. POLL is taken out with each ring, and set again by the next wait.
@@ -111,7 +111,7 @@ static void end_dead_section(struct member *m)
         shms__unlock(m, false);
 }
 
-/* Do the flags stand, later than the look at the version? False: set now, or too late; look for news again. */
+/* Do the flags stand, later than the look at the version? False: set now, or too late; look again. */
 static bool armed(struct control *c, uint64_t flags, uint64_t version)
 {
     /* acquire: the version of an unlock before the flag was set; pairs with shms__unlock, give_back */
