@@ -222,9 +222,14 @@ void shms__ring(struct member *m, uint64_t cell)
     }
 }
 
-void shms__unlock_wake(struct member *m, bool changes)
+int shms__unlock_wake(struct member *m, bool changes)
 {
-    shms__ring(m, give_back(m, changes));
+    if (!shms__lock_held(m))
+        return shms__fail(SHMS_E_NOT_OWNER);
+    a64_store_relaxed(&m->holder, 0); /* relaxed: private */
+    uint64_t v = a64_load_relaxed(&m->region.control->version); /* relaxed: only the holder writes it */
+    shms__ring(m, give_back(m, changes || (v & 1)));
+    return 0;
 }
 
 int shms__repaired(struct member *m)

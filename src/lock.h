@@ -36,8 +36,8 @@ int64_t shms__deadline(int timeout_ms);
 
 /* Somebody holds it, or flags stand there. */
 int shms__lock_wait(struct member *m, int timeout_ms, bool changes);
-/* Flags stand there. */
-void shms__unlock_wake(struct member *m, bool changes);
+/* Flags stand there, or it is not ours. */
+int shms__unlock_wake(struct member *m, bool changes);
 
 /* The lock is ours; the section begins. */
 static inline int shms__section_begin(struct member *m, bool changes)
@@ -67,10 +67,8 @@ static inline int shms__unlock(struct member *m, bool changes)
 {
     struct control *c = m->region.control;
     uint64_t cell = a64_load_relaxed(&c->cell); /* relaxed: if it names this handle, this process wrote it */
-    if ((cell & CELL_OWNER) != m->id)
-        return shms__fail(SHMS_E_NOT_OWNER);
-    a64_store_relaxed(&m->holder, 0); /* relaxed: private */
     if (cell == m->id) {
+        a64_store_relaxed(&m->holder, 0); /* relaxed: private */
         uint64_t v = a64_load_relaxed(&c->version); /* relaxed: only the holder writes it */
         if (changes || (v & 1)) /* odd in a quiet section: a dead holder left it so */
             /* release: the section's writes come first; pairs with shms__snapshot_whole and look */
@@ -79,8 +77,7 @@ static inline int shms__unlock(struct member *m, bool changes)
         if (a64_cas_release(&c->cell, &cell, 0))
             return 0;
     }
-    shms__unlock_wake(m, changes);
-    return 0;
+    return shms__unlock_wake(m, changes);
 }
 
 #endif

@@ -29,7 +29,8 @@
 
 #include <limits.h>
 
-#define SNAPSHOT_TRIES 32 /* about a microsecond; who writes without a pause is asked to wait then */
+#define SNAPSHOT_TRIES 12 /* some microseconds; who writes without a pause is asked to wait then */
+#define SNAPSHOT_APART 8 /* pauses between two tries */
 #define SLICE_NS 100000000  /* what a lost or stolen wake-up costs a waiter at most */
 #define NOTIFY_TRIES 1000
 #define ARM_TRIES 64 /* an honest unlocker makes us try twice */
@@ -75,7 +76,9 @@ int64_t shms__snapshot_again(struct member *m, void *buf, uint64_t n, uint64_t o
         if (shms__snapshot_whole(m, buf, part, offset) &&
             part == ref_part(offset, n, shms__region_size(&m->region)))
             return (int64_t)part;
-        spin_pause();
+        /* Each look takes the line from the writer, which would end its section sooner without. */
+        for (int k = 0; k < SNAPSHOT_APART; k++)
+            spin_pause();
     }
     return snapshot_locked(m, buf, n, offset);
 }
