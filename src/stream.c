@@ -218,7 +218,7 @@ int shms_stream_repaired(shms_stream *s)
 static __attribute__((noinline, cold)) int64_t snapshot_first(shms_stream *s, void *buf, size_t n,
                                                               int64_t offset)
 {
-    if (!s || (!buf && n > 0) || n > INT64_MAX)
+    if (!s || (!buf && n > 0) || n > PTRDIFF_MAX)
         return shms__fail(SHMS_E_INVALID);
     if (offset < 0)
         return shms__fail(SHMS_E_RANGE);
