@@ -44,7 +44,7 @@ extern "C" {
 #define SHMS_VERSION_MINOR 1
 #define SHMS_VERSION_PATCH 0
 #define SHMS_VERSION_STRING "0.1.0"
-#define SHMS_FORMAT_VERSION 1 /**< of the shared bytes (doc/format.md): only equal ones share a region */
+#define SHMS_FORMAT_VERSION 2 /**< of the shared bytes (doc/format.md): only equal ones share a region */
 
 #if defined(SHMS_STATIC)
 #define SHMS_API
@@ -612,7 +612,8 @@ typedef struct shms_info {
     uint32_t mode;         /**< permission bits of the data */
     uint8_t keep;          /**< 1: kept */
     uint8_t sparse;        /**< 1: its memory was not reserved */
-    uint8_t reserved[2];   /**< zero */
+    uint8_t atomic;        /**< 1: crash-atomic */
+    uint8_t rollback;      /**< 1: a dead member's section waits to be undone by the next locker or opener */
 } shms_info;
 
 /**

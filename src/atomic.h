@@ -51,6 +51,28 @@ static inline uint32_t a32_add_relaxed(a32 *a, uint32_t v)
     return atomic_fetch_add_explicit(&a->value, v, memory_order_relaxed);
 }
 
+static inline bool a32_cas_relaxed(a32 *a, uint32_t *expected, uint32_t desired)
+{
+    return atomic_compare_exchange_strong_explicit(&a->value, expected, desired, memory_order_relaxed,
+                                                   memory_order_relaxed);
+}
+
+static inline bool a32_cas_seq_cst(a32 *a, uint32_t *expected, uint32_t desired)
+{
+    return atomic_compare_exchange_strong_explicit(&a->value, expected, desired, memory_order_seq_cst,
+                                                   memory_order_relaxed);
+}
+
+static inline uint32_t a32_exchange_acquire(a32 *a, uint32_t v)
+{
+    return atomic_exchange_explicit(&a->value, v, memory_order_acquire);
+}
+
+static inline uint32_t a32_exchange_release(a32 *a, uint32_t v)
+{
+    return atomic_exchange_explicit(&a->value, v, memory_order_release);
+}
+
 static inline uint64_t a64_load_relaxed(const a64 *a)
 {
     return atomic_load_explicit(&a->value, memory_order_relaxed);
@@ -59,6 +81,11 @@ static inline uint64_t a64_load_relaxed(const a64 *a)
 static inline uint64_t a64_load_acquire(const a64 *a)
 {
     return atomic_load_explicit(&a->value, memory_order_acquire);
+}
+
+static inline uint64_t a64_load_seq_cst(const a64 *a)
+{
+    return atomic_load_explicit(&a->value, memory_order_seq_cst);
 }
 
 static inline void a64_store_relaxed(a64 *a, uint64_t v)
@@ -95,6 +122,11 @@ static inline uint64_t a64_or_acquire(a64 *a, uint64_t bits)
     return atomic_fetch_or_explicit(&a->value, bits, memory_order_acquire);
 }
 
+static inline uint64_t a64_or_relaxed(a64 *a, uint64_t bits)
+{
+    return atomic_fetch_or_explicit(&a->value, bits, memory_order_relaxed);
+}
+
 static inline uint64_t a64_and_relaxed(a64 *a, uint64_t bits)
 {
     return atomic_fetch_and_explicit(&a->value, bits, memory_order_relaxed);
@@ -113,6 +145,11 @@ static inline void fence_acquire(void)
 static inline void fence_release(void)
 {
     atomic_thread_fence(memory_order_release);
+}
+
+static inline void fence_seq_cst(void)
+{
+    atomic_thread_fence(memory_order_seq_cst);
 }
 
 /* The half of a 64-bit cell that a 32-bit futex can sleep on: its low 32 bits. */

@@ -18,6 +18,12 @@ int64_t shms_stream_save(shms_stream *s, const char *path)
     return rc < 0 ? rc : (int64_t)size;
 }
 
+static int before_load(void *member, uint64_t n)
+{
+    struct member *m = member;
+    return m->id & CELL_ATOMIC ? shms__journal_save(m, 0, n) : 0;
+}
+
 int64_t shms_stream_load(shms_stream *s, const char *path)
 {
     if (!s || !path)
@@ -27,7 +33,8 @@ int64_t shms_stream_load(shms_stream *s, const char *path)
     int rc = shms__stream_enter_data(s);
     if (rc < 0)
         return rc;
-    return shms__disk_load(path, s->member.region.data, shms__region_size(&s->member.region));
+    struct region *r = &s->member.region;
+    return shms__disk_load(path, r->data, shms__region_size(r), before_load, &s->member);
 }
 
 /* What a FILE stands on: the stream, and a position of its own. stdio locks around every call. */

@@ -17,38 +17,58 @@
 #define LAYOUT_BYTE_ORDER 0x01020304u
 #define LAYOUT_SLOTS 256u
 #define LAYOUT_CONTROL_SIZE 20480u
+#define LAYOUT_READERS 12u
+/* The undo journal starts here in the control file: a multiple of every page size. */
+#define LAYOUT_JOURNAL 65536u
 
 /* control.state */
 enum { STATE_SETUP = 0, STATE_READY = 1 };
 /* control.flags */
-enum { FLAG_KEEP = 1, FLAG_SPARSE = 2 };
+enum { FLAG_KEEP = 1, FLAG_SPARSE = 2, FLAG_ATOMIC = 4 };
+/* control.died: SHMS_OWNER_DIED is up; a roll-back is owed that could not be made */
+enum { DIED_NEWS = 1, DIED_OWED = 2 };
+/* slot.readers[i]: a thread holds the shared lock; the same, and a writer sleeps here until it has left */
+enum { READER_IN = 1, READER_AWAITED = 2 };
 
 /*
  * The lock cell, 64 bits: who holds the lock, and who must be woken.
  *
- *    63           32 31 30 29 28 27         9 8      0
- *   +---------------+--+--+--+--+--+---------+--------+
- *   |  generation   |W |C |P |R |N |  zero   | slot+1 |
- *   +---------------+--+--+--+--+--+---------+--------+
+ *    63           32 31 30 29 28 27 26 25 24 23      9 8      0
+ *   +---------------+--+--+--+--+--+--+--+--+---------+--------+
+ *   |  generation   |W |C |P |R |N |A |S |H |  zero   | slot+1 |
+ *   +---------------+--+--+--+--+--+--+--+--+---------+--------+
  *
- * Generation and slot+1 together are the holder's identity; both zero: the lock is free.
+ * Generation, A and slot+1 together are the holder's identity; all zero: the lock is free.
  */
 #define CELL_WAITERS (1ull << 31)  /* W: somebody sleeps on the cell; unlock wakes one */
 #define CELL_CHANGE (1ull << 30)   /* C: somebody sleeps on the version; a change wakes all */
 #define CELL_POLL (1ull << 29)     /* P: somebody's poll descriptor is armed; a change rings it */
 #define CELL_RESERVED (1ull << 28) /* R: newcomers stand back for one who slept and lost */
 #define CELL_NOTICE (1ull << 27)   /* N: this section must move the version, whatever it did */
+#define CELL_ATOMIC (1ull << 26)   /* A: the holder's writes go through the undo journal */
+#define CELL_SHARED (1ull << 25)   /* S: readers may be in; who takes the lock to write waits for them */
+#define CELL_HEIR (1ull << 24)     /* H: the holder took over a section that no journal covers */
 #define CELL_SLOT 0x1ffull
-#define CELL_OWNER (0xffffffff00000000ull | CELL_SLOT)
+#define CELL_OWNER (0xffffffff00000000ull | CELL_ATOMIC | CELL_SLOT)
 
 /* One member. Its life token is a byte lock on the first byte of its slot in the control file. */
 struct slot {
     a32 generation; /* counted up at each join */
     a32 pid;        /* of the member, in its own PID namespace; 0: it left. A hint, and for people */
     a32 waiting;    /* its threads asleep on the lock: for people only */
-    a32 reading;    /* kept for the shared lock; zero */
-    uint8_t unused[48];
+    a32 bell;       /* kept for the death bell; zero */
+    a32 readers[LAYOUT_READERS]; /* its threads that hold the shared lock: READER_..., 0 for none */
 };
+
+/*
+ * One record of the undo journal: `length` bytes follow, as they were at `offset` of the data before this
+ * section overwrote them, padded to 8. If length is RECORD_SIZE none follow, and offset was the size.
+ */
+struct record {
+    a64 offset;
+    a64 length;
+};
+#define RECORD_SIZE UINT64_MAX
 
 struct control {
     /* the stamp: written before the control file gets its name, the same ever after */
@@ -63,22 +83,25 @@ struct control {
     a64 data_inode; /* the data file that belongs to this control */
     a64 max_size;   /* bytes that the creator mapped */
     a64 created_ns; /* since 1970, UTC */
-    uint8_t unused0[8];
+    a32 slots_used; /* no slot from this one on was ever taken */
+    uint8_t unused0[4];
     /* the lock: one cache line, all that lock and unlock touch */
     a64 cell;
     a64 version; /* odd while a section is open; written by the holder only */
-    a32 died;    /* 1: SHMS_OWNER_DIED is up; written by the holder only */
-    uint8_t unused1[44];
+    a32 died;    /* DIED_...; written by the holder only */
+    uint8_t unused1[4];
+    a64 journal_used; /* bytes of records that undo the open section; 0: there is nothing to undo */
+    uint8_t unused2[32];
     /* the size: read by every transfer, written at creation and by resize */
     a64 size;
-    uint8_t unused2[56];
+    uint8_t unused3[56];
     /* the bell: one byte is written here (by a system call) to ring poll descriptors; nobody reads it */
     uint8_t bell;
     /* the nursery: no byte is stored; children of a fork hold a shared lock here until they join */
     uint8_t nursery;
-    uint8_t unused3[62];
+    uint8_t unused4[62];
     struct slot slots[LAYOUT_SLOTS];
-    uint8_t unused4[LAYOUT_CONTROL_SIZE - 256 - LAYOUT_SLOTS * 64];
+    uint8_t unused5[LAYOUT_CONTROL_SIZE - 256 - LAYOUT_SLOTS * 64];
 };
 
 #define LAYOUT_AT(field, offset) _Static_assert(offsetof(struct control, field) == (offset), #field " moved")
@@ -92,9 +115,11 @@ LAYOUT_AT(flags, 28);
 LAYOUT_AT(data_inode, 32);
 LAYOUT_AT(max_size, 40);
 LAYOUT_AT(created_ns, 48);
+LAYOUT_AT(slots_used, 56);
 LAYOUT_AT(cell, 64);
 LAYOUT_AT(version, 72);
 LAYOUT_AT(died, 80);
+LAYOUT_AT(journal_used, 88);
 LAYOUT_AT(size, 128);
 LAYOUT_AT(bell, 192);
 LAYOUT_AT(nursery, 193);
@@ -102,15 +127,18 @@ LAYOUT_AT(slots, 256);
 _Static_assert(offsetof(struct slot, generation) == 0, "generation moved");
 _Static_assert(offsetof(struct slot, pid) == 4, "pid moved");
 _Static_assert(offsetof(struct slot, waiting) == 8, "waiting moved");
-_Static_assert(offsetof(struct slot, reading) == 12, "reading moved");
+_Static_assert(offsetof(struct slot, bell) == 12, "bell moved");
+_Static_assert(offsetof(struct slot, readers) == 16, "readers moved");
 _Static_assert(sizeof(struct slot) == 64, "a slot is a cache line");
+_Static_assert(sizeof(struct record) == 16, "a record's head has a fixed size");
 _Static_assert(sizeof(struct control) == LAYOUT_CONTROL_SIZE, "control has a fixed size");
 
 /* Two builds that would lay control out differently must not meet: a mix of what could differ. */
 #define LAYOUT_FINGERPRINT                                                                                  \
     ((uint32_t)(sizeof(struct control) * 31u + offsetof(struct control, cell) * 37u +                       \
                 offsetof(struct control, size) * 41u + offsetof(struct control, slots) * 43u +              \
-                sizeof(struct slot) * 47u + LAYOUT_SLOTS * 53u + (uint32_t)(CELL_OWNER >> 32) * 59u))
+                sizeof(struct slot) * 47u + LAYOUT_SLOTS * 53u + (uint32_t)(CELL_OWNER >> 32) * 59u +       \
+                LAYOUT_JOURNAL * 61u + offsetof(struct slot, readers) * 67u))
 
 /* Byte locks of the control file (life-cycle lock, nursery, tokens): offsets in the file. */
 #define LOCK_LIFE offsetof(struct control, magic)

@@ -12,6 +12,7 @@ struct region {
     uint64_t capacity; /* bytes of data that are mapped */
     a64 backed;        /* of these, the ones that were seen to be in the file; private memory */
     bool writable;
+    bool atomic; /* its sections are all there or not at all */
     struct file control_file;
     struct file data_file; /* open while writable, for resize */
     uint64_t token;        /* offset of this member's byte lock; 0: none yet */

@@ -39,7 +39,7 @@ static void count_members(const struct control *c, const struct file *f, const s
             continue;
         info->members++;
         info->waiters += a32_load_relaxed(&c->slots[s].waiting); /* relaxed: private copy */
-        if (owner == ref_owner(s, generation)) {
+        if ((owner & ~CELL_ATOMIC) == ref_owner(s, generation)) {
             info->locked = 1;
             info->owner_pid = (int32_t)a32_load_relaxed(&c->slots[s].pid); /* relaxed: private copy */
         }
@@ -58,7 +58,10 @@ static void fill(const struct control *c, const struct file *f, const struct mem
     info->owner_died = a32_load_relaxed(&c->died) != 0;                    /* relaxed: private copy */
     info->keep = (flags & FLAG_KEEP) != 0;
     info->sparse = (flags & FLAG_SPARSE) != 0;
+    info->atomic = (flags & FLAG_ATOMIC) != 0;
     count_members(c, f, self, info);
+    /* relaxed: private copy */
+    info->rollback = info->locked != 1 && a64_load_relaxed(&c->journal_used) != 0;
     if (self || shms__region_alive(f))
         info->state = SHMS_STATE_LIVE;
     else

@@ -3,14 +3,19 @@
  * The exclusive lock.
  *
  * Who takes part. Members, by compare-and-swap on control.cell (its picture is in layout.h). Only the holder
- * writes version and died. Flags of the cell are set by who goes to sleep, cleared by who unlocks.
+ * writes version, died and journal_used. Flags of the cell are set by who goes to sleep, cleared by who
+ * unlocks; S is shared.c's.
  *
  * Invariants.
  *  1. The cell names the holder, in the same store that takes the lock: there is no moment in which the lock
  *     is taken and nobody is named. Whoever finds a dead holder named takes over by compare-and-swap.
  *  2. version is odd from before the first byte of a changing section is written until after the last.
- *  3. died is set before a lock that was taken over is handed to its caller, and cleared by repaired() only.
- *  4. A sleeper's flag stands in the cell from before it sleeps; whoever clears the flag wakes.
+ *  3. Who takes over a section that is open (version odd) and that no journal covers says so in died before
+ *     its caller has the lock; only repaired() takes that back. H stands in the cell from the taking over to
+ *     the end, in case that the heir dies before it has said it, and is one whose own sections are covered.
+ *  4. Who takes over a section of which the journal has records undoes it (journal.c) before its caller has
+ *     the lock, or puts it down in died as owed.
+ *  5. A sleeper's flag stands in the cell from before it sleeps; whoever clears the flag wakes.
  *
  * States of the cell:  free -> held by m (lock) -> free (unlock);  held by dead d -> held by m (take over).
  *
@@ -26,28 +31,29 @@
  *
  * What a crash at each step leaves, and who repairs it:
  *   lock, before the compare-and-swap        perhaps a flag: one needless wake-up
- *   lock, after it                           a dead holder: the next waiter or locker takes over, is told
- *   inside the section                       the same; version is odd, so snapshots wait for the taker
- *   unlock, version even, cell not free      the same; nothing was half-written, the news is too careful
+ *   lock, after it, version still even       a dead holder that wrote nothing: taken over without news
+ *   inside the section                       version is odd, so snapshots wait for the taker; it undoes the
+ *                                            section, or is told
+ *   unlock, version even, cell not free      taken over without news: all was written
  *   unlock, cell free, sleepers not woken    they wake at the end of their slice
- *   take over, before died is set            a dead holder again: the next one sets it
+ *   take over, before died is set            version is odd still; H, or the journal, tells the next one
  *
  * The idea of the holder's identity in the lock word is that of robust futexes (Linux documentation,
  * locking/robust-futexes.rst); the sleeping protocol is U. Drepper's, "Futexes Are Tricky" (2011).
  */
 #include "lock.h"
 
+#include "shared.h"
+
 #include <limits.h>
 
 #define SPINS 400      /* pauses in all: some microseconds, less than it costs to sleep and be woken */
 #define SPINS_APART 64 /* pauses between two looks at the cell, at most */
-#define FIRST_SLICE_NS 1000000
-#define LAST_SLICE_NS 20000000
 #define CAS_TRIES 64 /* of unlock, while others set flags; a peer that never stops is hostile */
 
 /* One call of shms__lock that did not get the lock at once. */
 struct attempt {
-    int64_t deadline;
+    int64_t deadline; /* 0: not yet looked up, since the clock costs more than a short wait */
     int64_t slice_ns;
     int64_t ask_at; /* when to ask next whether the holder lives; 0: at once */
     bool tries_only;
@@ -69,9 +75,9 @@ bool shms__lock_held_here(const struct member *m)
 /* ---- taking */
 
 /* Put our identity in place of what `cell` holds now. */
-static bool take(struct member *m, uint64_t cell, bool slept)
+static bool take(struct member *m, uint64_t cell, bool slept, uint64_t heir)
 {
-    uint64_t flags = cell & (CELL_WAITERS | CELL_CHANGE | CELL_POLL | CELL_NOTICE);
+    uint64_t flags = heir | (cell & (CELL_WAITERS | CELL_CHANGE | CELL_POLL | CELL_NOTICE | CELL_SHARED));
     /* Who has slept cannot know whether others still do; who has not leaves a reservation to its setter. */
     flags |= slept ? CELL_WAITERS : cell & CELL_RESERVED;
     /* acquire: the last section's writes; pairs with the releases in shms__unlock and give_back */
@@ -89,7 +95,7 @@ static bool spin(struct member *m)
             spin_pause();
         /* relaxed: take() repeats the look with a compare-and-swap */
         uint64_t cell = a64_load_relaxed(&m->region.control->cell);
-        if (!(cell & (CELL_OWNER | CELL_RESERVED)) && take(m, cell, false))
+        if (!(cell & (CELL_OWNER | CELL_RESERVED)) && take(m, cell, false, 0))
             return true;
     }
     return false;
@@ -97,10 +103,16 @@ static bool spin(struct member *m)
 
 static bool take_over(struct member *m, uint64_t cell, bool slept)
 {
-    if (!take(m, cell, slept))
+    struct control *c = m->region.control;
+    /* relaxed: the dead write no more, and if another has taken over already, the compare-and-swap fails */
+    bool open = a64_load_relaxed(&c->version) & 1;
+    bool covered = (cell & CELL_ATOMIC) && !(cell & CELL_HEIR);
+    uint64_t heir = open && !covered ? CELL_HEIR : 0;
+    if (!take(m, cell, slept, heir))
         return false;
     /* relaxed: written by the holder only, handed on by unlock's release */
-    a32_store_relaxed(&m->region.control->died, 1);
+    uint32_t died = (heir ? DIED_NEWS : 0u) | (a64_load_relaxed(&c->journal_used) ? DIED_OWED : 0u);
+    a32_store_relaxed(&c->died, a32_load_relaxed(&c->died) | died);
     return true;
 }
 
@@ -122,7 +134,7 @@ static void sleep_once(struct member *m, struct attempt *a, uint64_t cell, int64
     a->slept = true;
     a->passed_over |= how == SLEEP_WOKEN;
     if (how == SLEEP_TIMEOUT)
-        a->slice_ns = a->slice_ns < LAST_SLICE_NS / 2 ? a->slice_ns * 2 : LAST_SLICE_NS;
+        a->slice_ns = shms__next_slice(a->slice_ns);
 }
 
 /* 1: taken; 0: go on; or a failure. */
@@ -132,7 +144,7 @@ static int attempt_once(struct member *m, struct attempt *a)
     uint64_t cell = a64_load_relaxed(&m->region.control->cell);
     bool is_free = (cell & CELL_OWNER) == 0;
     bool may_take = is_free && (a->slept || a->tries_only || !(cell & CELL_RESERVED));
-    if (may_take && take(m, cell, a->slept))
+    if (may_take && take(m, cell, a->slept, 0))
         return 1;
     int64_t now = shms__now_ns();
     if (now >= a->ask_at) {
@@ -148,26 +160,80 @@ static int attempt_once(struct member *m, struct attempt *a)
     return 0;
 }
 
-static int wait_for_turn(struct member *m, int timeout_ms)
+static int wait_for_turn(struct member *m, struct attempt *a, int timeout_ms)
 {
-    struct attempt a = {.slice_ns = FIRST_SLICE_NS, .tries_only = timeout_ms == 0};
-    if (!a.tries_only && spin(m))
+    a->slice_ns = SLICE_FIRST_NS;
+    a->tries_only = timeout_ms == 0;
+    if (!a->tries_only && spin(m))
         return 0;
-    a.deadline = shms__deadline(timeout_ms);
+    a->deadline = shms__deadline(timeout_ms);
     int rc;
     do
-        rc = attempt_once(m, &a);
+        rc = attempt_once(m, a);
     while (rc == 0);
-    if (rc < 0 && a.passed_over)
+    if (rc < 0 && a->passed_over)
         /* relaxed: withdraw a courtesy nobody needs to see in order */
         a64_and_relaxed(&m->region.control->cell, ~CELL_RESERVED);
-    return rc;
+    return rc < 0 ? rc : 0;
+}
+
+int shms__cell_take(struct member *m, int timeout_ms)
+{
+    struct attempt a = {0};
+    return wait_for_turn(m, &a, timeout_ms);
 }
 
 int shms__lock_wait(struct member *m, int timeout_ms, bool changes)
 {
-    int rc = shms__lock_held_here(m) ? shms__fail(SHMS_E_DEADLOCK) : wait_for_turn(m, timeout_ms);
-    return rc < 0 ? rc : shms__section_begin(m, changes);
+    struct attempt a = {0};
+    if (shms__lock_held_here(m) || shms__reads_here(m))
+        return shms__fail(SHMS_E_DEADLOCK);
+    int rc = wait_for_turn(m, &a, timeout_ms);
+    if (rc < 0)
+        return rc;
+    /* relaxed: S was there when we took it, or is not until we give it back */
+    if (a64_load_relaxed(&m->region.control->cell) & CELL_SHARED) {
+        rc = shms__await_readers(m, a.deadline ? a.deadline : shms__deadline(timeout_ms));
+        if (rc < 0) {
+            shms__unlock(m, false);
+            return rc;
+        }
+    }
+    return shms__section_begin(m, changes);
+}
+
+/* ---- what the dead left */
+
+int shms__news(struct member *m, bool changes)
+{
+    struct control *c = m->region.control;
+    uint32_t died = a32_load_relaxed(&c->died); /* relaxed: written by holders only */
+    if (died & DIED_OWED) {
+        int rc = shms__journal_roll_back(m);
+        if (rc < 0 && changes)
+            return rc; /* a writer's own records would have no place */
+        if (rc >= 0) {
+            died = rc > 0 ? DIED_NEWS : died & ~(uint32_t)DIED_OWED;
+            a32_store_relaxed(&c->died, died); /* relaxed: handed on by unlock's release */
+        }
+    }
+    return died ? SHMS_OWNER_DIED : 0;
+}
+
+int shms__lock_news(struct member *m, bool changes)
+{
+    int rc = shms__news(m, changes);
+    if (rc < 0)
+        shms__unlock(m, false);
+    return rc;
+}
+
+void shms__settle(struct member *m)
+{
+    if (shms__cell_take(m, 0) < 0)
+        return;
+    shms__news(m, false);
+    shms__unlock(m, false);
 }
 
 /* ---- giving back */
@@ -201,10 +267,11 @@ static uint64_t give_back(struct member *m, bool changes)
             a64_store_release(&c->version, (v | 1) + 1);
         }
         /* release: the section's writes; pairs with the acquire in take() and shms__lock */
-        if (a64_cas_release(&c->cell, &cell, cell & ~(CELL_OWNER | CELL_WAITERS)))
+        if (a64_cas_release(&c->cell, &cell, cell & ~(CELL_OWNER | CELL_WAITERS | CELL_HEIR)))
             return rings | (cell & (changes ? CELL_WAITERS | tells : CELL_WAITERS));
     }
-    a64_exchange_release(&c->cell, 0); /* release: the section's writes; pairs with the acquire in take() */
+    /* release: the section's writes; pairs with the acquire in take(). S: readers may be in */
+    a64_exchange_release(&c->cell, CELL_SHARED);
     return CELL_WAITERS | CELL_CHANGE | CELL_POLL;
 }
 
@@ -225,7 +292,9 @@ void shms__ring(struct member *m, uint64_t cell)
 int shms__unlock_wake(struct member *m, bool changes)
 {
     if (!shms__lock_held(m))
-        return shms__fail(SHMS_E_NOT_OWNER);
+        return shms__unlock_shared(m);
+    if (m->id & CELL_ATOMIC)
+        shms__journal_commit(m);
     a64_store_relaxed(&m->holder, 0); /* relaxed: private */
     uint64_t v = a64_load_relaxed(&m->region.control->version); /* relaxed: only the holder writes it */
     shms__ring(m, give_back(m, changes || (v & 1)));
@@ -234,17 +303,28 @@ int shms__unlock_wake(struct member *m, bool changes)
 
 int shms__repaired(struct member *m)
 {
+    struct control *c = m->region.control;
     if (!shms__lock_held(m))
         return shms__fail(SHMS_E_NOT_OWNER);
-    a32_store_relaxed(&m->region.control->died, 0); /* relaxed: handed on by unlock's release */
+    /* relaxed: this and what follows is handed on by unlock's release */
+    if (a32_load_relaxed(&c->died) & DIED_OWED)
+        a64_store_relaxed(&c->journal_used, 0); /* relaxed: as above; nothing is to be undone any more */
+    a32_store_relaxed(&c->died, 0);
     return 0;
 }
 
 void shms__lock_forsake(struct member *m, bool changes)
 {
+    struct control *c = m->region.control;
+    shms__forsake_shared(m);
     if (!shms__lock_held(m))
         return;
-    if (changes)
-        a32_store_relaxed(&m->region.control->died, 1); /* relaxed: handed on by unlock's release */
+    uint32_t news = changes ? DIED_NEWS : 0;
+    if (m->id & CELL_ATOMIC) {
+        int rc = shms__journal_roll_back(m);
+        news = rc < 0 ? DIED_OWED : rc > 0 ? DIED_NEWS : 0;
+    }
+    /* relaxed: handed on by unlock's release */
+    a32_store_relaxed(&c->died, a32_load_relaxed(&c->died) | news);
     shms__unlock(m, changes);
 }

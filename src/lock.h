@@ -3,11 +3,11 @@
 #ifndef SHMS_LOCK_H
 #define SHMS_LOCK_H
 
-#include "member.h"
+#include "journal.h"
 
 /*
  * 0 or SHMS_OWNER_DIED (held), or a failure. A section that `changes` moves the version; a quiet one leaves
- * it alone, and must not write. shms__unlock is told the same.
+ * it alone, and must not write. shms__unlock is told the same. It gives back the shared lock, too.
  */
 static inline int shms__lock(struct member *m, int timeout_ms, bool changes);
 static inline int shms__unlock(struct member *m, bool changes);
@@ -23,8 +23,18 @@ bool shms__lock_held_here(const struct member *m);
 /* Say that the data is whole again. */
 int shms__repaired(struct member *m);
 
-/* Before leaving: a lock still held is released, and the next locker told that its holder went away. */
+/* Before leaving: a lock still held is released; what it changed is undone, or the next locker told. */
 void shms__lock_forsake(struct member *m, bool changes);
+
+/* If a dead holder left its section open, end it. */
+void shms__settle(struct member *m);
+
+/* The cell alone, for who does not mind readers: no section begins. shms__unlock gives it back. */
+int shms__cell_take(struct member *m, int timeout_ms);
+
+/* What a new holder of the cell is to do about control.died: SHMS_OWNER_DIED, 0, or a failure of one that
+ * `changes` and could not undo what it must. */
+int shms__news(struct member *m, bool changes);
 
 /* Wake who waits for the version to move: those whose flags stood in `cell`. */
 void shms__ring(struct member *m, uint64_t cell);
@@ -32,26 +42,40 @@ void shms__ring(struct member *m, uint64_t cell);
 /* A time-out as a moment; INT64_MAX for -1. */
 int64_t shms__deadline(int timeout_ms);
 
+/* How long to sleep before asking whether who is waited for lives: growing to 20 ms. */
+#define SLICE_FIRST_NS 1000000
+#define SLICE_LAST_NS 20000000
+static inline int64_t shms__next_slice(int64_t slice_ns)
+{
+    return slice_ns < SLICE_LAST_NS / 2 ? slice_ns * 2 : SLICE_LAST_NS;
+}
+
 /* ---- the uncontended paths, inline because a call to each would cost what they cost */
 
 /* Somebody holds it, or flags stand there. */
 int shms__lock_wait(struct member *m, int timeout_ms, bool changes);
+/* The lock is ours, but died is not zero. */
+int shms__lock_news(struct member *m, bool changes);
 /* Flags stand there, or it is not ours. */
 int shms__unlock_wake(struct member *m, bool changes);
+
+/* The cell is ours: from here on bytes may change. */
+static inline void shms__version_open(struct control *c)
+{
+    uint64_t v = a64_load_relaxed(&c->version); /* relaxed: only the holder writes it */
+    a64_store_relaxed(&c->version, (v + 1) | 1); /* relaxed: ordered by the fence */
+    /* orders: version is odd before any byte changes; pairs with fence_acquire in shms__snapshot_whole */
+    fence_release();
+}
 
 /* The lock is ours; the section begins. */
 static inline int shms__section_begin(struct member *m, bool changes)
 {
-    struct control *c = m->region.control;
     a64_store_relaxed(&m->holder, shms__thread()); /* relaxed: private; read by this thread for itself */
-    if (changes) {
-        uint64_t v = a64_load_relaxed(&c->version); /* relaxed: only the holder writes it */
-        a64_store_relaxed(&c->version, (v + 1) | 1); /* relaxed: ordered by the fence */
-        /* orders: version is odd before any byte changes; pairs with fence_acquire in shms__snapshot_whole */
-        fence_release();
-    }
+    if (changes)
+        shms__version_open(m->region.control);
     /* relaxed: written by holders only, whose unlock our taking came after */
-    return a32_load_relaxed(&c->died) ? SHMS_OWNER_DIED : 0;
+    return a32_load_relaxed(&m->region.control->died) ? shms__lock_news(m, changes) : 0;
 }
 
 static inline int shms__lock(struct member *m, int timeout_ms, bool changes)
@@ -68,6 +92,8 @@ static inline int shms__unlock(struct member *m, bool changes)
     struct control *c = m->region.control;
     uint64_t cell = a64_load_relaxed(&c->cell); /* relaxed: if it names this handle, this process wrote it */
     if (cell == m->id) {
+        if (m->id & CELL_ATOMIC)
+            shms__journal_commit(m);
         a64_store_relaxed(&m->holder, 0); /* relaxed: private */
         uint64_t v = a64_load_relaxed(&c->version); /* relaxed: only the holder writes it */
         if (changes || (v & 1)) /* odd in a quiet section: a dead holder left it so */

@@ -3,7 +3,8 @@
  * Members, and how one is known to be dead.
  *
  * Who takes part. A member writes its own slot: generation and pid while it joins (under the life-cycle
- * lock), waiting whenever one of its threads goes to sleep on the lock. Anybody reads all slots.
+ * lock), waiting whenever one of its threads goes to sleep on the lock, readers as shared.c tells. Anybody
+ * reads all slots.
  *
  * The life token of slot s is a byte lock at LOCK_SLOT(s), held by the member's own opening of control. The
  * system frees it when the process ends, however it ends, and at exec; a stopped process keeps it. Death is
@@ -73,9 +74,14 @@ int shms__member_join(struct member *m)
         generation = 1;
     a32_store_relaxed(&slot->pid, shms__pid()); /* relaxed: a hint */
     a32_store_relaxed(&slot->waiting, 0);       /* relaxed: for people only */
+    for (uint32_t i = 0; i < LAYOUT_READERS; i++)
+        a32_store_relaxed(&slot->readers[i], 0); /* relaxed: a dead member's, which nobody waits for */
     a32_store_relaxed(&slot->generation, generation); /* relaxed: see "order of the two reads" above */
+    /* relaxed: written under the life-cycle lock; a writer sees it by the taking that SHARED came before */
+    if (a32_load_relaxed(&r->control->slots_used) <= s)
+        a32_store_relaxed(&r->control->slots_used, s + 1); /* relaxed: as above */
     m->slot = s;
-    m->id = ref_owner(s, generation);
+    m->id = ref_owner(s, generation) | (r->atomic && r->writable ? CELL_ATOMIC : 0);
     return 0;
 }
 
@@ -115,6 +121,11 @@ static int rejoin(struct member *m)
     if (rc < 0)
         return rc;
     a64_store_relaxed(&m->holder, 0); /* relaxed: published with the epoch below */
+    for (uint32_t i = 0; i < LAYOUT_READERS; i++)
+        a64_store_relaxed(&m->readers[i], 0); /* relaxed: as above */
+    /* The journal's mapping is the parent's; the rest is begun anew by the next save. */
+    struct journal *j = &m->journal;
+    *j = (struct journal){.saved = j->saved, .words = j->words, .low = j->low, .high = j->high};
     if (m->watch_fd >= 0)
         shms__watch_close(m->watch_fd);
     m->watch_fd = -1;

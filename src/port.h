@@ -101,8 +101,9 @@ int64_t shms__file_read(const struct file *f, void *buf, size_t n, uint64_t offs
 /* Calls fn with each file name in the place; a non-zero answer ends the walk and is returned. */
 int shms__place_walk(const char *prefix, int (*fn)(void *context, const char *file_name), void *context);
 
-/* `child`: a child of fork gets the mapping too. Where `hint_huge`, large pages are asked for. */
-int shms__map(const struct file *f, uint64_t size, bool writable, bool child, bool hint_huge, void **ret);
+/* `offset` is a multiple of every page size. `child`: a child of fork gets the mapping too. */
+int shms__map(const struct file *f, uint64_t offset, uint64_t size, bool writable, bool child, void **ret);
+void shms__map_hint_huge(void *address, uint64_t size);
 void shms__unmap(void *address, uint64_t size);
 /* Both, by one call where b happens to follow a. Either may be NULL. */
 void shms__unmap_both(void *a, uint64_t a_size, void *b, uint64_t b_size);
@@ -132,8 +133,10 @@ void shms__watch_close(int fd);
 
 /* Write all of buf to the file at path: a regular file is replaced as a whole. */
 int shms__disk_save(const char *path, const void *buf, uint64_t n);
-/* Read the whole regular file into buf of n bytes; SHMS_E_RANGE, before anything is read, if it is larger. */
-int64_t shms__disk_load(const char *path, void *buf, uint64_t n);
+/* Read the whole regular file into buf of n bytes; SHMS_E_RANGE, before anything is read, if it is larger.
+ * `before` is told how much it will be, and may refuse. */
+int64_t shms__disk_load(const char *path, void *buf, uint64_t n, int (*before)(void *context, uint64_t size),
+                        void *context);
 
 /* A FILE over the three calls, which answer like read, write and lseek: -1 and errno. */
 struct stdio_calls {

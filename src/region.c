@@ -4,8 +4,8 @@
  *
  * Who takes part. Any process that may open the control file: creators, joiners, leavers, unlinkers. Every
  * step below runs while holding the *life-cycle lock*, a byte lock on the first byte of control, which the
- * system frees at its holder's death. state, flags, data_inode, max_size, created_ns and size are written
- * under it only, by whoever holds it.
+ * system frees at its holder's death. state, flags, data_inode, max_size and created_ns are written under it
+ * only, by whoever holds it; size too, but for a roll-back (journal.c), which the lock's holder makes alone.
  *
  * Invariants.
  *  1. A control file that has a name carries the whole stamp: it got the name after it was filled.
@@ -68,10 +68,11 @@ static uint32_t control_mode(uint32_t mode)
  * children. */
 static int map_control(struct region *r)
 {
-    if (r->control_file.size != LAYOUT_CONTROL_SIZE)
+    uint64_t size = r->control_file.size; /* the journal comes behind it, if there is one */
+    if (size != LAYOUT_CONTROL_SIZE && size <= LAYOUT_JOURNAL)
         return shms__fail(SHMS_E_FORMAT);
     void *p = NULL;
-    int rc = shms__map(&r->control_file, LAYOUT_CONTROL_SIZE, true, false, false, &p);
+    int rc = shms__map(&r->control_file, 0, LAYOUT_CONTROL_SIZE, true, false, &p);
     if (rc < 0)
         return rc;
     r->control = p;
@@ -99,17 +100,25 @@ static int map_data(struct region *r, const struct region_request *q, uint64_t s
     if (q->max_size == 0 && max_size > size && max_size <= MAX_SIZE_BELIEVED)
         want = max_size;
     void *p = NULL;
-    int rc = shms__map(&r->data_file, want, q->writable, true, q->huge_pages, &p);
+    int rc = shms__map(&r->data_file, 0, want, q->writable, true, &p);
     if (rc < 0 && q->max_size == 0 && want > size) {
         want = size;
-        rc = shms__map(&r->data_file, want, q->writable, true, q->huge_pages, &p);
+        rc = shms__map(&r->data_file, 0, want, q->writable, true, &p);
     }
     if (rc < 0)
         return rc;
+    if (q->huge_pages)
+        shms__map_hint_huge(p, want);
     r->data = p;
     r->capacity = want;
     a64_store_relaxed(&r->backed, size); /* relaxed: the handle is not shared yet */
     return q->lock_memory ? shms__pin(p, size) : 0;
+}
+
+/* What an opener can also ask of a region that exists. */
+static uint32_t wanted_flags(const struct region_request *q)
+{
+    return (q->keep ? FLAG_KEEP : 0u) | (q->atomic ? FLAG_ATOMIC : 0u);
 }
 
 /* All that a new life needs but its names and its first member. */
@@ -120,17 +129,19 @@ static int begin_life(struct region *r, const struct region_request *q)
     if (rc < 0)
         return rc;
     uint64_t max_size = q->max_size > q->size ? q->max_size : q->size;
+    r->atomic = q->atomic;
     rc = map_data(r, q, q->size, max_size);
     if (rc < 0)
         return rc;
     /* relaxed: nobody else is a member; the life-cycle lock hands these to the next one */
-    a32_store_relaxed(&c->flags, (q->keep ? FLAG_KEEP : 0u) | (q->sparse ? FLAG_SPARSE : 0u));
+    a32_store_relaxed(&c->flags, wanted_flags(q) | (q->sparse ? FLAG_SPARSE : 0u));
     a64_store_relaxed(&c->data_inode, r->data_file.inode);
     a64_store_relaxed(&c->max_size, max_size);
     a64_store_relaxed(&c->created_ns, (uint64_t)shms__wall_ns());
     a64_store_relaxed(&c->cell, 0);
     a64_store_relaxed(&c->version, 0);
     a32_store_relaxed(&c->died, 0);
+    a64_store_relaxed(&c->journal_used, 0);
     a64_store_relaxed(&c->size, q->size);
     return 0;
 }
@@ -159,7 +170,7 @@ static int make_control(struct region *r, uint32_t mode)
         return rc;
     void *p = NULL;
     shms__process_lock(); /* as for map_control */
-    rc = shms__map(&r->control_file, LAYOUT_CONTROL_SIZE, true, false, false, &p);
+    rc = shms__map(&r->control_file, 0, LAYOUT_CONTROL_SIZE, true, false, &p);
     shms__process_unlock();
     if (rc < 0)
         return rc;
@@ -270,9 +281,10 @@ static int attach(struct region *r, const struct region_request *q, bool alive)
     if (size < q->size)
         return shms__fail(SHMS_E_SIZE);
     rc = map_data(r, q, size, max_size);
-    if (rc == 0 && q->keep)
-        /* relaxed: written under the life-cycle lock only */
-        a32_store_relaxed(&c->flags, a32_load_relaxed(&c->flags) | FLAG_KEEP);
+    uint32_t flags = a32_load_relaxed(&c->flags); /* relaxed: as above */
+    r->atomic = q->atomic || (flags & FLAG_ATOMIC);
+    if (rc == 0 && (wanted_flags(q) & ~flags))
+        a32_store_relaxed(&c->flags, flags | wanted_flags(q)); /* relaxed: as above */
     r->existed = true;
     return rc;
 }
@@ -460,38 +472,43 @@ uint64_t shms__region_backed(struct region *r, uint64_t size)
     return size;
 }
 
-static int change_size(struct region *r, uint64_t size)
+/* New bytes from `old` on, all zero; those below `precious` are so already. */
+static int grow_data(struct region *r, uint64_t old, uint64_t size, uint64_t precious, uint64_t length)
+{
+    /* relaxed: written under the life-cycle lock only */
+    bool sparse = a32_load_relaxed(&r->control->flags) & FLAG_SPARSE;
+    uint64_t from = old > precious ? old : precious;
+    /* Behind the size there may be old bytes, of a member that died while it shrank the region. */
+    int rc = length > from ? shms__file_cut(&r->data_file, from, length) : 0;
+    return rc == 0 && size > from ? shms__file_grow(&r->data_file, from, size, sparse) : rc;
+}
+
+static int change_size(struct region *r, uint64_t size, uint64_t precious)
 {
     struct control *c = r->control;
-    uint64_t old = a64_load_relaxed(&c->size); /* relaxed: written under the life-cycle lock only */
-    bool sparse = a32_load_relaxed(&c->flags) & FLAG_SPARSE; /* relaxed: as above */
+    uint64_t old = a64_load_relaxed(&c->size); /* relaxed: written by the lock's holder only */
     uint64_t length = 0;
     int rc = shms__file_length(&r->data_file, &length);
+    if (rc == 0 && old > length)
+        rc = shms__fail(SHMS_E_LOST);
+    if (rc == 0 && size > old)
+        rc = grow_data(r, old, size, precious, length);
     if (rc < 0)
         return rc;
-    if (old > length)
-        return shms__fail(SHMS_E_LOST);
-    if (size > old) {
-        /* Behind the size there may be old bytes, of a member that died while it shrank the region. */
-        if (length > old && (rc = shms__file_cut(&r->data_file, old, length)) < 0)
-            return rc;
-        rc = shms__file_grow(&r->data_file, old, size, sparse);
-        if (rc < 0)
-            return rc;
-    }
     /* release: the memory is there before the size says so; pairs with the acquire in shms__region_size */
     a64_store_release(&c->size, size);
-    if (size >= old)
+    uint64_t end = size > precious ? size : precious;
+    if (size >= old || end >= length)
         return 0;
     /* The file is not truncated: another member that is still reading there must not get SIGBUS. */
-    rc = shms__file_cut(&r->data_file, size, length);
+    rc = shms__file_cut(&r->data_file, end, length);
     if (rc < 0)
         /* Old bytes must not come back as new ones. release: pairs with the acquire in shms__region_size */
         a64_store_release(&c->size, old);
     return rc;
 }
 
-int shms__region_resize(struct region *r, uint64_t size)
+int shms__region_resize(struct region *r, uint64_t size, uint64_t precious)
 {
     const struct file *f = shms__region_control_file(r);
     if (!f || (!shms__file_intact(&r->data_file) && !shms__region_reopen(&r->data_file, r->name.data)))
@@ -499,7 +516,7 @@ int shms__region_resize(struct region *r, uint64_t size)
     int rc = shms__life_take(f, shms__now_ns() + r->timeout_ns);
     if (rc < 0)
         return rc;
-    rc = change_size(r, size);
+    rc = change_size(r, size, precious);
     shms__byte_unlock(f, LOCK_LIFE);
     return rc;
 }

@@ -13,6 +13,7 @@ struct region_request {
     struct trust trust; /* its mode is also that of a new region */
     bool writable;
     bool keep;
+    bool atomic;
     bool sparse;
     bool huge_pages;
     bool lock_memory;
@@ -33,7 +34,8 @@ void shms__region_leave(struct region *r);
 /* Remove the name. */
 int shms__region_unlink(const struct name *name, int64_t timeout_ns);
 
-int shms__region_resize(struct region *r, uint64_t size);
+/* The memory of bytes below `precious` is not given back. */
+int shms__region_resize(struct region *r, uint64_t size, uint64_t precious);
 
 /* How much of a size that is larger than what was seen so far can be believed. */
 uint64_t shms__region_backed(struct region *r, uint64_t size);

@@ -43,8 +43,6 @@ static int resolve_options(const shms_stream_options *options, uint64_t size, st
     int rc = copy_options(options, &o);
     if (rc < 0 || !options_sound(&o, size))
         return shms__fail(SHMS_E_INVALID);
-    if (o.atomic)
-        return shms__fail(SHMS_E_UNSUPPORTED);
     *ret = (struct region_request){
         .size = size,
         .max_size = o.max_size,
@@ -52,6 +50,7 @@ static int resolve_options(const shms_stream_options *options, uint64_t size, st
         .trust = {.owners = o.owners, .owner_uid = o.owner_uid, .mode = o.mode ? o.mode : 0600},
         .writable = o.access == SHMS_ACCESS_READ_WRITE,
         .keep = o.keep,
+        .atomic = o.atomic,
         .sparse = o.sparse,
         .huge_pages = o.huge_pages,
         .lock_memory = o.lock_memory,
@@ -91,6 +90,14 @@ static int open_until(shms_stream *s, const struct region_request *q)
     }
 }
 
+/* An opener finds whole data, even before anybody takes the lock. */
+static void roll_back_the_dead(struct member *m)
+{
+    /* relaxed: a hint; a section that is open and lives is left alone */
+    if (m->region.control && a64_load_relaxed(&m->region.control->journal_used))
+        shms__settle(m);
+}
+
 int shms_stream_open(const char *name, uint64_t size, const shms_stream_options *options, shms_stream **ret)
 {
     struct region_request q;
@@ -111,6 +118,7 @@ int shms_stream_open(const char *name, uint64_t size, const shms_stream_options 
         free(s);
         return rc;
     }
+    roll_back_the_dead(&s->member);
     *ret = s;
     return 0;
 }
@@ -126,6 +134,7 @@ void shms_stream_close(shms_stream *s)
     if (m->region.control)
         shms__lock_forsake(m, m->region.writable);
     shms__poll_close(m);
+    shms__journal_close(m);
     shms__member_leave(m);
     free(s);
 }
@@ -166,7 +175,12 @@ int shms_stream_resize(shms_stream *s, uint64_t size)
         return rc;
     if (!shms__lock_held(&s->member))
         return shms__fail(SHMS_E_NOT_OWNER);
-    return size > r->capacity ? shms__fail(SHMS_E_RANGE) : shms__region_resize(r, size);
+    if (size > r->capacity)
+        return shms__fail(SHMS_E_RANGE);
+    uint64_t precious = 0;
+    if (s->member.id & CELL_ATOMIC)
+        rc = shms__journal_resize(&s->member, size, &precious);
+    return rc < 0 ? rc : shms__region_resize(r, size, precious);
 }
 
 /* ---- lock */
@@ -205,6 +219,12 @@ int shms_stream_lock(shms_stream *s, int timeout_ms)
 int shms_stream_unlock(shms_stream *s)
 {
     return as_usual(s) ? shms__unlock(&s->member, s->member.region.writable) : unlock_first(s);
+}
+
+int shms_stream_lock_shared(shms_stream *s, int timeout_ms)
+{
+    int rc = timeout_ms < -1 ? shms__fail(SHMS_E_INVALID) : enter(s);
+    return rc < 0 ? rc : shms__lock_shared(&s->member, timeout_ms);
 }
 
 int shms_stream_repaired(shms_stream *s)
@@ -265,11 +285,6 @@ int shms_stream_poll_fd(shms_stream *s)
 }
 
 /* ---- names whose function comes later */
-
-int shms_stream_lock_shared(shms_stream *s, int timeout_ms)
-{
-    return shms__fail(s && timeout_ms >= -1 ? SHMS_E_UNSUPPORTED : SHMS_E_INVALID);
-}
 
 int shms_stream_open_fd(int fd, const shms_stream_options *options, shms_stream **ret)
 {

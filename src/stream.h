@@ -3,6 +3,7 @@
 #ifndef SHMS_STREAM_H
 #define SHMS_STREAM_H
 
+#include "shared.h"
 #include "version.h"
 
 struct shms_stream {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Bytes in and out: at the handle's position, or at an offset. None of these takes the lock. */
+/* Bytes in and out: at the handle's position, or at an offset. None of these takes the lock; in an atomic
+ * stream, writing saves the old bytes first. */
 #include "stream.h"
 
 #include <string.h>
@@ -53,6 +54,8 @@ int64_t shms_stream_write(shms_stream *s, const void *buf, size_t n)
             return 0;
         if (!ref_fits(at, n, size))
             return shms__fail(SHMS_E_RANGE);
+        if ((s->member.id & CELL_ATOMIC) && (rc = shms__journal_save(&s->member, at, n)) < 0)
+            return rc;
     } while (!a64_cas_relaxed(&s->position, &at, at + n)); /* relaxed: as in shms_stream_read */
     copy(s->member.region.data + at, buf, n);
     return (int64_t)n;
@@ -84,6 +87,8 @@ int64_t shms_stream_pwrite(shms_stream *s, const void *buf, size_t n, int64_t of
         return 0;
     if (!ref_fits((uint64_t)offset, n, shms__region_size(&s->member.region)))
         return shms__fail(SHMS_E_RANGE);
+    if ((s->member.id & CELL_ATOMIC) && (rc = shms__journal_save(&s->member, (uint64_t)offset, n)) < 0)
+        return rc;
     copy(s->member.region.data + offset, buf, n);
     return (int64_t)n;
 }

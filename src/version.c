@@ -8,7 +8,8 @@
  * Snapshot is a seqlock's reading side (H.-J. Boehm, "Can Seqlocks Get Along With Programming Language Memory
  * Models?", MSPC 2012): an even version before and the same after the copy mean that no changing section
  * overlapped it. Bytes that a writer changes meanwhile are copied too, and thrown away.
- * Linearisation: the first load of the version that stood. Progress: SNAPSHOT_TRIES tries, then the lock.
+ * Linearisation: the first load of the version that stood. Progress: SNAPSHOT_TRIES tries, then the shared
+ * lock.
  *
  * Wait. Invariant: a waiter sleeps on a version only after it has seen its flag stand in the cell later than
  * that version, and whoever takes a flag out moves the version afterwards, and then wakes (give_back).
@@ -26,6 +27,8 @@
  *                                     it: waiters wake, and snapshots say SHMS_E_CORRUPT until repaired
  */
 #include "version.h"
+
+#include "shared.h"
 
 #include <limits.h>
 
@@ -53,14 +56,14 @@ static int64_t copy_now(struct member *m, void *buf, uint64_t n, uint64_t offset
 
 static int64_t snapshot_locked(struct member *m, void *buf, uint64_t n, uint64_t offset)
 {
-    int rc = shms__lock(m, (int)(m->region.timeout_ns / 1000000), false);
-    if (rc == SHMS_E_TIMEOUT)
+    int rc = shms__lock_shared(m, (int)(m->region.timeout_ns / 1000000));
+    if (rc == SHMS_E_TIMEOUT || rc == SHMS_E_FULL)
         return rc;
     /* Any other failure, and a lock that is not ours any more: a peer has overwritten the cell. */
     bool whole = rc == 0;
     int64_t got = whole ? copy_now(m, buf, n, offset) : 0;
     if (rc >= 0)
-        whole &= shms__unlock(m, false) == 0;
+        whole &= shms__unlock_shared(m) == 0;
     return whole ? got : shms__fail(SHMS_E_CORRUPT);
 }
 
@@ -107,13 +110,6 @@ static uint64_t wanted_flags(struct member *m, bool sleeps)
     return (sleeps ? CELL_CHANGE : 0) | (polls ? CELL_POLL : 0);
 }
 
-/* A section has been open for a slice. If its holder is dead, nobody else may ever come to end it. */
-static void end_dead_section(struct member *m)
-{
-    if (shms__lock(m, 0, false) >= 0)
-        shms__unlock(m, false);
-}
-
 /* Do the flags stand, later than the look at the version? False: set now, or too late; look again. */
 static bool armed(struct control *c, uint64_t flags, uint64_t version)
 {
@@ -143,13 +139,21 @@ int shms__wait(struct member *m, int64_t *seen, int timeout_ms)
         if (now >= ask_at) { /* by the clock: signals may cut every sleep short */
             /* relaxed: a hint; a dead holder may owe a NOTICE although its section changed nothing */
             if (ask_at && ((v & 1) || (a64_load_relaxed(&c->cell) & CELL_NOTICE)))
-                end_dead_section(m);
+                shms__settle(m); /* if its holder is dead, nobody else may ever come to end it */
             ask_at = now + SLICE_NS;
         }
         int64_t left = deadline - now;
         shms__sleep_on(a64_low_half(&c->version), (uint32_t)v, left < SLICE_NS ? left : SLICE_NS);
     }
     return 0;
+}
+
+/* The cell is ours. Readers need not go: nothing is written. */
+static bool empty_section(struct member *m)
+{
+    shms__version_open(m->region.control);
+    shms__news(m, false);
+    return shms__unlock(m, true) == 0;
 }
 
 /*
@@ -160,8 +164,7 @@ int shms__notify(struct member *m)
 {
     struct control *c = m->region.control;
     for (int i = 0; i < NOTIFY_TRIES; i++) {
-        int rc = shms__lock(m, 0, true);
-        if (rc >= 0 && shms__unlock(m, true) == 0)
+        if (shms__cell_take(m, 0) == 0 && empty_section(m))
             return 0; /* else a peer has overwritten the cell meanwhile: once more */
         uint64_t cell = a64_load_relaxed(&c->cell); /* relaxed: repeated by the compare-and-swap */
         /* release: the caller's bytes; pairs with the acquire in give_back */

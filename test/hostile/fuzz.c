@@ -84,7 +84,8 @@ static void demand(bool condition, const char *what)
 bool __real_shms__byte_locked(const struct file *f, uint64_t offset, uint64_t n, int kind);
 int __real_shms__byte_lock(const struct file *f, uint64_t offset, bool *ret_taken);
 int __real_shms__file_length(const struct file *f, uint64_t *ret_size);
-int __real_shms__map(const struct file *f, uint64_t size, bool writable, bool child, bool huge, void **ret);
+int __real_shms__map(const struct file *f, uint64_t offset, uint64_t size, bool writable, bool child,
+                          void **ret);
 void __real_shms__unmap(void *address, uint64_t size);
 
 int64_t __wrap_shms__now_ns(void);
@@ -93,7 +94,8 @@ int __wrap_shms__sleep_on(a32 *word, uint32_t expected, int64_t ns);
 bool __wrap_shms__byte_locked(const struct file *f, uint64_t offset, uint64_t n, int kind);
 int __wrap_shms__byte_lock(const struct file *f, uint64_t offset, bool *ret_taken);
 int __wrap_shms__file_length(const struct file *f, uint64_t *ret_size);
-int __wrap_shms__map(const struct file *f, uint64_t size, bool writable, bool child, bool huge, void **ret);
+int __wrap_shms__map(const struct file *f, uint64_t offset, uint64_t size, bool writable, bool child,
+                          void **ret);
 void __wrap_shms__unmap(void *address, uint64_t size);
 int __wrap_shms__place(bool global, bool create, char ret_prefix[PORT_PATH_MAX]);
 
@@ -143,11 +145,12 @@ int __wrap_shms__file_length(const struct file *f, uint64_t *ret_size)
 }
 
 /* Between two pages of nobody's. What is too large for that stays where it is. */
-int __wrap_shms__map(const struct file *f, uint64_t size, bool writable, bool child, bool huge, void **ret)
+int __wrap_shms__map(const struct file *f, uint64_t offset, uint64_t size, bool writable, bool child,
+                          void **ret)
 {
     moment();
     void *p = NULL;
-    int rc = __real_shms__map(f, size, writable, child, huge, &p);
+    int rc = __real_shms__map(f, offset, size, writable, child, &p);
     if (rc < 0)
         return rc;
     *ret = p;

@@ -16,7 +16,7 @@ static const struct place {
     AT(max_size, 8),  AT(data_inode, 8),   AT(state, 4),     AT(flags, 4),       AT(created_ns, 8),
     AT(magic, 8),     AT(format, 4),       AT(byte_order, 4), AT(fingerprint, 4), AT(control_size, 4),
     SLOT_AT(0, generation), SLOT_AT(1, generation), SLOT_AT(2, generation), SLOT_AT(255, generation),
-    SLOT_AT(0, pid),  SLOT_AT(0, waiting), SLOT_AT(1, waiting), SLOT_AT(0, reading),
+    SLOT_AT(0, pid),  SLOT_AT(0, waiting), SLOT_AT(1, waiting), SLOT_AT(0, readers), SLOT_AT(1, readers),
 };
 const unsigned field_count = sizeof places / sizeof places[0];
 

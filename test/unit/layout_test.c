@@ -93,7 +93,7 @@ static void a_fresh_control_file(void **state)
     assert_memory_equal(bytes, "SHMSTRM", 8);
 #define U32(offset) (memcpy(&u32, bytes + (offset), 4), u32)
 #define U64(offset) (memcpy(&u64, bytes + (offset), 8), u64)
-    assert_int_equal(U32(8), 1);
+    assert_int_equal(U32(8), 2);
     assert_int_equal(U32(12), 0x01020304);
     assert_int_equal(U32(20), 20480);
     assert_int_equal(U32(24), STATE_READY);

@@ -60,7 +60,7 @@ static void info_tells(void **state)
     assert_true(i.created_ns >= before && i.created_ns <= shms__wall_ns());
     assert_int_equal(i.uid, geteuid());
     assert_int_equal(i.mode, 0600);
-    assert_true(i.keep == 1 && i.sparse == 0 && i.reserved[0] == 0 && i.reserved[1] == 0);
+    assert_true(i.keep == 1 && i.sparse == 0 && i.atomic == 0 && i.rollback == 0);
     assert_true(i.members == 1 && i.locked == 0 && i.owner_pid == 0 && i.waiters == 0 && i.owner_died == 0);
     shms_stream *other = unit_open(NAME, 0, NULL);
     assert_int_equal(shms_stream_lock(s, 0), 0);

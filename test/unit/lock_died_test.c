@@ -132,6 +132,8 @@ static void holders_that_are_nobody(void **state)
     for (size_t i = 0; i < sizeof nobody / sizeof *nobody; i++) {
         /* relaxed: no other thread */
         a64_store_relaxed(&a->member.region.control->cell, nobody[i] | CELL_WAITERS);
+        assert_int_equal(shms_stream_lock(a, 0), 0); /* no section was open: nothing can be half-written */
+        a64_store_relaxed(&a->member.region.control->cell, nobody[i] | CELL_WAITERS); /* relaxed: as above */
         assert_int_equal(shms_stream_lock(a, 0), SHMS_OWNER_DIED);
         assert_int_equal(shms_stream_repaired(a), 0);
         assert_int_equal(shms_stream_unlock(a), 0);

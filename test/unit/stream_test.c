@@ -55,7 +55,6 @@ static void bad_values(void **state)
         if (unit_refused(NAME, 16, &o) != SHMS_E_INVALID)
             fail_msg("bad options %zu were taken", i);
     }
-    assert_int_equal(unit_refused(NAME, 16, OPTIONS(.atomic = 1)), SHMS_E_UNSUPPORTED);
     assert_int_equal(unit_names(), 0);
 }
 

@@ -89,7 +89,8 @@ static int64_t read_all(int fd, char *p, uint64_t n)
     return (int64_t)done;
 }
 
-int64_t shms__disk_load(const char *path, void *buf, uint64_t n)
+int64_t shms__disk_load(const char *path, void *buf, uint64_t n, int (*before)(void *context, uint64_t size),
+                        void *context)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
@@ -102,7 +103,7 @@ int64_t shms__disk_load(const char *path, void *buf, uint64_t n)
         rc = shms__fail(SHMS_E_INVALID);
     else if ((uint64_t)st.st_size > n)
         rc = shms__fail(SHMS_E_RANGE);
-    else
+    else if ((rc = before(context, (uint64_t)st.st_size)) == 0)
         rc = read_all(fd, buf, (uint64_t)st.st_size);
     close(fd);
     return rc;

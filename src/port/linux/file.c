@@ -292,10 +292,10 @@ static bool within_file_limit(uint64_t size)
 
 int shms__file_ring(const struct file *f, uint64_t offset)
 {
-    /* Past the limit, writing raises SIGXFSZ even inside a file; setting its length anew tells, too. */
-    bool done = within_file_limit(offset + 1) ? pwrite(f->fd, "", 1, (off_t)offset) == 1
-                                              : ftruncate(f->fd, (off_t)f->size) == 0;
-    return done ? 0 : shms__fail_os(errno);
+    /* Past the limit, writing raises SIGXFSZ even inside a file; giving back a byte tells, too. */
+    if (!within_file_limit(offset + 1))
+        return shms__file_cut(f, offset, offset + 1);
+    return pwrite(f->fd, "", 1, (off_t)offset) == 1 ? 0 : shms__fail_os(errno);
 }
 
 /* In chunks, which get smaller where signals come faster than they can be reserved: some kernels undo all
@@ -352,11 +352,12 @@ int shms__file_empty(const struct file *f)
     return ftruncate(f->fd, 0) ? shms__fail_os(errno) : 0;
 }
 
-int shms__map(const struct file *f, uint64_t size, bool writable, bool child, bool hint_huge, void **ret)
+int shms__map(const struct file *f, uint64_t offset, uint64_t size, bool writable, bool child, void **ret)
 {
     if (size > SIZE_MAX / 2)
         return shms__fail(SHMS_E_NOMEM);
-    void *p = mmap(NULL, (size_t)size, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, f->fd, 0);
+    int rights = writable ? PROT_READ | PROT_WRITE : PROT_READ;
+    void *p = mmap(NULL, (size_t)size, rights, MAP_SHARED, f->fd, (off_t)offset);
     if (p == MAP_FAILED)
         return shms__fail_os(errno);
     if (!child && madvise(p, (size_t)size, MADV_DONTFORK)) {
@@ -364,10 +365,13 @@ int shms__map(const struct file *f, uint64_t size, bool writable, bool child, bo
         shms__unmap(p, size);
         return rc;
     }
-    if (hint_huge)
-        madvise(p, (size_t)size, MADV_HUGEPAGE); /* a hint: refusal is fine */
     *ret = p;
     return 0;
+}
+
+void shms__map_hint_huge(void *address, uint64_t size)
+{
+    madvise(address, (size_t)size, MADV_HUGEPAGE); /* refusal is fine */
 }
 
 void shms__unmap(void *address, uint64_t size)

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The undo journal.
+ *
+ * Who takes part. The holder of the lock writes records and journal_used: an atomic handle inside its
+ * section, and whoever took over from a dead one, to undo. The journal lies in the control file from
+ * LAYOUT_JOURNAL on; the file grows as it must, and what a large section used is given back at its end.
+ *
+ * A record says what a block of the data was before this section first wrote there. Each block is saved once
+ * a section, so the journal is never much longer than the data, and the records may be undone in any order.
+ *
+ * Invariants.
+ *  1. journal_used covers complete records only, and all those of the open section's bytes that were written.
+ *  2. A byte of the data is written only after the record of its block is covered.
+ *  3. Between two sections journal_used is 0, unless a roll-back is owed (DIED_OWED).
+ *  4. Undoing needs no memory: pages that the records speak of are not given back before the section ends.
+ *
+ * Linearisation. Commit: the store of 0 to journal_used; before it, a death undoes the section, after it all
+ * was written. Roll-back: the same store, after the last byte is back.
+ *
+ * Order. Only a process that has died is looked at, and its stores have all arrived then; so the order that
+ * matters is the one in which they are made: the fences below hold the compiler to it.
+ *
+ * What a crash at each step leaves, and who repairs it:
+ *   save, records not covered yet            nothing: they are not looked at
+ *   save or write, covered                   the next holder, or opener, rolls back
+ *   resize, size stored                      its record is covered: the same
+ *   commit, before the store                 the same
+ *   commit, after it                         memory not given back, until it is used again
+ *   roll-back, anywhere before its store     the next one does it again: old bytes twice are old bytes
+ */
+#include "lock.h"
+
+#include <stdlib.h>
+
+#define BLOCK 256u             /* bytes that are saved together, so that each needs one bit */
+#define RESERVED_LEAST 65536u  /* what the journal's memory grows from, by doubling */
+#define RESERVED_KEPT 1048576u /* what a large section leaves in place for the next */
+
+/* ---- room */
+
+static int map_more(struct member *m, const struct file *f, uint64_t size)
+{
+    struct journal *j = &m->journal;
+    void *p = NULL;
+    shms__process_lock(); /* the mapping pins the token: no fork before it is kept from children */
+    int rc = shms__map(f, LAYOUT_JOURNAL, size, true, false, &p);
+    shms__process_unlock();
+    if (rc < 0)
+        return rc;
+    if (j->at)
+        shms__unmap(j->at, j->mapped);
+    j->at = p;
+    j->mapped = size;
+    return 0;
+}
+
+/* Memory behind the first `need` bytes of the journal. */
+static int make_room(struct member *m, uint64_t need)
+{
+    struct journal *j = &m->journal;
+    if (need <= j->reserved)
+        return 0;
+    if (need > SIZE_MAX / 4)
+        return shms__fail(SHMS_E_NOMEM);
+    uint64_t size = RESERVED_LEAST;
+    while (size < need)
+        size *= 2;
+    const struct file *f = shms__region_control_file(&m->region);
+    if (!f)
+        return shms__fail(SHMS_E_LOST);
+    int rc = shms__file_grow(f, LAYOUT_JOURNAL + j->reserved, LAYOUT_JOURNAL + size, false);
+    if (rc == 0 && size > j->mapped)
+        rc = map_more(m, f, size);
+    if (rc == 0)
+        j->reserved = size;
+    return rc;
+}
+
+/* A bit for each block below `end`. */
+static int cover(struct journal *j, uint64_t end)
+{
+    uint64_t words = (end / BLOCK + 64) / 64;
+    if (words <= j->words)
+        return 0;
+    uint64_t *more = words > SIZE_MAX / 16 ? NULL : realloc(j->saved, (size_t)words * sizeof *more);
+    if (!more)
+        return shms__fail(SHMS_E_NOMEM);
+    memset(more + j->words, 0, (size_t)(words - j->words) * sizeof *more);
+    j->saved = more;
+    j->words = words;
+    return 0;
+}
+
+/* ---- records */
+
+static bool is_saved(const struct journal *j, uint64_t block)
+{
+    return j->saved[block / 64] >> block % 64 & 1;
+}
+
+static void mark_saved(struct journal *j, uint64_t first, uint64_t end)
+{
+    for (uint64_t b = first; b < end; b++)
+        j->saved[b / 64] |= 1ull << b % 64;
+    j->low = min_u64(j->low, first / 64);
+    j->high = j->high > end / 64 + 1 ? j->high : end / 64 + 1;
+}
+
+/* The first save of a section: the private notes are about an earlier one. */
+static void begin(struct member *m)
+{
+    struct journal *j = &m->journal;
+    /* relaxed: written by the holder only */
+    uint64_t section = a64_load_relaxed(&m->region.control->version);
+    if (j->section == section)
+        return;
+    if (j->low < j->high)
+        memset(j->saved + j->low, 0, (size_t)(min_u64(j->high, j->words) - j->low) * sizeof *j->saved);
+    j->section = section;
+    j->used = 0;
+    j->size = 0;
+    j->low = UINT64_MAX;
+    j->high = 0;
+    j->reserved = min_u64(j->reserved, RESERVED_KEPT); /* another member may have given back the rest */
+}
+
+static int append(struct member *m, uint64_t offset, uint64_t length, uint64_t bytes)
+{
+    struct journal *j = &m->journal;
+    uint64_t need = j->used + sizeof(struct record) + ((bytes + 7) & ~7ull);
+    int rc = make_room(m, need);
+    if (rc < 0)
+        return rc;
+    struct record *r = (struct record *)(void *)(j->at + j->used);
+    a64_store_relaxed(&r->offset, offset); /* relaxed: covered by the release below */
+    a64_store_relaxed(&r->length, length);
+    if (bytes > 0)
+        memcpy(r + 1, m->region.data + offset, (size_t)bytes);
+    j->used = need;
+    return 0;
+}
+
+/* All records are there: from here on they count. */
+static void publish(struct member *m)
+{
+    /* release: the records come before; pairs with the acquire in shms__journal_roll_back */
+    a64_store_release(&m->region.control->journal_used, m->journal.used);
+    /* orders: that before the bytes that the caller writes; pairs with the death of this process */
+    fence_release();
+}
+
+static int save_blocks(struct member *m, uint64_t offset, uint64_t n)
+{
+    struct journal *j = &m->journal;
+    uint64_t there = a64_load_relaxed(&m->region.backed); /* relaxed: private; covers what the caller saw */
+    uint64_t end = (offset + n - 1) / BLOCK + 1;
+    int rc = cover(j, end * BLOCK);
+    for (uint64_t b = offset / BLOCK; rc == 0 && b < end; b++) {
+        if (is_saved(j, b))
+            continue;
+        uint64_t first = b;
+        while (b + 1 < end && !is_saved(j, b + 1))
+            b++;
+        uint64_t bytes = min_u64((b + 1) * BLOCK, there) - first * BLOCK;
+        rc = append(m, first * BLOCK, bytes, bytes);
+        if (rc == 0)
+            mark_saved(j, first, b + 1);
+    }
+    publish(m);
+    return rc;
+}
+
+/* Threads that share the handle may write at once; each holds this for one copy. */
+static void enter(struct journal *j)
+{
+    for (int spun = 0; a32_exchange_acquire(&j->busy, 1); spun++) /* acquire: pairs with leave() */
+        if (spun % 64 == 63)
+            shms__nap(50000);
+        else
+            spin_pause();
+}
+
+static void leave(struct journal *j)
+{
+    a32_store_release(&j->busy, 0); /* release: the private notes; pairs with enter() */
+}
+
+int shms__journal_save(struct member *m, uint64_t offset, uint64_t n)
+{
+    if (n == 0 || !shms__lock_held(m))
+        return 0; /* outside of any section there is nothing to be whole */
+    enter(&m->journal);
+    begin(m);
+    int rc = save_blocks(m, offset, n);
+    leave(&m->journal);
+    return rc;
+}
+
+/* ---- resize */
+
+/* Behind the new end there are bytes that a roll-back needs: growing over them must not give them back, as
+ * else, but save them and write zeros. */
+static int clear_precious(struct member *m, uint64_t from, uint64_t to)
+{
+    if (from >= to)
+        return 0;
+    int rc = save_blocks(m, from, to - from);
+    if (rc == 0)
+        memset(m->region.data + from, 0, (size_t)(to - from));
+    return rc;
+}
+
+int shms__journal_resize(struct member *m, uint64_t size, uint64_t *ret_precious)
+{
+    struct journal *j = &m->journal;
+    uint64_t old = shms__region_size(&m->region);
+    int rc = 0;
+    enter(j);
+    begin(m);
+    if (j->size == 0) {
+        rc = append(m, old, RECORD_SIZE, 0);
+        if (rc == 0)
+            j->size = old;
+        publish(m);
+    }
+    if (rc == 0)
+        rc = clear_precious(m, old, min_u64(size, j->size));
+    *ret_precious = j->size;
+    leave(j);
+    return rc;
+}
+
+/* ---- the end of a section */
+
+static void give_back_memory(struct member *m)
+{
+    struct journal *j = &m->journal;
+    struct region *r = &m->region;
+    uint64_t size = shms__region_size(r);
+    if (size < j->size && shms__file_intact(&r->data_file))
+        shms__file_cut(&r->data_file, size, j->size);
+    const struct file *f = j->used > RESERVED_KEPT ? shms__region_control_file(r) : NULL;
+    if (f)
+        shms__file_cut(f, LAYOUT_JOURNAL + RESERVED_KEPT, LAYOUT_JOURNAL + j->reserved);
+}
+
+void shms__journal_commit(struct member *m)
+{
+    struct control *c = m->region.control;
+    /* relaxed: both are written by the holder only */
+    if (a64_load_relaxed(&c->journal_used) == 0 || (a32_load_relaxed(&c->died) & DIED_OWED))
+        return;
+    /* release: the section's bytes come before; pairs with the acquire in shms__journal_roll_back */
+    a64_store_release(&c->journal_used, 0);
+    if (m->journal.size > 0 || m->journal.used > RESERVED_KEPT)
+        give_back_memory(m);
+}
+
+/* ---- roll-back */
+
+/* What is undone: both files of the region, mapped for a moment, each as long as it is. */
+struct undo {
+    unsigned char *records;
+    uint64_t used;
+    unsigned char *data;
+    uint64_t size;
+};
+
+/* Undo the record at `at`; gives the offset behind it, or 0 for one that cannot be. */
+static uint64_t undo_one(struct member *m, const struct undo *u, uint64_t at)
+{
+    if (!ref_fits(at, sizeof(struct record), u->used))
+        return 0;
+    const struct record *r = (const struct record *)(const void *)(u->records + at);
+    uint64_t offset = a64_load_relaxed(&r->offset); /* relaxed: journal_used was acquired */
+    uint64_t length = a64_load_relaxed(&r->length); /* relaxed: as above */
+    at += sizeof *r;
+    if (length == RECORD_SIZE) {
+        if (offset == 0 || offset > u->size)
+            return 0;
+        /* release: pairs with the acquire in shms__region_size */
+        a64_store_release(&m->region.control->size, offset);
+        return at;
+    }
+    if (length == 0 || !ref_fits(at, length, u->used) || !ref_fits(offset, length, u->size))
+        return 0;
+    racy_copy(u->data + offset, r + 1, (size_t)length);
+    return at + ((length + 7) & ~7ull);
+}
+
+static int undo_all(struct member *m, const struct undo *u)
+{
+    for (uint64_t at = 0; at < u->used;) {
+        at = undo_one(m, u, at);
+        if (at == 0)
+            return 1;
+    }
+    return 0;
+}
+
+static int map_whole(const struct file *f, uint64_t offset, bool writable, unsigned char **ret,
+                     uint64_t *ret_size)
+{
+    uint64_t length = 0;
+    int rc = shms__file_length(f, &length);
+    if (rc < 0)
+        return rc;
+    if (length <= offset)
+        return shms__fail(SHMS_E_LOST);
+    void *p = NULL;
+    shms__process_lock(); /* as in map_more */
+    rc = shms__map(f, offset, length - offset, writable, false, &p);
+    shms__process_unlock();
+    if (rc == 0) {
+        *ret = p;
+        *ret_size = length - offset;
+    }
+    return rc;
+}
+
+/* A reader has no descriptor of the data; who may write control may have one. */
+static int with_data(struct member *m, const struct file *control, struct undo *u)
+{
+    struct region *r = &m->region;
+    struct file f = r->data_file;
+    bool own = !shms__file_intact(&f);
+    if (own && !shms__region_reopen(&f, r->name.data))
+        return shms__fail(SHMS_E_LOST);
+    uint64_t journal_size = 0;
+    int rc = map_whole(&f, 0, true, &u->data, &u->size);
+    if (rc == 0) {
+        rc = map_whole(control, LAYOUT_JOURNAL, false, &u->records, &journal_size);
+        if (rc == 0) {
+            u->used = min_u64(u->used, journal_size);
+            rc = undo_all(m, u);
+            shms__unmap(u->records, journal_size);
+        }
+        shms__unmap(u->data, u->size);
+    }
+    if (own)
+        shms__file_close(&f);
+    return rc;
+}
+
+int shms__journal_roll_back(struct member *m)
+{
+    struct control *c = m->region.control;
+    /* acquire: the records; pairs with the release in publish() */
+    struct undo u = {.used = a64_load_acquire(&c->journal_used)};
+    if (u.used == 0)
+        return 0;
+    const struct file *control = shms__region_control_file(&m->region);
+    if (!control)
+        return shms__fail(SHMS_E_LOST);
+    int rc = with_data(m, control, &u);
+    if (rc >= 0)
+        /* release: the old bytes come before; pairs with the acquire above, in the next one who looks */
+        a64_store_release(&c->journal_used, 0);
+    return rc;
+}
+
+void shms__journal_close(struct member *m)
+{
+    struct journal *j = &m->journal;
+    if (j->at && m->region.control) /* a child of fork that never joined has neither mapping */
+        shms__unmap(j->at, j->mapped);
+    free(j->saved);
+    *j = (struct journal){0};
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The shared lock.
+ *
+ * Who takes part. A reading thread writes one entry of its own member's slot (slot.readers), so readers
+ * share no line that they write. A writer, who holds the cell, reads all entries and waits for each.
+ *
+ * S in the cell says "readers may be in". While it stands a reader needs no turn at the cell: it puts its
+ * entry in and then looks at the cell; a writer names itself in the cell and then looks at the entries. Both
+ * orders are sequentially consistent, so at least one of the two sees the other (E. W. Dijkstra's and
+ * T. J. Dekker's argument), and it is always the reader who goes back. The flag that lets readers pass until
+ * a writer revokes it is that of BRAVO (D. Dice, A. Kogan, "BRAVO - Biased Locking for Reader-Writer Locks",
+ * USENIX ATC 2019); theirs is a table of all readers of a process, ours the slots, where the dead are known.
+ *
+ * Invariants.
+ *  1. A thread holds the shared lock from the moment its entry stands and it has, after that, seen S without
+ *     a holder, or held the cell itself; until it takes the entry out.
+ *  2. While a living member's entry stands for a lock that is held, S stands. Only the holder of the cell
+ *     puts S in (to read) or out (after it has seen every entry empty, or its member dead).
+ *  3. No section begins before S is out.
+ *
+ * Linearisation. lock_shared: its look at the cell, or its taking of the cell. unlock: the exchange.
+ *
+ * Progress. A writer has the cell before it waits for readers, and no new reader gets past that: it waits for
+ * those that are in, and for nobody else. A reader who finds a holder waits for its turn at the cell like
+ * everybody. A holder of either kind that dies is found within a slice.
+ *
+ * No upgrade from shared to exclusive: two readers who both wait to become the writer wait for each other
+ * for ever, so one would have to fail and read again; unlock, lock, and look whether the version has moved
+ * says the same with what there is.
+ *
+ * What a crash at each step leaves, and who repairs it:
+ *   reader, entry in                         a dead member's entry: the next writer takes it out
+ *   reader, holding the cell                 a dead holder, version even: taken over without news
+ *   writer, waiting for readers              the same; S stands
+ *   writer, an entry marked as awaited       one needless wake-up
+ */
+#include "shared.h"
+
+#define SPINS 400 /* pauses in all, before a writer sleeps: most readers are gone by then */
+
+static struct slot *own_slot(const struct member *m)
+{
+    return &m->region.control->slots[m->slot];
+}
+
+static uint32_t readers_high(const struct member *m)
+{
+    uint32_t high = a32_load_relaxed(&m->readers_high); /* relaxed: private; this thread's own was stored */
+    return high < LAYOUT_READERS ? high : LAYOUT_READERS;
+}
+
+bool shms__reads_here(const struct member *m)
+{
+    for (uint32_t i = 0; i < readers_high(m); i++)
+        if (a64_load_relaxed(&m->readers[i]) == shms__thread()) /* relaxed: only its own store can match */
+            return true;
+    return false;
+}
+
+/* ---- entries */
+
+/* Put an entry in; *ret_entry is its number. False: all of this member's are taken. */
+static bool enter(struct member *m, uint32_t *ret_entry)
+{
+    for (uint32_t i = 0; i < LAYOUT_READERS; i++) {
+        uint32_t none = 0;
+        /* relaxed: private; the compare-and-swap decides among this handle's threads.
+         * orders: the entry before the look at the cell; pairs with fence_seq_cst in shms__await_readers */
+        if (a64_load_relaxed(&m->readers[i]) ||
+            !a32_cas_seq_cst(&own_slot(m)->readers[i], &none, READER_IN))
+            continue;
+        a64_store_relaxed(&m->readers[i], shms__thread()); /* relaxed: private, read by this thread itself */
+        uint32_t high = a32_load_relaxed(&m->readers_high); /* relaxed: repeated by the compare-and-swap */
+        while (high <= i && !a32_cas_relaxed(&m->readers_high, &high, i + 1)) /* relaxed: private */
+            ;
+        *ret_entry = i;
+        return true;
+    }
+    return false;
+}
+
+static void leave(struct member *m, uint32_t entry)
+{
+    a32 *shared = &own_slot(m)->readers[entry];
+    a64_store_relaxed(&m->readers[entry], 0); /* relaxed: private, before the entry can be taken again */
+    /* release: what was read; pairs with the acquire in await_entry */
+    if (a32_exchange_release(shared, 0) == READER_AWAITED)
+        shms__wake(shared, 1);
+}
+
+/* ---- taking and giving back */
+
+/* Through the cell, like a writer: a holder is there, or nobody has let readers in yet. */
+static int enter_by_turn(struct member *m, int timeout_ms)
+{
+    uint32_t entry;
+    if (shms__lock_held_here(m))
+        return shms__fail(SHMS_E_DEADLOCK);
+    int rc = shms__cell_take(m, timeout_ms);
+    if (rc < 0)
+        return rc;
+    rc = shms__news(m, false);
+    if (enter(m, &entry))
+        a64_or_relaxed(&m->region.control->cell, CELL_SHARED); /* relaxed: unlock's release hands it on */
+    else
+        rc = shms__fail(SHMS_E_FULL);
+    shms__unlock(m, false);
+    return rc;
+}
+
+int shms__lock_shared(struct member *m, int timeout_ms)
+{
+    const struct control *c = m->region.control;
+    uint32_t entry;
+    if (shms__reads_here(m))
+        return shms__fail(SHMS_E_DEADLOCK);
+    if (!enter(m, &entry))
+        return shms__fail(SHMS_E_FULL);
+    /* seq_cst: after the entry; pairs with fence_seq_cst in shms__await_readers. It acquires the last
+     * section's writes, too: pairs with the releases in shms__unlock and give_back */
+    uint64_t cell = a64_load_seq_cst(&c->cell);
+    uint32_t died = a32_load_relaxed(&c->died); /* relaxed: written by holders, who are gone */
+    if ((cell & (CELL_OWNER | CELL_SHARED)) == CELL_SHARED && !(died & DIED_OWED))
+        return died ? SHMS_OWNER_DIED : 0;
+    leave(m, entry);
+    return enter_by_turn(m, timeout_ms);
+}
+
+int shms__unlock_shared(struct member *m)
+{
+    /* This thread's own entry, or that of another: any thread of the process may release. */
+    for (int any = 0; any < 2; any++)
+        for (uint32_t i = 0; i < readers_high(m); i++) {
+            uint64_t thread = a64_load_relaxed(&m->readers[i]); /* relaxed: repeated below */
+            if (thread == 0 || (!any && thread != shms__thread()))
+                continue;
+            /* relaxed: private; decides between two threads that release the same one */
+            if (any && !a64_cas_relaxed(&m->readers[i], &thread, 0))
+                continue;
+            leave(m, i);
+            return 0;
+        }
+    return shms__fail(SHMS_E_NOT_OWNER);
+}
+
+void shms__forsake_shared(struct member *m)
+{
+    for (uint32_t i = 0; i < readers_high(m); i++)
+        if (a64_load_relaxed(&m->readers[i])) /* relaxed: no other thread uses the handle now */
+            leave(m, i);
+}
+
+/* ---- the writer's side */
+
+static bool reader_alive(struct member *m, uint32_t slot)
+{
+    /* relaxed: an identity; shms__member_alive tells why it may be old or new */
+    uint32_t generation = a32_load_relaxed(&m->region.control->slots[slot].generation);
+    return slot == m->slot || shms__member_alive(m, ref_owner(slot, generation));
+}
+
+/* Sleep until the entry is given back or the slice is over. */
+static void sleep_on_entry(a32 *entry, uint32_t seen, int64_t ns)
+{
+    /* relaxed: orders nothing; if the entry changes now, the futex call sees it */
+    if (seen == READER_IN && a32_cas_relaxed(entry, &seen, READER_AWAITED))
+        seen = READER_AWAITED;
+    if (seen)
+        shms__sleep_on(entry, seen, ns);
+}
+
+static int await_entry(struct member *m, uint32_t slot, a32 *entry, int64_t deadline)
+{
+    int64_t slice_ns = SLICE_FIRST_NS;
+    uint32_t seen;
+    /* acquire: the reads of who has left come before our writes; pairs with the exchange in leave() */
+    while ((seen = a32_load_acquire(entry)) != 0) {
+        if (!reader_alive(m, slot)) {
+            /* relaxed: the dead read no more; a new member of this slot goes back, since we hold the cell */
+            a32_cas_relaxed(entry, &seen, 0);
+            break;
+        }
+        int64_t now = shms__now_ns();
+        if (now >= deadline)
+            return shms__fail(SHMS_E_TIMEOUT);
+        sleep_on_entry(entry, seen, slice_ns < deadline - now ? slice_ns : deadline - now);
+        slice_ns = shms__next_slice(slice_ns);
+    }
+    return 0;
+}
+
+int shms__await_readers(struct member *m, int64_t deadline)
+{
+    struct control *c = m->region.control;
+    /* orders: our name in the cell before the look at the entries; pairs with a32_cas_seq_cst in enter() */
+    fence_seq_cst();
+    /* relaxed: the slot of a reader was counted before S could be put in, which our taking came after */
+    uint64_t slots = min_u64(a32_load_relaxed(&c->slots_used), LAYOUT_SLOTS);
+    int spins = 0;
+    for (uint32_t s = 0; s < slots; s++)
+        for (uint32_t i = 0; i < LAYOUT_READERS; i++) {
+            a32 *entry = &c->slots[s].readers[i];
+            /* acquire: as in await_entry; pairs with the exchange in leave() */
+            while (a32_load_acquire(entry) != 0 && spins++ < SPINS)
+                spin_pause();
+            int rc = await_entry(m, s, entry, deadline);
+            if (rc < 0)
+                return rc;
+        }
+    a64_and_relaxed(&c->cell, ~CELL_SHARED); /* relaxed: ours; unlock's release hands it on */
+    return 0;
+}
