@@ -1,0 +1,563 @@
+{ SPDX-License-Identifier: MIT
+
+  TShareMemStream: memory that several processes share, as a stream with a lock. A class of the same name and
+  the same public interface has served Windows programs for years. Put this unit in the place of that one,
+  recompile, and they go on working: on Windows, together with programs that still have the old one; on Linux.
+
+      ms := TShareMemStream.Create('Global\test', FILE_MAP_ALL_ACCESS, 4096);
+      if ms.Memory <> nil then           // nil: refused, and ms.ErrorCode says why
+        if ms.GetLock(INFINITE) then     // ms.OwnerDied: the last holder died inside
+        begin
+          ms.Read(...);
+          ms.Write(...);
+          ms.ReleaseLock;
+        end;
+      ms.Free;
+
+  It stands on the library shmstream, whose header shmstream.h has the meaning of each code and the rules
+  for processes, threads and forks. doc/migrating.md says where the library must lie, and what changes for a
+  program. One text for Delphi (XE and later) and Free Pascal (-Mdelphi, -MDelphiUnicode, -Mobjfpc), Windows
+  and Linux.
+
+  What the old class did wrong, and what this one does:
+   1 A holder that dies, or frees its object, leaves the lock taken. Here the next one gets it, OwnerDied is
+     True.
+   2 Anybody could release. Here the object that holds the lock can, from any thread; others get ErrorCode.
+   3 Locking twice hung. Here the second GetLock of a thread is False at once, ErrorCode SHMS_E_DEADLOCK.
+   4 GetLock = False had two meanings. ErrorCode tells them apart.
+   5 A refused view kept its Size and crashed. Here Size is 0, Read and Write give 0, WriteBuffer raises.
+   6 Sizes were cut to 32 bits. Here they have 64 (in a 32-bit process what is over 2 GiB is SHMS_E_NOMEM).
+   7 The creator's size could not be learnt. OpenExisting has it as Size.
+   8 An access with neither FILE_MAP_READ nor FILE_MAP_WRITE was left to chance. Here it is SHMS_E_INVALID.
+   9 Write on a read-only view crashed. Here it gives 0, ErrorCode SHMS_E_READ_ONLY.
+  10 A reader that came first shut writers out. Here it does not; and OpenExisting makes no share.
+  11 FILE_MAP_EXECUTE was refused. Here it is left out like SECTION_MAP_EXECUTE.
+  12 Writing before the start, or a negative Count. Here that writes nothing, and Position stays.
+  13 Memory was open to everybody, the lock was not. Here both are the user's own, unless smEveryone is
+     asked for.
+  15 Some names gave memory without a lock. Here a share has both, or Memory is nil.
+  16 The empty name was private memory with a lock shared by all. Here it is SHMS_E_INVALID.
+  17 AlreadyExists still does not mean initialised. But Version = 0 says that no locked section has ended
+     yet.
+  18 No error code was kept. ErrorCode, ErrorText.
+  19 Threads that shared an object raced on Position. Here each Read, Write and Seek is one step.
+  21 Nothing outlived the last close, and Count had 32 bits. Option smKeep; ReadAt and WriteAt.
+
+  What cannot be mended here, and why:
+   1, 2, 17 A program with the old class does not say who it is: whether it died while holding, nobody can
+      know (use time-outs); it can release what it does not hold (objects of this class still exclude each
+      other); and what it writes moves no Version.
+  14 On Windows a share named X_TShareMemStream_Event still collides with the event of a share named X: both
+     names are what the old programs know. Memory is nil then, and ErrorCode says so. On Linux they do not
+     collide.
+  20 On Windows a service's session is needed to create Global\ names (SeCreateGlobalPrivilege): the
+     system's rule.
+
+  What old programs may notice beside that: names on Linux have at most 240 bytes of UTF-8; where no share
+  could be opened at all, GetLock is False; the protected property Event is a TShareMemEvent, with WaitFor
+  and SetEvent. }
+unit ShareMemoryStream;
+
+{$H+}
+
+interface
+
+uses
+  {$IFDEF MSWINDOWS} Windows, {$ENDIF}
+  SysUtils, Classes, SyncObjs;
+
+const
+  FILE_MAP_COPY = $1;
+  FILE_MAP_WRITE = $2;
+  FILE_MAP_READ = $4;
+  FILE_MAP_EXECUTE = $20;
+  FILE_MAP_ALL_ACCESS = $F001F;
+  SECTION_MAP_EXECUTE = $8;
+  INFINITE = Cardinal($FFFFFFFF);
+
+  { What ErrorCode can be, beside 0. }
+  SHMS_OWNER_DIED = 1; // GetLock was successful, but the last holder died or closed inside its section
+  SHMS_E_INVALID = -1; // name, size, access or argument
+  SHMS_E_NOT_FOUND = -2;
+  SHMS_E_EXISTS = -3;
+  SHMS_E_DENIED = -4;
+  SHMS_E_TIMEOUT = -5;
+  SHMS_E_RANGE = -6; // outside the window
+  SHMS_E_SIZE = -7; // the existing share is smaller than asked
+  SHMS_E_NOSPACE = -8;
+  SHMS_E_NOMEM = -9;
+  SHMS_E_NOT_OWNER = -10; // ReleaseLock: this object does not hold the lock
+  SHMS_E_DEADLOCK = -11; // GetLock: this thread holds the lock through this object
+  SHMS_E_READ_ONLY = -12;
+  SHMS_E_CORRUPT = -13;
+  SHMS_E_FORMAT = -14;
+  SHMS_E_LOST = -15;
+  SHMS_E_FULL = -16; // 256 objects have the share open
+  SHMS_E_OS = -17;
+  SHMS_E_UNSUPPORTED = -18;
+  SHMS_E_CLOSED = -19;
+
+type
+  {$IFNDEF MSWINDOWS}
+  DWORD = Cardinal;
+  {$ENDIF}
+
+  TShareMemOption = (
+    smCreateOnly, // the share must not exist yet
+    smAtomic, // what is written in one locked section is there as a whole or not at all, whoever dies
+    smKeep, // the share outlives its last user
+    smSparse, // reserve no memory beforehand: for large shares that are hardly filled
+    smEveryone); // every user may open it; and shares of other users are accepted
+  TShareMemOptions = set of TShareMemOption;
+
+  TShareMemEvent = class;
+
+  { Objects may be used by several threads, but ErrorCode is then of any of them. }
+  TShareMemStream = class(TCustomMemoryStream)
+  private
+    FStream: Pointer;
+    FTurn: TCriticalSection; // of the threads that move Position
+    FEvent: TShareMemEvent;
+    FErrorCode: Integer;
+    FRefused: Integer; // why Memory is nil
+    FAlreadyExists: Boolean;
+    FOwnerDied: Boolean;
+    procedure Open(const ShareName: string; Access: DWORD; ASize: Int64; Creation: Cardinal;
+      Options: TShareMemOptions);
+    function IsOpen: Boolean; inline;
+    function Told(Code: Int64): Int64;
+    function Window(Offset, Count: Int64): Int64;
+    function GetEvent: TShareMemEvent;
+    function GetVersion: Int64;
+  protected
+    property Event: TShareMemEvent read GetEvent;
+  public
+    { For Create and OpenExisting; empty at first. Set it once at the start of a program. }
+    class var DefaultOptions: TShareMemOptions;
+    { Create or open. Never raises: Memory = nil tells that it failed, ErrorCode why. }
+    constructor Create(const ShareName: string; ACCESS: DWORD = FILE_MAP_ALL_ACCESS;
+      ASize: Int64 = 16 * 1024 * 1024);
+    constructor CreateWith(const ShareName: string; Options: TShareMemOptions;
+      ASize: Int64 = 16 * 1024 * 1024; ACCESS: DWORD = FILE_MAP_ALL_ACCESS);
+    { Only open: SHMS_E_NOT_FOUND if there is none. ASize 0: all of it. }
+    constructor OpenExisting(const ShareName: string; ACCESS: DWORD = FILE_MAP_ALL_ACCESS; ASize: Int64 = 0);
+    destructor Destroy; override;
+
+    { At Position. Read gives what is there up to Count; Write all or 0. WriteBuffer, ReadBuffer raise. }
+    function Read(var Buffer; Count: Longint): Longint; override;
+    function Write(const Buffer; Count: Longint): Longint; override;
+    function Seek(const Offset: Int64; Origin: TSeekOrigin): Int64; override;
+    procedure SaveToStream(Stream: TStream); reintroduce;
+    procedure SaveToFile(const FileName: string); reintroduce;
+
+    { Milliseconds, INFINITE, or 0 to try. True: this object holds the lock. }
+    function GetLock(ATimeOut: DWORD = INFINITE): Boolean;
+    procedure ReleaseLock();
+    { Whether GetLock was told that a holder died inside. Every locker is, until one has called Repaired. }
+    property OwnerDied: Boolean read FOwnerDied;
+    function Repaired: Boolean;
+
+    { Without Position: bytes, or a negative code. Snapshot waits for no lock and never sees half a section. }
+    function ReadAt(Offset: Int64; var Buffer; Count: Int64): Int64;
+    function WriteAt(Offset: Int64; const Buffer; Count: Int64): Int64;
+    function Snapshot(Offset: Int64; var Buffer; Count: Int64): Int64;
+    { Moves on with each locked section of an object that may write. }
+    property Version: Int64 read GetVersion;
+    { Wait until Version is not Seen, and set Seen to it. }
+    function WaitForChange(var Seen: Int64; ATimeOut: DWORD = INFINITE): Boolean;
+
+    property AlreadyExists: Boolean read FAlreadyExists;
+    { Of the last call: 0, SHMS_OWNER_DIED, or negative. }
+    property ErrorCode: Integer read FErrorCode;
+    class function ErrorText(Code: Integer): string;
+    { The shms_stream of the library, for what this class has no method for. nil if there is none. }
+    property Handle: Pointer read FStream;
+  end;
+
+  { The lock under the names that it had as an event. }
+  TShareMemEvent = class
+  private
+    FOwner: TShareMemStream;
+  public
+    function WaitFor(Timeout: DWORD): TWaitResult;
+    procedure SetEvent;
+  end;
+
+implementation
+
+const
+  {$IFDEF MSWINDOWS}
+  Shmstream = 'shmstream.dll';
+  {$ELSE}
+  {$IFDEF FPC}
+  Shmstream = 'shmstream'; // the linker looks for libshmstream.so
+  {$ELSE}
+  Shmstream = 'libshmstream.so.0';
+  {$ENDIF}
+  {$ENDIF}
+
+  SHMS_ACCESS_READ_WRITE = 0;
+  SHMS_ACCESS_READ = 1;
+  SHMS_CREATE_OR_OPEN = 0;
+  SHMS_CREATE_ONLY = 1;
+  SHMS_OPEN_ONLY = 2;
+  SHMS_OWNER_ANY = 3;
+
+  ModeEveryone = $1B6; // rw-rw-rw-
+  SaveChunk = 1 shl 30; // a stream's Count has 32 bits
+
+type
+  { shms_stream_options of shmstream.h: its fields lie so by themselves, on 32 and on 64 bits. }
+  TOptions = packed record
+    StructSize, Access, Creation, Owners, OwnerUid, Mode: Cardinal;
+    MaxSize: UInt64;
+    OpenTimeoutMs: Integer;
+    Keep, Sparse, HugePages, LockMemory, Atomic: Byte;
+    Reserved: array [0 .. 6] of Byte;
+  end;
+
+function shms_stream_open(Name: PAnsiChar; Size: UInt64; Options: Pointer; var Stream: Pointer): Integer;
+  cdecl; external Shmstream;
+procedure shms_stream_close(Stream: Pointer); cdecl; external Shmstream;
+function shms_stream_memory(Stream: Pointer): Pointer; cdecl; external Shmstream;
+function shms_stream_size(Stream: Pointer): UInt64; cdecl; external Shmstream;
+function shms_stream_existed(Stream: Pointer): Integer; cdecl; external Shmstream;
+function shms_stream_lock(Stream: Pointer; TimeoutMs: Integer): Integer; cdecl; external Shmstream;
+function shms_stream_unlock(Stream: Pointer): Integer; cdecl; external Shmstream;
+function shms_stream_repaired(Stream: Pointer): Integer; cdecl; external Shmstream;
+function shms_stream_pread(Stream: Pointer; Buf: Pointer; N: NativeUInt; Offset: Int64): Int64;
+  cdecl; external Shmstream;
+function shms_stream_pwrite(Stream: Pointer; Buf: Pointer; N: NativeUInt; Offset: Int64): Int64;
+  cdecl; external Shmstream;
+function shms_stream_snapshot(Stream: Pointer; Buf: Pointer; N: NativeUInt; Offset: Int64): Int64;
+  cdecl; external Shmstream;
+function shms_stream_version(Stream: Pointer): Int64; cdecl; external Shmstream;
+function shms_stream_wait(Stream: Pointer; var Seen: Int64; TimeoutMs: Integer): Integer;
+  cdecl; external Shmstream;
+function shms_strerror(Code: Integer): PAnsiChar; cdecl; external Shmstream;
+
+function Milliseconds(TimeOut: DWORD): Integer; inline;
+begin
+  if TimeOut = INFINITE then
+    Result := -1
+  else if TimeOut > DWORD(MaxInt) then
+    Result := MaxInt
+  else
+    Result := Integer(TimeOut);
+end;
+
+function NameInUTF8(const ShareName: string): RawByteString;
+begin
+  {$IF Defined(FPC) and not Defined(UNICODE)}
+  if DefaultSystemCodePage = CP_ACP then // on Linux without a string manager: only bytes are sure to survive
+    Result := ShareName
+  else
+  {$IFEND}
+    Result := UTF8Encode(ShareName);
+end;
+
+{ Opening }
+
+{ The access as the library knows it, or SHMS_E_INVALID. }
+function AccessOf(Access: DWORD): Integer;
+begin
+  if Access and FILE_MAP_WRITE <> 0 then
+    Result := SHMS_ACCESS_READ_WRITE
+  else if Access and FILE_MAP_READ <> 0 then
+    Result := SHMS_ACCESS_READ
+  else
+    Result := SHMS_E_INVALID;
+end;
+
+procedure SetOptions(var O: TOptions; Access: Integer; Creation: Cardinal; Options: TShareMemOptions);
+begin
+  FillChar(O, SizeOf(O), 0);
+  O.StructSize := SizeOf(O);
+  O.Access := Cardinal(Access);
+  O.Creation := Creation;
+  O.Atomic := Ord(smAtomic in Options);
+  O.Keep := Ord(smKeep in Options);
+  O.Sparse := Ord(smSparse in Options);
+  if smEveryone in Options then
+  begin
+    O.Mode := ModeEveryone;
+    O.Owners := SHMS_OWNER_ANY;
+  end;
+end;
+
+procedure TShareMemStream.Open(const ShareName: string; Access: DWORD; ASize: Int64; Creation: Cardinal;
+  Options: TShareMemOptions);
+var
+  Name: RawByteString;
+  O: TOptions;
+begin
+  FTurn := TCriticalSection.Create;
+  Name := NameInUTF8(ShareName);
+  FRefused := SHMS_E_INVALID;
+  if (AccessOf(Access) >= 0) and (Pos(#0, ShareName) = 0) and
+    ((ASize > 0) or ((ASize = 0) and (Creation = SHMS_OPEN_ONLY))) then
+  begin
+    SetOptions(O, AccessOf(Access), Creation, Options);
+    if NativeInt(ASize) <> ASize then
+      FRefused := SHMS_E_NOMEM
+    else
+      FRefused := shms_stream_open(PAnsiChar(Name), UInt64(ASize), @O, FStream);
+    { The window is larger than the share: no memory, but the lock. }
+    if FRefused = SHMS_E_SIZE then
+    begin
+      O.Creation := SHMS_OPEN_ONLY;
+      shms_stream_open(PAnsiChar(Name), 0, @O, FStream);
+    end;
+  end;
+  FAlreadyExists := (FRefused = SHMS_E_SIZE) or (FRefused = SHMS_E_EXISTS) or
+    ((FStream <> nil) and (shms_stream_existed(FStream) <> 0));
+  FErrorCode := FRefused;
+  if FRefused < 0 then
+    Exit;
+  if ASize = 0 then
+    ASize := Int64(shms_stream_size(FStream));
+  SetPointer(shms_stream_memory(FStream), NativeInt(ASize));
+end;
+
+constructor TShareMemStream.Create(const ShareName: string; ACCESS: DWORD; ASize: Int64);
+begin
+  inherited Create;
+  Open(ShareName, ACCESS, ASize, SHMS_CREATE_OR_OPEN, DefaultOptions);
+end;
+
+constructor TShareMemStream.CreateWith(const ShareName: string; Options: TShareMemOptions; ASize: Int64;
+  ACCESS: DWORD);
+begin
+  inherited Create;
+  if smCreateOnly in Options then
+    Open(ShareName, ACCESS, ASize, SHMS_CREATE_ONLY, Options)
+  else
+    Open(ShareName, ACCESS, ASize, SHMS_CREATE_OR_OPEN, Options);
+end;
+
+constructor TShareMemStream.OpenExisting(const ShareName: string; ACCESS: DWORD; ASize: Int64);
+begin
+  inherited Create;
+  Open(ShareName, ACCESS, ASize, SHMS_OPEN_ONLY, DefaultOptions);
+end;
+
+destructor TShareMemStream.Destroy;
+begin
+  SetPointer(nil, 0);
+  shms_stream_close(FStream);
+  FEvent.Free;
+  FTurn.Free;
+  inherited Destroy;
+end;
+
+class function TShareMemStream.ErrorText(Code: Integer): string;
+begin
+  Result := string(shms_strerror(Code));
+end;
+
+{ Bytes }
+
+{ What a call gave, and ErrorCode set by it. }
+function TShareMemStream.Told(Code: Int64): Int64;
+begin
+  if Code < 0 then
+    FErrorCode := Integer(Code)
+  else
+    FErrorCode := 0;
+  Result := Code;
+end;
+
+{ How many of Count bytes lie in the window from Offset on, or why there can be none. }
+function TShareMemStream.Window(Offset, Count: Int64): Int64;
+begin
+  if FRefused < 0 then
+    Result := FRefused
+  else if Count < 0 then
+    Result := SHMS_E_INVALID
+  else if Offset < 0 then
+    Result := SHMS_E_RANGE
+  else if Offset >= Size then
+    Result := 0
+  else if Count > Size - Offset then
+    Result := Size - Offset
+  else
+    Result := Count;
+end;
+
+function TShareMemStream.ReadAt(Offset: Int64; var Buffer; Count: Int64): Int64;
+begin
+  Result := Window(Offset, Count);
+  if Result > 0 then
+    Result := shms_stream_pread(FStream, @Buffer, NativeUInt(Result), Offset);
+  Told(Result);
+end;
+
+function TShareMemStream.WriteAt(Offset: Int64; const Buffer; Count: Int64): Int64;
+begin
+  Result := Window(Offset, Count);
+  if (Result >= 0) and (Result < Count) then
+    Result := SHMS_E_RANGE;
+  if Result >= 0 then
+    Result := shms_stream_pwrite(FStream, @Buffer, NativeUInt(Count), Offset);
+  Told(Result);
+end;
+
+function TShareMemStream.Snapshot(Offset: Int64; var Buffer; Count: Int64): Int64;
+begin
+  Result := Window(Offset, Count);
+  if Result > 0 then
+    Result := shms_stream_snapshot(FStream, @Buffer, NativeUInt(Result), Offset);
+  Told(Result);
+end;
+
+function TShareMemStream.Read(var Buffer; Count: Longint): Longint;
+var
+  Done: Int64;
+begin
+  FTurn.Acquire;
+  try
+    Done := ReadAt(inherited Seek(Int64(0), soCurrent), Buffer, Count);
+    if Done < 0 then
+      Done := 0;
+    inherited Seek(Done, soCurrent);
+  finally
+    FTurn.Release;
+  end;
+  Result := Longint(Done);
+end;
+
+function TShareMemStream.Write(const Buffer; Count: Longint): Longint;
+var
+  Done: Int64;
+begin
+  FTurn.Acquire;
+  try
+    Done := WriteAt(inherited Seek(Int64(0), soCurrent), Buffer, Count);
+    if Done < 0 then
+      Done := 0;
+    inherited Seek(Done, soCurrent);
+  finally
+    FTurn.Release;
+  end;
+  Result := Longint(Done);
+end;
+
+function TShareMemStream.Seek(const Offset: Int64; Origin: TSeekOrigin): Int64;
+begin
+  FTurn.Acquire;
+  try
+    Result := inherited Seek(Offset, Origin);
+  finally
+    FTurn.Release;
+  end;
+end;
+
+procedure TShareMemStream.SaveToStream(Stream: TStream);
+var
+  Done, Part: Int64;
+begin
+  Done := 0;
+  while Done < Size do
+  begin
+    Part := Size - Done;
+    if Part > SaveChunk then
+      Part := SaveChunk;
+    Stream.WriteBuffer(PByte(Memory)[Done], Longint(Part));
+    Done := Done + Part;
+  end;
+end;
+
+procedure TShareMemStream.SaveToFile(const FileName: string);
+var
+  F: TFileStream;
+begin
+  F := TFileStream.Create({$IFDEF FPC}AnsiString{$ENDIF}(FileName), fmCreate);
+  try
+    SaveToStream(F);
+  finally
+    F.Free;
+  end;
+end;
+
+{ The lock }
+
+function TShareMemStream.IsOpen: Boolean;
+begin
+  Result := FStream <> nil;
+  if not Result then
+    FErrorCode := FRefused;
+end;
+
+function TShareMemStream.GetLock(ATimeOut: DWORD): Boolean;
+var
+  Code: Integer;
+begin
+  Result := IsOpen;
+  if not Result then
+    Exit;
+  Code := shms_stream_lock(FStream, Milliseconds(ATimeOut));
+  Result := Code >= 0;
+  if Result then
+    FOwnerDied := Code = SHMS_OWNER_DIED;
+  FErrorCode := Code;
+end;
+
+procedure TShareMemStream.ReleaseLock();
+begin
+  if IsOpen then
+    FErrorCode := shms_stream_unlock(FStream);
+end;
+
+function TShareMemStream.Repaired: Boolean;
+begin
+  Result := IsOpen and (Told(shms_stream_repaired(FStream)) = 0);
+end;
+
+{ Changes }
+
+function TShareMemStream.GetVersion: Int64;
+begin
+  if IsOpen then
+    Result := Told(shms_stream_version(FStream))
+  else
+    Result := FRefused;
+end;
+
+function TShareMemStream.WaitForChange(var Seen: Int64; ATimeOut: DWORD): Boolean;
+begin
+  Result := IsOpen and (Told(shms_stream_wait(FStream, Seen, Milliseconds(ATimeOut))) = 0);
+end;
+
+{ TShareMemEvent }
+
+function TShareMemStream.GetEvent: TShareMemEvent;
+begin
+  FTurn.Acquire;
+  try
+    if FEvent = nil then
+    begin
+      FEvent := TShareMemEvent.Create;
+      FEvent.FOwner := Self;
+    end;
+  finally
+    FTurn.Release;
+  end;
+  Result := FEvent;
+end;
+
+function TShareMemEvent.WaitFor(Timeout: DWORD): TWaitResult;
+begin
+  if FOwner.GetLock(Timeout) then
+    Result := wrSignaled
+  else if FOwner.ErrorCode = SHMS_E_TIMEOUT then
+    Result := wrTimeout
+  else
+    Result := wrError;
+end;
+
+procedure TShareMemEvent.SetEvent;
+begin
+  FOwner.ReleaseLock;
+end;
+
+end.

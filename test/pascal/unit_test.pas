@@ -1,0 +1,493 @@
+{ SPDX-License-Identifier: MIT
+
+  What the old class did not have, and what it did wrong; what both have is in behaviour.pas.
+
+      unit_test NAME            all tests; NAME makes its shares its own
+      unit_test NAME ROLE       a second process }
+program unit_test;
+
+{$H+}
+
+uses
+  {$IFDEF UNIX} cthreads, BaseUnix, {$ENDIF}
+  {$IFDEF MSWINDOWS} Windows, {$ENDIF}
+  SysUtils, Classes, SyncObjs, ShareMemoryStream;
+
+const
+  Page = 4096;
+  Short = 20; // milliseconds: for what does not come
+  Long = 60000; // for what will come
+
+var
+  Base: string;
+  Test: string;
+  Failures: Integer;
+
+procedure Check(Good: Boolean; const What: string);
+begin
+  if Good then
+    Exit;
+  Writeln('FAIL: ', Test, ': ', What);
+  Inc(Failures);
+end;
+
+procedure CheckCode(S: TShareMemStream; Code: Integer; const What: string);
+begin
+  Check(S.ErrorCode = Code, What + ': ' + string(S.ErrorText(S.ErrorCode)));
+end;
+
+function Name: string;
+begin
+  Result := Base + '-' + Test;
+end;
+
+function Share(ASize: Int64 = Page; Access: DWORD = FILE_MAP_ALL_ACCESS): TShareMemStream;
+begin
+  Result := TShareMemStream.Create(Name, Access, ASize);
+end;
+
+procedure Other(const Role: string);
+begin
+  Check(ExecuteProcess(ParamStr(0), [Name, Role]) = 0, 'the process that is to ' + Role);
+end;
+
+{ No method of a refused object does more than say why it was refused. }
+procedure CheckRefused(S: TShareMemStream; Code: Integer; const What: string);
+var
+  B: Int64;
+  M: TMemoryStream;
+begin
+  CheckCode(S, Code, What);
+  Check((S.Memory = nil) and (S.Size = 0), What + ': there is memory');
+  B := 0;
+  Check((S.Read(B, 8) = 0) and (S.ErrorCode = Code), What + ': Read');
+  Check((S.Write(B, 8) = 0) and (S.ErrorCode = Code), What + ': Write');
+  Check((S.ReadAt(0, B, 8) = Code) and (S.ErrorCode = Code), What + ': ReadAt');
+  Check((S.WriteAt(0, B, 8) = Code) and (S.ErrorCode = Code), What + ': WriteAt');
+  Check((S.Snapshot(0, B, 8) = Code) and (S.ErrorCode = Code), What + ': Snapshot');
+  Check((S.Seek(3, soBeginning) = 3) and (S.Position = 3), What + ': Seek');
+  M := TMemoryStream.Create;
+  S.SaveToStream(M);
+  Check(M.Size = 0, What + ': SaveToStream');
+  M.Free;
+  try
+    S.ReadBuffer(B, 8);
+    Check(False, What + ': ReadBuffer');
+  except
+    on EReadError do
+      ;
+  end;
+  try
+    S.WriteBuffer(B, 8);
+    Check(False, What + ': WriteBuffer');
+  except
+    on EWriteError do
+      ;
+  end;
+  if Code <> SHMS_E_SIZE then
+  begin
+    Check(not S.GetLock(0) and (S.ErrorCode = Code), What + ': GetLock');
+    S.ReleaseLock;
+    CheckCode(S, Code, What + ': ReleaseLock');
+    Check(not S.Repaired and (S.ErrorCode = Code), What + ': Repaired');
+    Check(S.Version = Code, What + ': Version');
+    Check(not S.WaitForChange(B, 0) and (S.ErrorCode = Code), What + ': WaitForChange');
+  end;
+  S.Free;
+end;
+
+procedure TestRefusals;
+var
+  A: TShareMemStream;
+begin
+  CheckRefused(TShareMemStream.Create(''), SHMS_E_INVALID, 'the empty name');
+  CheckRefused(TShareMemStream.Create('Global\'), SHMS_E_INVALID, 'the empty global name');
+  CheckRefused(TShareMemStream.Create(Name + '\x'), SHMS_E_INVALID, 'a backslash');
+  CheckRefused(TShareMemStream.Create(Name + #0 + 'x'), SHMS_E_INVALID, 'a zero character');
+  CheckRefused(TShareMemStream.Create(StringOfChar('x', 100000)), SHMS_E_INVALID, 'an endless name');
+  CheckRefused(Share(0), SHMS_E_INVALID, 'size 0');
+  CheckRefused(Share(-1), SHMS_E_INVALID, 'a negative size');
+  CheckRefused(Share(High(Int64)), SHMS_E_INVALID, 'an endless size');
+  CheckRefused(Share(Page, 0), SHMS_E_INVALID, 'no access');
+  CheckRefused(Share(Page, FILE_MAP_EXECUTE), SHMS_E_INVALID, 'neither reading nor writing');
+  CheckRefused(TShareMemStream.OpenExisting(Name), SHMS_E_NOT_FOUND, 'a share that is not there');
+  A := Share;
+  Check((A.Memory <> nil) and not A.AlreadyExists, 'a refusal has made a share');
+  CheckRefused(TShareMemStream.CreateWith(Name, [smCreateOnly]), SHMS_E_EXISTS, 'a share that is there');
+  CheckRefused(Share(2 * Page), SHMS_E_SIZE, 'a share that is smaller');
+  CheckRefused(TShareMemStream.OpenExisting(Name, FILE_MAP_READ, 2 * Page), SHMS_E_SIZE, 'a smaller one');
+  A.Free;
+end;
+
+procedure TestOpenExisting;
+var
+  A, B: TShareMemStream;
+begin
+  A := Share(5000);
+  B := TShareMemStream.OpenExisting(Name);
+  Check((B.Size = 5000) and B.AlreadyExists, 'its size');
+  B.Free;
+  B := TShareMemStream.OpenExisting(Name, FILE_MAP_READ, 100);
+  Check(B.Size = 100, 'a window');
+  B.Free;
+  A.Free;
+  CheckRefused(TShareMemStream.OpenExisting(Name), SHMS_E_NOT_FOUND, 'after the last close');
+end;
+
+procedure TestReadOnly;
+var
+  A, B: TShareMemStream;
+  X: Integer;
+begin
+  B := Share(Page, FILE_MAP_READ); // it comes first, and shuts nobody out
+  A := Share;
+  X := 5;
+  Check(A.Write(X, 4) = 4, 'a writer after a reader');
+  Check((B.Write(X, 4) = 0) and (B.Position = 0), 'Write');
+  CheckCode(B, SHMS_E_READ_ONLY, 'Write');
+  Check(B.WriteAt(0, X, 4) = SHMS_E_READ_ONLY, 'WriteAt');
+  try
+    B.WriteBuffer(X, 4);
+    Check(False, 'WriteBuffer');
+  except
+    on EWriteError do
+      ;
+  end;
+  X := 0;
+  Check((B.Read(X, 4) = 4) and (X = 5), 'Read');
+  A.Free;
+  B.Free;
+end;
+
+procedure TestCodesOfTheLock;
+var
+  A, B: TShareMemStream;
+begin
+  A := Share;
+  B := Share;
+  Check(A.GetLock and not A.OwnerDied, 'the first lock');
+  CheckCode(A, 0, 'GetLock');
+  Check(not A.GetLock, 'locks twice');
+  CheckCode(A, SHMS_E_DEADLOCK, 'locks twice');
+  Check(not B.GetLock(Short), 'two hold the lock');
+  CheckCode(B, SHMS_E_TIMEOUT, 'two hold the lock');
+  B.ReleaseLock;
+  CheckCode(B, SHMS_E_NOT_OWNER, 'releases what another holds');
+  Check(not B.GetLock(0), 'a stranger released the lock');
+  A.ReleaseLock;
+  CheckCode(A, 0, 'ReleaseLock');
+  A.ReleaseLock;
+  CheckCode(A, SHMS_E_NOT_OWNER, 'releases twice');
+  Check(B.GetLock(DWORD(MaxInt) + 5), 'the longest time-out');
+  B.Free;
+  Check(A.GetLock(0) and A.OwnerDied, 'the holder was freed');
+  CheckCode(A, SHMS_OWNER_DIED, 'the holder was freed');
+  A.Free;
+end;
+
+procedure TestOwnerDied;
+var
+  A: TShareMemStream;
+  X: Integer;
+begin
+  A := Share;
+  Other('die');
+  Check(A.Snapshot(0, X, 4) = SHMS_E_CORRUPT, 'a snapshot of half a section');
+  Check(A.GetLock(Long) and A.OwnerDied, 'the holder died');
+  A.ReleaseLock;
+  Check(A.GetLock(Long) and A.OwnerDied, 'nobody has repaired yet');
+  Check(A.Repaired, 'Repaired');
+  A.ReleaseLock;
+  Check(A.GetLock(Long) and not A.OwnerDied, 'told although repaired');
+  A.ReleaseLock;
+  Check(not A.Repaired and (A.ErrorCode = SHMS_E_NOT_OWNER), 'Repaired without the lock');
+  Check((A.ReadAt(0, X, 4) = 4) and (X = 44), 'what the dead wrote');
+  A.Free;
+end;
+
+type
+  TChanger = class(TThread)
+    Stream: TShareMemStream;
+    procedure Execute; override;
+  end;
+
+procedure TChanger.Execute;
+var
+  X: Integer;
+begin
+  X := 0;
+  while not Terminated do
+    if Stream.GetLock(Long) then
+    begin
+      Inc(X);
+      Stream.WriteAt(0, X, 4);
+      Stream.WriteAt(Page - 4, X, 4);
+      Stream.ReleaseLock;
+    end;
+end;
+
+procedure TestChanges;
+var
+  A, B: TShareMemStream;
+  T: TChanger;
+  Seen, Before: Int64;
+  Words: array [0 .. Page div 4 - 1] of Integer;
+  I: Integer;
+begin
+  A := Share;
+  B := Share(Page, FILE_MAP_READ);
+  Seen := B.Version;
+  Check(Seen = 0, 'something has happened already');
+  Check(not B.WaitForChange(Seen, Short), 'a change that was none');
+  CheckCode(B, SHMS_E_TIMEOUT, 'a change that was none');
+  T := TChanger.Create(True);
+  T.Stream := A;
+  T.Start;
+  for I := 1 to 200 do
+  begin
+    Before := Seen;
+    Check(B.WaitForChange(Seen, Long) and (Seen > Before), 'WaitForChange');
+    Check(B.Snapshot(0, Words, Page) = Page, 'Snapshot');
+    Check(Words[0] = Words[Page div 4 - 1], 'a torn snapshot');
+  end;
+  T.Terminate;
+  T.WaitFor;
+  T.Free;
+  Check(B.Version >= Seen, 'Version');
+  A.Free;
+  B.Free;
+end;
+
+{ Takes bytes of a stream as they come, and counts them. }
+type
+  TSink = class(TStream)
+    Taken: Int64;
+    function Write(const Buffer; Count: Longint): Longint; override;
+  end;
+
+function TSink.Write(const Buffer; Count: Longint): Longint;
+begin
+  Taken := Taken + Count;
+  Result := Count;
+end;
+
+procedure TestLargeShares;
+var
+  A: TShareMemStream;
+  Sink: TSink;
+  Size: Int64;
+  X: Integer;
+begin
+  Size := (Int64(1) shl 32) + 4096;
+  A := TShareMemStream.CreateWith(Name, [smSparse], Size);
+  {$IFDEF CPU64}
+  Check(A.Size = Size, 'its size');
+  Check(A.WriteAt(Size - 4, Size, 4) = 4, 'the last bytes written');
+  Check((A.ReadAt(Size - 4, X, 4) = 4) and (X = 4096), 'the last bytes read');
+  Check(A.WriteAt(Size - 3, X, 4) = SHMS_E_RANGE, 'bytes behind the end');
+  Check((A.ReadAt(Size - 3, X, 4) = 3) and (A.ReadAt(Size, X, 4) = 0), 'what is there at the end');
+  A.Position := Int64(1) shl 32;
+  X := 77;
+  Check((A.Write(X, 4) = 4) and (PInteger(@PByte(A.Memory)[Int64(1) shl 32])^ = 77), 'past 4 GiB');
+  Check(A.Position = (Int64(1) shl 32) + 4, 'the position past 4 GiB');
+  Sink := TSink.Create;
+  A.SaveToStream(Sink);
+  Check(Sink.Taken = Size, 'saved');
+  Sink.Free;
+  {$ELSE}
+  CheckCode(A, SHMS_E_NOMEM, 'more than 32 bits');
+  {$ENDIF}
+  A.Free;
+end;
+
+procedure TestBadRanges;
+var
+  A: TShareMemStream;
+  X: Int64;
+begin
+  A := Share;
+  X := 1;
+  Check((A.ReadAt(-1, X, 8) = SHMS_E_RANGE) and (A.WriteAt(-1, X, 8) = SHMS_E_RANGE), 'before the start');
+  Check((A.ReadAt(0, X, -8) = SHMS_E_INVALID) and (A.WriteAt(0, X, -8) = SHMS_E_INVALID), 'a negative count');
+  Check((A.ReadAt(High(Int64), X, 8) = 0) and (A.WriteAt(High(Int64), X, 8) = SHMS_E_RANGE), 'far away');
+  Check(A.WriteAt(Page - 8, X, High(Int64)) = SHMS_E_RANGE, 'an endless count');
+  Check(A.Snapshot(-1, X, 8) = SHMS_E_RANGE, 'a snapshot before the start');
+  Check((A.WriteAt(Page, X, 0) = 0) and (A.WriteAt(0, X, 0) = 0), 'nothing');
+  A.Position := -5;
+  Check((A.Read(X, 8) = 0) and (A.Write(X, 8) = 0) and (A.Position = -5), 'a position before the start');
+  A.Position := 5;
+  Check((A.Read(X, -8) = 0) and (A.Write(X, -8) = 0) and (A.Position = 5), 'a negative count of a stream');
+  Check((A.Seek(Longint(7), soFromBeginning) = 7) and (A.Seek(Int64(1), soCurrent) = 8), 'both Seeks');
+  A.Free;
+end;
+
+type
+  TTaker = class(TThread)
+    Stream: TShareMemStream;
+    Sum: Int64;
+    procedure Execute; override;
+  end;
+
+procedure TTaker.Execute;
+var
+  X: Integer;
+begin
+  while Stream.Read(X, 4) = 4 do
+    Sum := Sum + X;
+end;
+
+procedure TestThreadsShareAPosition;
+const
+  Numbers = 200000;
+var
+  A: TShareMemStream;
+  T: array [1 .. 4] of TTaker;
+  I: Integer;
+  Sum: Int64;
+begin
+  A := Share(4 * Numbers);
+  for I := 1 to Numbers do
+    A.Write(I, 4);
+  A.Position := 0;
+  for I := 1 to 4 do
+  begin
+    T[I] := TTaker.Create(True);
+    T[I].Stream := A;
+  end;
+  for I := 1 to 4 do
+    T[I].Start;
+  Sum := 0;
+  for I := 1 to 4 do
+  begin
+    T[I].WaitFor;
+    Sum := Sum + T[I].Sum;
+    T[I].Free;
+  end;
+  Check(Sum = Int64(Numbers) * (Numbers + 1) div 2, 'a number was read twice, or not');
+  A.Free;
+end;
+
+procedure shms_stream_unlink(Name: PAnsiChar); cdecl; external
+  {$IFDEF MSWINDOWS} 'shmstream.dll' {$ELSE} 'shmstream' {$ENDIF};
+
+procedure TestOptions;
+var
+  A: TShareMemStream;
+  X: Integer;
+begin
+  A := TShareMemStream.CreateWith(Name, [smKeep], Page);
+  X := 88;
+  A.Write(X, 4);
+  A.Free;
+  {$IFDEF UNIX}
+  A := TShareMemStream.OpenExisting(Name);
+  Check((A.Read(X, 4) = 4) and (X = 88), 'a share that is kept');
+  A.Free;
+  {$ENDIF}
+  shms_stream_unlink(PAnsiChar(UTF8Encode(Name)));
+  TShareMemStream.DefaultOptions := [smKeep];
+  Share.Free;
+  TShareMemStream.DefaultOptions := [];
+  {$IFDEF UNIX}
+  A := TShareMemStream.OpenExisting(Name);
+  CheckCode(A, 0, 'kept by default');
+  A.Free;
+  {$ENDIF}
+  shms_stream_unlink(PAnsiChar(UTF8Encode(Name)));
+end;
+
+{$IFDEF UNIX}
+procedure CheckMode(const What: string; Mode: Integer);
+var
+  Info: Stat;
+begin
+  Check(fpStat('/dev/shm/shms.' + AnsiString(Name) + '.data', Info) = 0, What + ': no file');
+  Check(Info.st_mode and &777 = Mode, What + ': its mode is ' + IntToStr(Info.st_mode and &777));
+end;
+
+procedure TestWhoMay;
+var
+  A: TShareMemStream;
+begin
+  A := TShareMemStream.Create('Global\' + Name);
+  CheckMode('by default', &600);
+  A.Free;
+  A := TShareMemStream.CreateWith('Global\' + Name, [smEveryone]);
+  CheckMode('everyone', &666);
+  A.Free;
+end;
+{$ENDIF}
+
+type
+  TOldDescendant = class(TShareMemStream)
+    function OldWay: Boolean;
+  end;
+
+function TOldDescendant.OldWay: Boolean;
+begin
+  Result := (Event.WaitFor(INFINITE) = wrSignaled) and (Event.WaitFor(0) <> wrSignaled);
+  Event.SetEvent;
+end;
+
+procedure TestEvent;
+var
+  A: TOldDescendant;
+begin
+  A := TOldDescendant.Create(Name, FILE_MAP_ALL_ACCESS, Page);
+  Check(A.OldWay and A.GetLock(0), 'the lock by its old name');
+  A.Free;
+end;
+
+procedure TestNamesOfAllScripts;
+var
+  A, B: TShareMemStream;
+begin
+  A := TShareMemStream.Create(Name + '多个进程', FILE_MAP_ALL_ACCESS, Page);
+  Check((A.Memory <> nil) and not A.AlreadyExists, 'Chinese');
+  B := TShareMemStream.Create(Name + '多个线程', FILE_MAP_ALL_ACCESS, Page);
+  Check((B.Memory <> nil) and not B.AlreadyExists, 'other Chinese');
+  A.Free;
+  B.Free;
+end;
+
+procedure Role(const What: string);
+var
+  S: TShareMemStream;
+  X: Integer;
+begin
+  S := TShareMemStream.Create(Base, FILE_MAP_ALL_ACCESS, Page);
+  if (What <> 'die') or not S.GetLock(Long) then
+    Halt(1);
+  X := 44;
+  S.Write(X, 4);
+  Halt(0);
+end;
+
+procedure Run(const What: string; Procedure_: TProcedure);
+begin
+  Test := What;
+  Procedure_();
+end;
+
+begin
+  Base := ParamStr(1);
+  if ParamCount > 1 then
+    Role(ParamStr(2));
+  Run('Refusals', @TestRefusals);
+  Run('OpenExisting', @TestOpenExisting);
+  Run('ReadOnly', @TestReadOnly);
+  Run('CodesOfTheLock', @TestCodesOfTheLock);
+  Run('OwnerDied', @TestOwnerDied);
+  Run('Changes', @TestChanges);
+  Run('LargeShares', @TestLargeShares);
+  Run('BadRanges', @TestBadRanges);
+  Run('ThreadsShareAPosition', @TestThreadsShareAPosition);
+  Run('Options', @TestOptions);
+  {$IFDEF UNIX}
+  Run('WhoMay', @TestWhoMay);
+  {$ENDIF}
+  Run('Event', @TestEvent);
+  Run('NamesOfAllScripts', @TestNamesOfAllScripts);
+  Writeln(Failures, ' failures');
+  Halt(Ord(Failures > 0));
+end.
