@@ -81,7 +81,7 @@ extern "C" {
     X(SHMS_E_CORRUPT, -13, "the shared bytes are damaged")                                         \
     X(SHMS_E_FORMAT, -14, "not a region of this format")                                           \
     X(SHMS_E_LOST, -15, "the region's memory was taken away")                                      \
-    X(SHMS_E_FULL, -16, "the region has no free member slot")                                      \
+    X(SHMS_E_FULL, -16, "no member slot, or reader entry of this handle, is free")                     \
     X(SHMS_E_OS, -17, "the operating system refused")                                              \
     X(SHMS_E_UNSUPPORTED, -18, "not supported by this version or system")                          \
     X(SHMS_E_CLOSED, -19, "closed by the other side")
@@ -128,7 +128,8 @@ typedef struct shms_stream_options {
     uint8_t sparse;       /**< 1: reserve no memory at creation; writing raises SIGBUS if none is left */
     uint8_t huge_pages;   /**< 1: ask for huge pages; a hint that the system may ignore */
     uint8_t lock_memory;  /**< 1: keep the size at opening out of swap (mlock); SHMS_E_NOMEM if refused */
-    uint8_t atomic;       /**< 1: crash-atomic writes. Reserved: this version answers SHMS_E_UNSUPPORTED */
+    uint8_t atomic;       /**< 1: what a section writes is all there or not at all (once any opener asked, for
+                               those who open from then on); see shms_stream_write() */
     uint8_t reserved[7];  /**< must be zero */
 } shms_stream_options;
 
@@ -148,7 +149,7 @@ typedef struct shms_stream_options {
  *     SHMS_E_CORRUPT (control bytes out of range), SHMS_E_LOST (members live, but their data is cut short),
  *     SHMS_E_FULL (256 members), SHMS_E_NOSPACE (/dev/shm or a file size limit is too small),
  *     SHMS_E_NOMEM (memory, address space or mlock limit), SHMS_E_TIMEOUT (the life-cycle lock stayed
- *     taken for open_timeout_ms), SHMS_E_UNSUPPORTED (`atomic`; no tmpfs at /dev/shm), SHMS_E_OS.
+ *     taken for open_timeout_ms), SHMS_E_UNSUPPORTED (no tmpfs at /dev/shm), SHMS_E_OS.
  * Threads: safe.
  * Processes: safe; racing creators agree on one region.
  * Signals: not async-signal-safe; interrupted system calls are restarted.
@@ -161,9 +162,9 @@ SHMS_API int shms_stream_open(const char *name, uint64_t size, const shms_stream
 
 /**
  * Close a handle and leave the region. The last member to leave removes the region, unless it is kept.
- * A lock still held is released; if the handle could write, the next locker is told SHMS_OWNER_DIED.
+ * A lock still held is released; what its section wrote is undone if the region is atomic, and else, if the
+ * handle could write, the next locker is told SHMS_OWNER_DIED.
  * The pointer of shms_stream_memory() ends here; close every FILE of shms_stream_file() first.
- *
  * @param s  the handle; NULL does nothing
  * Threads: no other thread may be using the handle.
  * Processes: safe.
@@ -192,7 +193,6 @@ SHMS_API int shms_stream_unlink(const char *name);
  * The region's bytes, mapped; the address is the same for the handle's whole life.
  * Only the first shms_stream_size() bytes may be touched. Bytes written here are seen by all at once; take
  * the lock around them, else they are in no section and move no version.
- *
  * @param s  the handle; NULL gives NULL
  * @return the address; read-only memory if the handle is read-only
  * Threads: safe.
@@ -236,12 +236,14 @@ SHMS_API int shms_stream_existed(shms_stream *s);
  * @param s  the handle
  * @param timeout_ms  -1 for ever, 0 try, else milliseconds
  * @return 0; SHMS_OWNER_DIED: the caller holds the lock, and is told that a holder died or closed inside its
- *     section, so the data may be half-written; every locker is told until one calls shms_stream_repaired();
- *     SHMS_E_TIMEOUT; SHMS_E_DEADLOCK (this thread holds it through this handle);
- *     SHMS_E_INVALID (s is NULL, timeout_ms < -1); SHMS_E_DENIED (a handle that may only read the data).
+ *     section, so the data may be half-written; every locker is told until one calls shms_stream_repaired().
+ *     In an atomic region that section has been undone instead, and the answer is 0;
+ *     SHMS_E_TIMEOUT; SHMS_E_DEADLOCK (this thread holds it, or the shared lock, through this handle);
+ *     SHMS_E_INVALID (s is NULL, timeout_ms < -1); SHMS_E_DENIED (a handle that may only read the data);
+ *     SHMS_E_NOMEM, SHMS_E_LOST, SHMS_E_OS (a dead holder's section could not be undone; the lock is free).
  * Threads: safe; threads that share a handle exclude each other, and any of them may unlock.
  * Processes: safe; a holder that dies at any instruction is found within one slice (20 ms), a stopped one
- *     keeps the lock.
+ *     keeps the lock. Who has slept for the lock is passed over at most once by those who have not.
  * Signals: not async-signal-safe; signals do not end the wait.
  * Fork: what the parent holds stays the parent's; the child's first call joins it as a member of its own.
  * Blocks: at most timeout_ms; no system call when nobody else wants the lock.
@@ -250,23 +252,26 @@ SHMS_API int shms_stream_existed(shms_stream *s);
 SHMS_API int shms_stream_lock(shms_stream *s, int timeout_ms);
 
 /**
- * Take the lock for reading. Reserved: this version answers SHMS_E_UNSUPPORTED; use shms_stream_snapshot()
- * or a read-only handle's shms_stream_lock().
+ * Take the lock for reading: many may hold it so at once, and none exclusively. The data must not be written.
+ * There is no upgrade: unlock, lock, and see whether the version has moved (two who upgrade wait for ever).
  * @param s  the handle
  * @param timeout_ms  as for shms_stream_lock()
- * @return SHMS_E_UNSUPPORTED, or SHMS_E_INVALID (s is NULL, timeout_ms < -1)
- * Threads: safe.
- * Processes: no effect.
- * Signals: not async-signal-safe.
- * Fork: no state.
- * Blocks: never.
- * Since: 0.1.0 (the name; the function comes later)
+ * @return 0; SHMS_OWNER_DIED as for shms_stream_lock(), but a reader cannot repair; SHMS_E_TIMEOUT;
+ *     SHMS_E_DEADLOCK (this thread holds either lock through this handle); SHMS_E_FULL (12 threads hold it
+ *     through this handle: open another); SHMS_E_INVALID (s is NULL, timeout_ms < -1);
+ *     SHMS_E_DENIED (a handle that may only read the data).
+ * Threads: safe; each thread of a handle holds it for itself, any of them may unlock.
+ * Processes: safe; readers do not slow each other, do not starve writers, and hold up nobody when they die.
+ * Signals: not async-signal-safe; signals do not end the wait.
+ * Fork: as shms_stream_lock().
+ * Blocks: at most timeout_ms; no system call while no writer wants the lock.
+ * Since: 0.1.0
  */
 SHMS_API int shms_stream_lock_shared(shms_stream *s, int timeout_ms);
 
 /**
- * Release the lock and wake who waits for it. A read-write handle's section moves the version on and wakes
- * who waits for a change; a read-only handle's does not.
+ * Release the lock, exclusive or shared, and wake who waits for it. A read-write handle's exclusive section
+ * moves the version on and wakes who waits for a change; others do not.
  * @param s  the handle that holds the lock
  * @return 0, or SHMS_E_NOT_OWNER (nothing is changed), SHMS_E_INVALID (s is NULL),
  *     SHMS_E_DENIED (a handle that may only read the data).
@@ -314,10 +319,11 @@ SHMS_API int64_t shms_stream_read(shms_stream *s, void *buf, size_t n);
  * @param buf  the bytes; may lie inside the region, overlapping; may be NULL if n is 0
  * @param n  how many
  * @return n, or SHMS_E_RANGE (it does not fit; nothing is written, the position stays), SHMS_E_READ_ONLY,
- *     SHMS_E_INVALID.
+ *     SHMS_E_INVALID; in an atomic region, nothing being written, SHMS_E_NOSPACE, SHMS_E_NOMEM, SHMS_E_LOST.
  * Threads: safe; threads that share a handle write different ranges.
  * Processes: take the lock around it. A process that dies inside leaves a part written, which the next
- *     locker is told (SHMS_OWNER_DIED).
+ *     locker is told (SHMS_OWNER_DIED); in an atomic region, all that its section wrote by the calls of this
+ *     header, sizes too, is undone by whoever comes next. Bytes written through the pointer are not.
  * Signals: not async-signal-safe.
  * Fork: as shms_stream_read().
  * Blocks: never, but for a child's first call (open_timeout_ms).
@@ -389,10 +395,8 @@ SHMS_API int64_t shms_stream_pwrite(shms_stream *s, const void *buf, size_t n, i
 
 /**
  * Change the region's size; bytes that are new are zero. Pointers stay valid.
- *
  * Growth is reserved like a new region's memory (unless sparse). What is cut off is given back to the
  * system and reads as zeros through old pointers; the data file keeps its greatest length while it lives.
- *
  * @param s  the handle, read-write, holding the lock
  * @param size  bytes, 1 to the max_size the handle was opened with
  * @return 0, or SHMS_E_NOT_OWNER (the lock is not held), SHMS_E_RANGE (beyond this handle's max_size),
@@ -410,18 +414,17 @@ SHMS_API int shms_stream_resize(shms_stream *s, uint64_t size);
 /* ---------------------------------------------------------------- version */
 /**
  * Read without the lock, consistently: what is returned was in the region at one moment between two sections.
- *
- * Tries a bounded number of times; where writers never pause it takes the lock for a moment, waiting at most
- * open_timeout_ms. A thread that holds the lock through this handle reads what is there. Bytes written
- * outside any section (without the lock) are not covered.
- *
+ * Tries a bounded number of times; where writers never pause it takes the shared lock for a moment, waiting
+ * at most open_timeout_ms. A thread that holds the lock through this handle reads what is there. Bytes
+ * written outside any section (without the lock) are not covered.
  * @param s  the handle
  * @param buf  receives the bytes, and may be written on failure too; may be NULL if n is 0
  * @param n  bytes wanted
  * @param offset  bytes from the start
  * @return bytes read, 0 at the end and beyond, or SHMS_E_RANGE (offset is negative), SHMS_E_TIMEOUT,
  *     SHMS_E_CORRUPT (a holder died inside its section and nobody has called shms_stream_repaired();
- *     shms_stream_pread() still reads what is there), SHMS_E_DENIED (may only read the data), SHMS_E_INVALID.
+ *     shms_stream_pread() still reads what is there), SHMS_E_FULL (12 threads fell back to the lock through
+ *     this handle at once), SHMS_E_DENIED (may only read the data), SHMS_E_INVALID.
  * Threads: safe.
  * Processes: safe; delays nobody unless it falls back to the lock.
  * Signals: not async-signal-safe.
@@ -447,11 +450,9 @@ SHMS_API int64_t shms_stream_version(shms_stream *s);
 
 /**
  * Wait until the version is another than *seen and no section is open.
- *
  * To look at a change without making one, use shms_stream_snapshot() or a read-only handle's lock: a
  * read-write handle's section counts as a change, whatever it did. With a descriptor of
  * shms_stream_poll_fd(), a call with timeout_ms 0 also takes the pending event and arms the next one.
- *
  * @param s  the handle
  * @param seen  in: the version last seen (start with shms_stream_version(), or 0 for "now, if anything was
  *     ever written"); out, on success: the version now
@@ -484,11 +485,9 @@ SHMS_API int shms_stream_notify(shms_stream *s);
 
 /**
  * A descriptor that becomes readable when the version has moved, for poll, epoll, libuv, GLib.
- *
  * The loop: call shms_stream_wait(s, &seen, 0) until it gives SHMS_E_TIMEOUT, then sleep on the descriptor,
  * then again. A wake-up without a change is possible. The descriptor belongs to the handle: never read or
  * close it; later calls return the same one.
- *
  * @param s  the handle
  * @return the descriptor, or SHMS_E_INVALID (s is NULL), SHMS_E_DENIED (may only read the data),
  *     SHMS_E_OS (EMFILE: of descriptors, or the user's limit of inotify instances), SHMS_E_LOST.
@@ -506,7 +505,6 @@ SHMS_API int shms_stream_poll_fd(shms_stream *s);
  * Write the region's bytes to a file, replacing it as a whole: a failure leaves the old file.
  * A new file gets mode 0600; what exists and is no regular file (a pipe, a terminal) is written into. The
  * position is neither used nor moved. Takes no lock: hold it where others may write.
- *
  * @param s  the handle
  * @param path  the file
  * @return bytes written, or SHMS_E_INVALID, SHMS_E_DENIED, SHMS_E_NOT_FOUND (no such directory),
@@ -541,7 +539,6 @@ SHMS_API int64_t shms_stream_load(shms_stream *s, const char *path);
  * The stream as a stdio FILE with a position of its own, from 0 (`a`: from the end).
  * The size is fixed: a write past the end fails with ENOSPC, `w` does not truncate. Nothing is locked; stdio
  * buffers, so fflush before unlocking. fclose it before shms_stream_close().
- *
  * @param s  the handle
  * @param mode  as for fopen: r, w or a, with + and b
  * @param ret  receives the FILE

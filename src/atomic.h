@@ -68,11 +68,6 @@ static inline uint32_t a32_exchange_acquire(a32 *a, uint32_t v)
     return atomic_exchange_explicit(&a->value, v, memory_order_acquire);
 }
 
-static inline uint32_t a32_exchange_release(a32 *a, uint32_t v)
-{
-    return atomic_exchange_explicit(&a->value, v, memory_order_release);
-}
-
 static inline uint64_t a64_load_relaxed(const a64 *a)
 {
     return atomic_load_explicit(&a->value, memory_order_relaxed);

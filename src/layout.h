@@ -27,8 +27,8 @@ enum { STATE_SETUP = 0, STATE_READY = 1 };
 enum { FLAG_KEEP = 1, FLAG_SPARSE = 2, FLAG_ATOMIC = 4 };
 /* control.died: SHMS_OWNER_DIED is up; a roll-back is owed that could not be made */
 enum { DIED_NEWS = 1, DIED_OWED = 2 };
-/* slot.readers[i]: a thread holds the shared lock; the same, and a writer sleeps here until it has left */
-enum { READER_IN = 1, READER_AWAITED = 2 };
+/* slot.readers[i]: a thread holds the shared lock */
+enum { READER_IN = 1 };
 
 /*
  * The lock cell, 64 bits: who holds the lock, and who must be woken.

@@ -27,10 +27,10 @@ struct member {
     a64 holder;   /* the thread that took the lock through this handle, 0 for none; private memory */
     a32 epoch;    /* the process (shms__fork_word) in which it joined; EPOCH_NONE: it has no control */
     uint32_t slot;
+    a32 readers_high; /* the highest of the entries that were ever used */
+    a64 readers[LAYOUT_READERS]; /* the threads that hold the shared lock through this handle; private */
     struct region region;
     int watch_fd; /* poll descriptor, -1 for none; guarded by the process lock */
-    a64 readers[LAYOUT_READERS]; /* the threads that hold the shared lock through this handle; private */
-    a32 readers_high;            /* the entries from here on were never used */
     struct journal journal;
 };
 

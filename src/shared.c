@@ -19,11 +19,16 @@
  *     puts S in (to read) or out (after it has seen every entry empty, or its member dead).
  *  3. No section begins before S is out.
  *
- * Linearisation. lock_shared: its look at the cell, or its taking of the cell. unlock: the exchange.
+ * Linearisation. lock_shared: its look at the cell, or its taking of the cell. unlock: the store of 0.
  *
  * Progress. A writer has the cell before it waits for readers, and no new reader gets past that: it waits for
  * those that are in, and for nobody else. A reader who finds a holder waits for its turn at the cell like
  * everybody. A holder of either kind that dies is found within a slice.
+ *
+ * Why leaving needs no full barrier: a reader stores 0 and then looks whether somebody holds the cell, to
+ * wake. A processor may look before its store has arrived, and miss a writer who names itself in between and
+ * still sees the entry. That writer spins first, longer than a store takes to arrive; and it sleeps in
+ * slices, so if it were otherwise it would lose one.
  *
  * No upgrade from shared to exclusive: two readers who both wait to become the writer wait for each other
  * for ever, so one would have to fail and read again; unlock, lock, and look whether the version has moved
@@ -33,63 +38,44 @@
  *   reader, entry in                         a dead member's entry: the next writer takes it out
  *   reader, holding the cell                 a dead holder, version even: taken over without news
  *   writer, waiting for readers              the same; S stands
- *   writer, an entry marked as awaited       one needless wake-up
  */
 #include "shared.h"
 
 #define SPINS 400 /* pauses in all, before a writer sleeps: most readers are gone by then */
 
-static struct slot *own_slot(const struct member *m)
-{
-    return &m->region.control->slots[m->slot];
-}
-
-static uint32_t readers_high(const struct member *m)
+static uint32_t readers_end(const struct member *m)
 {
     uint32_t high = a32_load_relaxed(&m->readers_high); /* relaxed: private; this thread's own was stored */
-    return high < LAYOUT_READERS ? high : LAYOUT_READERS;
+    return high < LAYOUT_READERS ? high + 1 : LAYOUT_READERS;
 }
 
 bool shms__reads_here(const struct member *m)
 {
-    for (uint32_t i = 0; i < readers_high(m); i++)
+    for (uint32_t i = 0; i < readers_end(m); i++)
         if (a64_load_relaxed(&m->readers[i]) == shms__thread()) /* relaxed: only its own store can match */
             return true;
     return false;
 }
 
-/* ---- entries */
+void shms__wake_writer(a32 *entry)
+{
+    shms__wake(entry, 1);
+}
 
-/* Put an entry in; *ret_entry is its number. False: all of this member's are taken. */
-static bool enter(struct member *m, uint32_t *ret_entry)
+/* Put any entry in; *ret_entry is its number. False: all of this member's are taken. */
+static bool enter_any(struct member *m, uint32_t *ret_entry)
 {
     for (uint32_t i = 0; i < LAYOUT_READERS; i++) {
-        uint32_t none = 0;
-        /* relaxed: private; the compare-and-swap decides among this handle's threads.
-         * orders: the entry before the look at the cell; pairs with fence_seq_cst in shms__await_readers */
-        if (a64_load_relaxed(&m->readers[i]) ||
-            !a32_cas_seq_cst(&own_slot(m)->readers[i], &none, READER_IN))
+        if (!shms__reader_enter(m, i))
             continue;
-        a64_store_relaxed(&m->readers[i], shms__thread()); /* relaxed: private, read by this thread itself */
         uint32_t high = a32_load_relaxed(&m->readers_high); /* relaxed: repeated by the compare-and-swap */
-        while (high <= i && !a32_cas_relaxed(&m->readers_high, &high, i + 1)) /* relaxed: private */
+        while (high < i && !a32_cas_relaxed(&m->readers_high, &high, i)) /* relaxed: private */
             ;
         *ret_entry = i;
         return true;
     }
     return false;
 }
-
-static void leave(struct member *m, uint32_t entry)
-{
-    a32 *shared = &own_slot(m)->readers[entry];
-    a64_store_relaxed(&m->readers[entry], 0); /* relaxed: private, before the entry can be taken again */
-    /* release: what was read; pairs with the acquire in await_entry */
-    if (a32_exchange_release(shared, 0) == READER_AWAITED)
-        shms__wake(shared, 1);
-}
-
-/* ---- taking and giving back */
 
 /* Through the cell, like a writer: a holder is there, or nobody has let readers in yet. */
 static int enter_by_turn(struct member *m, int timeout_ms)
@@ -101,7 +87,7 @@ static int enter_by_turn(struct member *m, int timeout_ms)
     if (rc < 0)
         return rc;
     rc = shms__news(m, false);
-    if (enter(m, &entry))
+    if (enter_any(m, &entry))
         a64_or_relaxed(&m->region.control->cell, CELL_SHARED); /* relaxed: unlock's release hands it on */
     else
         rc = shms__fail(SHMS_E_FULL);
@@ -109,21 +95,18 @@ static int enter_by_turn(struct member *m, int timeout_ms)
     return rc;
 }
 
-int shms__lock_shared(struct member *m, int timeout_ms)
+int shms__lock_shared_slowly(struct member *m, int timeout_ms)
 {
-    const struct control *c = m->region.control;
     uint32_t entry;
     if (shms__reads_here(m))
         return shms__fail(SHMS_E_DEADLOCK);
-    if (!enter(m, &entry))
+    if (!enter_any(m, &entry))
         return shms__fail(SHMS_E_FULL);
-    /* seq_cst: after the entry; pairs with fence_seq_cst in shms__await_readers. It acquires the last
-     * section's writes, too: pairs with the releases in shms__unlock and give_back */
-    uint64_t cell = a64_load_seq_cst(&c->cell);
-    uint32_t died = a32_load_relaxed(&c->died); /* relaxed: written by holders, who are gone */
-    if ((cell & (CELL_OWNER | CELL_SHARED)) == CELL_SHARED && !(died & DIED_OWED))
+    /* relaxed: written by holders only; if one is there we go back */
+    uint32_t died = a32_load_relaxed(&m->region.control->died);
+    if (shms__readers_pass(m) && !(died & DIED_OWED))
         return died ? SHMS_OWNER_DIED : 0;
-    leave(m, entry);
+    shms__reader_leave(m, entry);
     return enter_by_turn(m, timeout_ms);
 }
 
@@ -131,14 +114,14 @@ int shms__unlock_shared(struct member *m)
 {
     /* This thread's own entry, or that of another: any thread of the process may release. */
     for (int any = 0; any < 2; any++)
-        for (uint32_t i = 0; i < readers_high(m); i++) {
+        for (uint32_t i = 0; i < readers_end(m); i++) {
             uint64_t thread = a64_load_relaxed(&m->readers[i]); /* relaxed: repeated below */
             if (thread == 0 || (!any && thread != shms__thread()))
                 continue;
             /* relaxed: private; decides between two threads that release the same one */
             if (any && !a64_cas_relaxed(&m->readers[i], &thread, 0))
                 continue;
-            leave(m, i);
+            shms__reader_leave(m, i);
             return 0;
         }
     return shms__fail(SHMS_E_NOT_OWNER);
@@ -146,9 +129,9 @@ int shms__unlock_shared(struct member *m)
 
 void shms__forsake_shared(struct member *m)
 {
-    for (uint32_t i = 0; i < readers_high(m); i++)
+    for (uint32_t i = 0; i < readers_end(m); i++)
         if (a64_load_relaxed(&m->readers[i])) /* relaxed: no other thread uses the handle now */
-            leave(m, i);
+            shms__reader_leave(m, i);
 }
 
 /* ---- the writer's side */
@@ -160,21 +143,11 @@ static bool reader_alive(struct member *m, uint32_t slot)
     return slot == m->slot || shms__member_alive(m, ref_owner(slot, generation));
 }
 
-/* Sleep until the entry is given back or the slice is over. */
-static void sleep_on_entry(a32 *entry, uint32_t seen, int64_t ns)
-{
-    /* relaxed: orders nothing; if the entry changes now, the futex call sees it */
-    if (seen == READER_IN && a32_cas_relaxed(entry, &seen, READER_AWAITED))
-        seen = READER_AWAITED;
-    if (seen)
-        shms__sleep_on(entry, seen, ns);
-}
-
 static int await_entry(struct member *m, uint32_t slot, a32 *entry, int64_t deadline)
 {
     int64_t slice_ns = SLICE_FIRST_NS;
     uint32_t seen;
-    /* acquire: the reads of who has left come before our writes; pairs with the exchange in leave() */
+    /* acquire: the reads of who has left come before our writes; pairs with shms__reader_leave */
     while ((seen = a32_load_acquire(entry)) != 0) {
         if (!reader_alive(m, slot)) {
             /* relaxed: the dead read no more; a new member of this slot goes back, since we hold the cell */
@@ -184,7 +157,7 @@ static int await_entry(struct member *m, uint32_t slot, a32 *entry, int64_t dead
         int64_t now = shms__now_ns();
         if (now >= deadline)
             return shms__fail(SHMS_E_TIMEOUT);
-        sleep_on_entry(entry, seen, slice_ns < deadline - now ? slice_ns : deadline - now);
+        shms__sleep_on(entry, seen, slice_ns < deadline - now ? slice_ns : deadline - now);
         slice_ns = shms__next_slice(slice_ns);
     }
     return 0;
@@ -193,7 +166,7 @@ static int await_entry(struct member *m, uint32_t slot, a32 *entry, int64_t dead
 int shms__await_readers(struct member *m, int64_t deadline)
 {
     struct control *c = m->region.control;
-    /* orders: our name in the cell before the look at the entries; pairs with a32_cas_seq_cst in enter() */
+    /* orders: our name in the cell before the look at the entries; pairs with shms__reader_enter */
     fence_seq_cst();
     /* relaxed: the slot of a reader was counted before S could be put in, which our taking came after */
     uint64_t slots = min_u64(a32_load_relaxed(&c->slots_used), LAYOUT_SLOTS);
@@ -201,7 +174,7 @@ int shms__await_readers(struct member *m, int64_t deadline)
     for (uint32_t s = 0; s < slots; s++)
         for (uint32_t i = 0; i < LAYOUT_READERS; i++) {
             a32 *entry = &c->slots[s].readers[i];
-            /* acquire: as in await_entry; pairs with the exchange in leave() */
+            /* acquire: as in await_entry; pairs with the release in shms__reader_leave */
             while (a32_load_acquire(entry) != 0 && spins++ < SPINS)
                 spin_pause();
             int rc = await_entry(m, s, entry, deadline);

@@ -218,13 +218,25 @@ int shms_stream_lock(shms_stream *s, int timeout_ms)
 
 int shms_stream_unlock(shms_stream *s)
 {
-    return as_usual(s) ? shms__unlock(&s->member, s->member.region.writable) : unlock_first(s);
+    if (!as_usual(s))
+        return unlock_first(s);
+    if (!shms__reads_first(&s->member))
+        return shms__unlock(&s->member, s->member.region.writable);
+    shms__reader_leave(&s->member, 0);
+    return 0;
+}
+
+static __attribute__((noinline, cold)) int lock_shared_first(shms_stream *s, int timeout_ms)
+{
+    int rc = timeout_ms < -1 ? shms__fail(SHMS_E_INVALID) : enter(s);
+    return rc < 0 ? rc : shms__lock_shared(&s->member, timeout_ms);
 }
 
 int shms_stream_lock_shared(shms_stream *s, int timeout_ms)
 {
-    int rc = timeout_ms < -1 ? shms__fail(SHMS_E_INVALID) : enter(s);
-    return rc < 0 ? rc : shms__lock_shared(&s->member, timeout_ms);
+    if (!as_usual(s) || timeout_ms < -1)
+        return lock_shared_first(s, timeout_ms);
+    return shms__lock_shared(&s->member, timeout_ms);
 }
 
 int shms_stream_repaired(shms_stream *s)
