@@ -92,6 +92,8 @@ static int play(const char *role, int64_t number)
         hold(strcmp(role, "die") == 0);
     else if (strcmp(role, "try") == 0)
         try_lock((int)number);
+    else if (strcmp(role, "release") == 0)
+        shms_stream_unlock(s);
     else if (strcmp(role, "put") == 0)
         shared->number = number;
     else
@@ -99,13 +101,26 @@ static int play(const char *role, int64_t number)
     return 0;
 }
 
+static const char *share_name(const char *word)
+{
+    static char name[1001];
+    size_t n = strlen(word);
+    memset(name, 'x', sizeof name - 1);
+    memcpy(name, word, n);
+    if (name[n - 1] == '?')
+        memcpy(name + n - 1, "\xe4\xb8\xad\xe6\x96\x87", 7);
+    else if (name[n - 1] != '*')
+        name[n] = 0;
+    return name;
+}
+
 int main(int argc, char **argv)
 {
     int64_t number = argc > 3 ? atoll(argv[3]) : 0;
-    if (argc < 3)
+    if (argc < 3 || !argv[1][0] || strlen(argv[1]) > 900)
         return 2;
     int windowed = strcmp(argv[2], "window") == 0;
-    int rc = shms_stream_open(argv[1], windowed ? (uint64_t)number : SHARE_SIZE, NULL, &s);
+    int rc = shms_stream_open(share_name(argv[1]), windowed ? (uint64_t)number : SHARE_SIZE, NULL, &s);
     if (windowed) {
         if (rc < 0)
             say("none");

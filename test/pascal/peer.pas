@@ -10,7 +10,10 @@
       try MS      tries to take the lock, and says what came of it; if it has it, repairs the pair
       put N       writes N after the counter
       get         says what is there
-      window N    opens N bytes, and says how many it has }
+      window N    opens N bytes, and says how many it has
+      release     releases the lock, which it does not hold
+
+  A NAME that ends in * stands for one of 1000 characters, one that ends in ? has some in Chinese. }
 program peer;
 
 {$H+}
@@ -115,6 +118,8 @@ begin
   end
   else if Role = 'try' then
     TryLock(Number)
+  else if Role = 'release' then
+    S.ReleaseLock
   else if Role = 'put' then
     Shared^.Number := Number
   else if Role = 'get' then
@@ -123,9 +128,23 @@ begin
     Halt(2);
 end;
 
+{ Some characters do not come through the command line of every system. }
+function ShareName: string;
+begin
+  Result := ParamStr(1);
+  case Result[Length(Result)] of
+    '*': Result := Result + StringOfChar('x', 1000 - Length(Result));
+    {$IFDEF UNICODE}
+    '?': Result := Copy(Result, 1, Length(Result) - 1) + #$4E2D#$6587;
+    {$ELSE}
+    '?': Result := Copy(Result, 1, Length(Result) - 1) + #$E4#$B8#$AD#$E6#$96#$87; // the same in UTF-8
+    {$ENDIF}
+  end;
+end;
+
 procedure Window(Wanted: Int64);
 begin
-  S := TShareMemStream.Create(ParamStr(1), FILE_MAP_ALL_ACCESS, Wanted);
+  S := TShareMemStream.Create(ShareName, FILE_MAP_ALL_ACCESS, Wanted);
   if S.Memory = nil then
     Say('none')
   else
@@ -139,7 +158,7 @@ begin
     Window(StrToInt64(ParamStr(3)));
     Exit;
   end;
-  S := TShareMemStream.Create(ParamStr(1), FILE_MAP_ALL_ACCESS, ShareSize);
+  S := TShareMemStream.Create(ShareName, FILE_MAP_ALL_ACCESS, ShareSize);
   Shared := S.Memory;
   if Shared = nil then
   begin

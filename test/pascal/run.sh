@@ -64,6 +64,8 @@ two() {
         $what pascal pascal "$name-3$what"
         echo "ok    $what"
     done
+    see_each_other pascal c "Global\\$name?"
+    echo "ok    a name in Chinese"
 }
 
 # The share of usage.pas has a fixed name: the test runs a copy with another.

@@ -205,6 +205,30 @@ begin
   A.Free;
 end;
 
+procedure TestAtomic;
+var
+  A: TShareMemStream;
+  X: Integer;
+begin
+  A := TShareMemStream.CreateWith(Name, [smAtomic], Page);
+  {$IFDEF MSWINDOWS}
+  if A.ErrorCode = SHMS_E_UNSUPPORTED then
+  begin
+    A.Free;
+    Exit;
+  end;
+  {$ENDIF}
+  CheckCode(A, 0, 'smAtomic');
+  X := 11;
+  Check(A.GetLock and (A.Write(X, 4) = 4), 'a section that ends');
+  A.ReleaseLock;
+  Other('die');
+  Check(A.GetLock(Long) and not A.OwnerDied, 'the holder died, and left nothing half done');
+  Check((A.ReadAt(0, X, 4) = 4) and (X = 11), 'what it wrote is undone');
+  A.ReleaseLock;
+  A.Free;
+end;
+
 type
   TChanger = class(TThread)
     Stream: TShareMemStream;
@@ -478,6 +502,7 @@ begin
   Run('ReadOnly', @TestReadOnly);
   Run('CodesOfTheLock', @TestCodesOfTheLock);
   Run('OwnerDied', @TestOwnerDied);
+  Run('Atomic', @TestAtomic);
   Run('Changes', @TestChanges);
   Run('LargeShares', @TestLargeShares);
   Run('BadRanges', @TestBadRanges);
