@@ -129,6 +129,13 @@ repaired: the pair is 1, 1
 locked: success; the pair is 1, 1
 END
 
+expect transfer <<'END'
+0 + 0; moves -100
+100 + -100; moves 30
+100 + -100; moves 40
+60 + -60; moves 0
+END
+
 for loop in watch_epoll watch_uv; do
     watch "$loop" <<'END'
 watching

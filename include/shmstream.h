@@ -81,7 +81,7 @@ extern "C" {
     X(SHMS_E_CORRUPT, -13, "the shared bytes are damaged")                                         \
     X(SHMS_E_FORMAT, -14, "not a region of this format")                                           \
     X(SHMS_E_LOST, -15, "the region's memory was taken away")                                      \
-    X(SHMS_E_FULL, -16, "no member slot, or reader entry of this handle, is free")                     \
+    X(SHMS_E_FULL, -16, "the region has no free slot")                                                 \
     X(SHMS_E_OS, -17, "the operating system refused")                                              \
     X(SHMS_E_UNSUPPORTED, -18, "not supported by this version or system")                          \
     X(SHMS_E_CLOSED, -19, "closed by the other side")

@@ -22,6 +22,8 @@ static const option_word words[] = {
     {'s', "size", "SIZE", "bytes, or with K, M, G, T (powers of 1024)"},
     {'X', "max-size", "SIZE", "let the region grow to SIZE later on"},
     {'P', "sparse", NULL, "do not reserve the memory now"},
+    {'T', "atomic", NULL, "what a section writes is all there or not at all"},
+    {'S', "shared", NULL, "take the lock for reading, beside others"},
     {'E', "existing", NULL, "accept an existing region of at least SIZE"},
     {'F', "offset", "SIZE", "start SIZE bytes into the region (0)"},
     {'N', "count", "SIZE", "move SIZE bytes (all to the end)"},
@@ -199,6 +201,8 @@ static const char *apply(cli_args *args, int key, const char *value)
     case 's': return parse_region_size(value, &args->size);
     case 'X': return parse_region_size(value, &args->open.max_size);
     case 'P': args->open.sparse = 1; return NULL;
+    case 'T': args->open.atomic = 1; return NULL;
+    case 'S': return set_flag(&args->shared);
     case 'E': return set_flag(&args->existing);
     case 'F': return parse_size(value, &args->offset);
     case 'N': return parse_size(value, &args->count);

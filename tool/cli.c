@@ -57,15 +57,17 @@ static int lock_not_got(const cli_args *args, const char *name, shms_stream *s)
     char holder[64] = "";
     if (shms_stream_info(s, &info) == 0 && info.owner_pid > 0)
         snprintf(holder, sizeof holder, ": process %d holds it", (int)info.owner_pid);
+    else if (info.locked == 0)
+        snprintf(holder, sizeof holder, ": others hold it to read");
     cli_error(args, name, "the lock was not got within %g s%s; wait longer with --timeout%s",
               args->timeout_ms / 1000.0, holder,
               strchr(args->command->options, 'L') ? ", or within `shms lock` add --no-lock" : "");
     return EXIT_TIMED_OUT;
 }
 
-int cli_lock(const cli_args *args, const char *name, shms_stream *s, bool *ret_died)
+int cli_lock(const cli_args *args, const char *name, shms_stream *s, bool shared, bool *ret_died)
 {
-    int rc = shms_stream_lock(s, args->timeout_ms);
+    int rc = shared ? shms_stream_lock_shared(s, args->timeout_ms) : shms_stream_lock(s, args->timeout_ms);
     if (rc == SHMS_E_TIMEOUT)
         return lock_not_got(args, name, s);
     if (rc < 0)
@@ -207,7 +209,7 @@ int cli_take(const cli_args *args, const char *name, uint64_t offset, uint64_t c
     if (!s)
         return status;
     if (!args->no_lock)
-        status = cli_lock(args, name, s, NULL);
+        status = cli_lock(args, name, s, true, NULL);
     if (status == 0) {
         status = take_locked(args, name, s, offset, count, ret_bytes, ret_n);
         int unlocked = args->no_lock ? 0 : cli_unlock(args, name, s);

@@ -47,14 +47,14 @@ struct cli_args {
     char **operand;
     int operands;
     const char *name;         /* operand[0], the region */
-    shms_stream_options open; /* owners, owner_uid, mode, max_size, sparse */
+    shms_stream_options open; /* owners, owner_uid, mode, max_size, sparse, atomic */
     uint64_t size;
     uint64_t count;
     uint64_t offset;
     int64_t since;
     int timeout_ms;
     const char *from, *to;
-    bool existing, text, no_lock, json;
+    bool existing, text, no_lock, shared, json;
 };
 
 extern const command cmd_bench, cmd_cat, cmd_copy, cmd_create, cmd_info, cmd_lock, cmd_ls, cmd_read,
@@ -76,11 +76,11 @@ shms_stream *cli_open(const cli_args *args, const char *name, uint64_t size,
 shms_stream *cli_open_existing(const cli_args *args, const char *name, uint32_t access, int *ret_status);
 
 /*
- * Take the lock within --timeout and hold back the signals that would end the process, so that a Ctrl-C
+ * Take the lock, `shared` for reading, within --timeout and hold back the signals that would end the process, so that a Ctrl-C
  * does not leave the next holder with a dead owner. A dead owner's news goes to *ret_died, or is worded here
  * where that is NULL. Returns 0 or an exit status.
  */
-int cli_lock(const cli_args *args, const char *name, shms_stream *s, bool *ret_died);
+int cli_lock(const cli_args *args, const char *name, shms_stream *s, bool shared, bool *ret_died);
 int cli_unlock(const cli_args *args, const char *name, shms_stream *s);
 /* The signals cli_lock() holds back, and the mask that was before it. */
 sigset_t cli_held_signals(void);

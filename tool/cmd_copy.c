@@ -35,7 +35,7 @@ static int run(cli_args *args)
     shms_stream *s = cli_open_existing(args, args->name, access, &status);
     if (!s)
         return status;
-    status = cli_lock(args, args->name, s, NULL);
+    status = cli_lock(args, args->name, s, args->to != NULL, NULL);
     if (status == 0) {
         int64_t n = args->from ? shms_stream_load(s, args->from) : shms_stream_save(s, args->to);
         if (n < 0)

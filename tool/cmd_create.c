@@ -18,6 +18,6 @@ static int run(cli_args *args)
 }
 
 const command cmd_create = {
-    .name = "create", .run = run, .options = "sXPEmO", .operands = "--size SIZE NAME", .least = 1, .most = 1,
+    .name = "create", .run = run, .options = "sXPTEmO", .operands = "--size SIZE NAME", .least = 1, .most = 1,
     .summary = "Create a region, kept until `shms rm`",
 };

@@ -32,6 +32,8 @@ static void print_lock(const shms_info *info)
         fputs(info->locked ? "held" : "free", stdout);
     if (info->owner_died)
         fputs("; a former holder died: the data may be half-written", stdout);
+    if (info->rollback)
+        fputs("; its section waits to be undone, by the next locker, opener or `shms sweep`", stdout);
     printf("\nwaiters   %" PRIu32 "\n", info->waiters);
 }
 
@@ -57,8 +59,8 @@ static void print_info(const char *name, const shms_info *info)
     printf("version   %" PRId64 "\n", info->version);
     printf("created   %s (%s ago)\n", show_time(time, info->created_ns), show_age(age, info->created_ns));
     printf("owner     user %" PRIu32 ", mode %04" PRIo32 "\n", info->uid, info->mode);
-    printf("options   %s%s\n", info->keep ? "kept until removed" : "vanishes with its last user",
-           info->sparse ? ", sparse" : "");
+    printf("options   %s%s%s\n", info->keep ? "kept until removed" : "vanishes with its last user",
+           info->sparse ? ", sparse" : "", info->atomic ? ", atomic" : "");
 }
 
 static int run(cli_args *args)

@@ -67,7 +67,7 @@ static int run(cli_args *args)
     options.create = args->size ? SHMS_CREATE_OR_OPEN : SHMS_OPEN_ONLY;
     shms_stream *s = cli_open(args, args->name, args->size, &options, &status);
     if (s)
-        status = cli_lock(args, args->name, s, &died);
+        status = cli_lock(args, args->name, s, args->shared, &died);
     if (status)
         status = status == EXIT_TIMED_OUT ? status : EXIT_LOCK_FAILED;
     else
@@ -77,7 +77,7 @@ static int run(cli_args *args)
 }
 
 const command cmd_lock = {
-    .name = "lock", .run = run, .options = "stmO", .operands = "NAME -- COMMAND...", .least = 2, .most = -1,
+    .name = "lock", .run = run, .options = "sStmO", .operands = "NAME -- COMMAND...", .least = 2, .most = -1,
     .timeout_ms = -1, .summary = "Run a command while holding the lock",
     .details = "With --size a region that does not exist is created, and vanishes with its last user.\n"
                "Exit status: the command's, 128+N if signal N killed it, 124 lock not got in time,\n"

@@ -10,7 +10,7 @@ static int run(cli_args *args)
     shms_stream *s = cli_open_existing(args, args->name, SHMS_ACCESS_READ_WRITE, &status);
     if (!s)
         return status;
-    status = cli_lock(args, args->name, s, &died);
+    status = cli_lock(args, args->name, s, false, &died);
     if (status == 0) {
         int rc = shms_stream_repaired(s);
         if (rc < 0)

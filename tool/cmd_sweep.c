@@ -36,6 +36,25 @@ static void reclaim(const cli_args *args, const region *r, sweep *sum)
     }
 }
 
+/* Opening undoes the section of a dead holder, for those who look without opening. */
+static void roll_back(const cli_args *args, const region *r, sweep *sum)
+{
+    shms_stream_options options = args->open;
+    options.create = SHMS_OPEN_ONLY;
+    options.mode = 0666;
+    shms_stream *s;
+    int rc = shms_stream_open(r->name, 0, &options, &s);
+    if (rc < 0) {
+        if (rc != SHMS_E_NOT_FOUND)
+            sum->result = cli_fail(args, r->name, rc);
+        return;
+    }
+    fputs("rolled back ", stdout);
+    show_name(stdout, r->name);
+    putchar('\n');
+    shms_stream_close(s);
+}
+
 /* For people only, and only if it takes so long that they wonder. */
 static void show_progress(sweep *sum, size_t done, size_t n)
 {
@@ -58,6 +77,8 @@ static int run(cli_args *args)
         bool ours = args->open.owners != SHMS_OWNER_SELF || regions[i].info.uid == (uint32_t)geteuid();
         if (regions[i].info.state == SHMS_STATE_DEAD && ours)
             reclaim(args, &regions[i], &sum);
+        else if (regions[i].info.rollback && ours)
+            roll_back(args, &regions[i], &sum);
         show_progress(&sum, i + 1, n);
     }
     if (sum.shown_ns)
@@ -71,5 +92,5 @@ static int run(cli_args *args)
 
 const command cmd_sweep = {
     .name = "sweep", .run = run, .options = "O", .operands = "",
-    .summary = "Reclaim what dead processes left",
+    .summary = "Reclaim what dead processes left, and undo their atomic sections",
 };

@@ -42,7 +42,7 @@ static int read_input(const cli_args *args, uint64_t most, char **ret_bytes, siz
 
 static int put(cli_args *args, shms_stream *s, const char *bytes, size_t n)
 {
-    int status = args->no_lock ? 0 : cli_lock(args, args->name, s, NULL);
+    int status = args->no_lock ? 0 : cli_lock(args, args->name, s, false, NULL);
     if (status)
         return status;
     int64_t rc = shms_stream_pwrite(s, bytes, n, (int64_t)args->offset);

@@ -213,5 +213,6 @@ void show_json_region(FILE *out, const char *name, const shms_info *info)
     fprintf(out, ", \"owner_died\": %s, \"version\": %" PRId64, json_bool(info->owner_died), info->version);
     fprintf(out, ", \"created\": \"%s\", \"uid\": %" PRIu32 ", \"mode\": \"%04" PRIo32 "\"",
             show_time(time, info->created_ns), info->uid, info->mode);
-    fprintf(out, ", \"keep\": %s, \"sparse\": %s}", json_bool(info->keep), json_bool(info->sparse));
+    fprintf(out, ", \"keep\": %s, \"sparse\": %s", json_bool(info->keep), json_bool(info->sparse));
+    fprintf(out, ", \"atomic\": %s, \"rollback\": %s}", json_bool(info->atomic), json_bool(info->rollback));
 }

@@ -58,4 +58,23 @@ listed
 "$SHMS" sweep | grep -F "$id" | sed -E 's/\(.*\)/(SIZE)/'
 listed
 "$SHMS" sweep | grep -F "$id"
+echo '# a section that died half-way in a region that is kept'
+examples=$(dirname "$SHMS")/../example
+{ "$examples/transfer" "$id-atomic" die >"$work/transfer"; } 2>/dev/null
+field "$id-atomic" atomic
+field "$id-atomic" rollback
+"$SHMS" info "$id-atomic" | grep -E '^(lock|options)'
+"$SHMS" sweep | grep -F "$id" | sed "s/$id/ID/"
+field "$id-atomic" rollback
+try info "$id-atomic" | grep -E '^(lock|options)'
+"$SHMS" read --no-lock "$id-atomic" | od -An -td4
+try rm "$id-atomic"
+
+echo '# several may read at once'
+try create --size 16 --atomic "$id-many"
+try lock --shared "$id-many" -- "$SHMS" lock --shared --timeout 0 "$id-many" -- echo both | sed "s|$SHMS|shms|"
+try lock --shared "$id-many" -- "$SHMS" read --timeout 0 --text "$id-many" | sed "s|$SHMS|shms|"
+try lock --shared "$id-many" -- "$SHMS" lock --timeout 0 "$id-many" -- echo never 2>&1 | sed "s|$SHMS|shms|"
+try lock "$id-many" -- "$SHMS" lock --shared --timeout 0 "$id-many" -- echo never 2>&1 | sed "s|$SHMS|shms|"
+try rm "$id-many"
 finish
