@@ -292,7 +292,7 @@ void shms__ring(struct member *m, uint64_t cell)
 int shms__unlock_wake(struct member *m, bool changes)
 {
     if (!shms__lock_held(m))
-        return shms__unlock_shared(m);
+        return shms__fail(SHMS_E_NOT_OWNER);
     if (m->id & CELL_ATOMIC)
         shms__journal_commit(m);
     a64_store_relaxed(&m->holder, 0); /* relaxed: private */

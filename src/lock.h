@@ -7,7 +7,7 @@
 
 /*
  * 0 or SHMS_OWNER_DIED (held), or a failure. A section that `changes` moves the version; a quiet one leaves
- * it alone, and must not write. shms__unlock is told the same. It gives back the shared lock, too.
+ * it alone, and must not write. shms__unlock is told the same.
  */
 static inline int shms__lock(struct member *m, int timeout_ms, bool changes);
 static inline int shms__unlock(struct member *m, bool changes);

@@ -206,7 +206,10 @@ static __attribute__((noinline, cold)) int lock_first(shms_stream *s, int timeou
 static __attribute__((noinline, cold)) int unlock_first(shms_stream *s)
 {
     int rc = enter(s);
-    return rc < 0 ? rc : shms__unlock(&s->member, s->member.region.writable);
+    if (rc < 0)
+        return rc;
+    rc = shms__unlock(&s->member, s->member.region.writable);
+    return rc == SHMS_E_NOT_OWNER ? shms__unlock_shared(&s->member) : rc;
 }
 
 int shms_stream_lock(shms_stream *s, int timeout_ms)
@@ -220,10 +223,11 @@ int shms_stream_unlock(shms_stream *s)
 {
     if (!as_usual(s))
         return unlock_first(s);
-    if (!shms__reads_first(&s->member))
-        return shms__unlock(&s->member, s->member.region.writable);
-    shms__reader_leave(&s->member, 0);
-    return 0;
+    if (shms__reads_first(&s->member)) {
+        shms__reader_leave(&s->member, 0);
+        return 0;
+    }
+    return shms__unlock(&s->member, s->member.region.writable) == 0 ? 0 : unlock_first(s);
 }
 
 static __attribute__((noinline, cold)) int lock_shared_first(shms_stream *s, int timeout_ms)
