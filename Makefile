@@ -27,7 +27,7 @@ test: ## the quick tests
 	ctest --test-dir $(BUILD) -L quick -j$(JOBS) --output-on-failure
 
 test-all: ## all tests: quick, long, sanitize, package, cross
-	bash ci/setup build demo test bench verify long fuzz peers
+	bash ci/setup build demo test bench verify long fuzz peers pascal
 	$(MAKE) all
 	ctest --test-dir $(BUILD) -j$(JOBS) --output-on-failure --output-junit tests.xml
 
