@@ -34,12 +34,22 @@ static uint64_t owner(const struct actor *a)
     return a64_load_relaxed(&a->s->member.region.control->cell) & CELL_OWNER;
 }
 
+/* How many threads read through this handle, as it has noted itself. */
+static unsigned reads(const struct actor *a)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < LAYOUT_READERS; i++)
+        n += a64_load_relaxed(&a->s->member.readers[i]) != 0;
+    return n;
+}
+
 static int64_t do_lock(struct actor *a, unsigned x, unsigned y, int *ret_ms)
 {
     (void)y;
     struct control *c = a->s->member.region.control;
     uint64_t meddlings = a->meddlings ? *a->meddlings : 0;
-    bool was_free = a->meddlings && a64_load_relaxed(&c->cell) == 0;
+    bool was_free = a->meddlings && a64_load_relaxed(&c->cell) == 0 &&
+                    !(a32_load_relaxed(&c->died) & DIED_OWED);
     *ret_ms = PICK(timeouts_ms, x);
     int rc = shms_stream_lock(a->s, *ret_ms);
     if (!a->meddlings || meddlings != *a->meddlings)
@@ -53,17 +63,34 @@ static int64_t do_lock(struct actor *a, unsigned x, unsigned y, int *ret_ms)
     return rc;
 }
 
+static int64_t do_lock_shared(struct actor *a, unsigned x, unsigned y, int *ret_ms)
+{
+    (void)y;
+    uint64_t meddlings = a->meddlings ? *a->meddlings : 0;
+    unsigned before = reads(a);
+    *ret_ms = PICK(timeouts_ms, x);
+    int rc = shms_stream_lock_shared(a->s, *ret_ms);
+    if (!a->meddlings || meddlings != *a->meddlings)
+        return rc;
+    if (reads(a) != before + (rc >= 0))
+        broken("lock_shared", "what it answers is not what it has noted", rc);
+    if (rc >= 0 && !(a64_load_relaxed(&a->s->member.region.control->cell) & CELL_SHARED))
+        broken("lock_shared", "no writer would know of this reader", rc);
+    return rc;
+}
+
 static int64_t do_unlock(struct actor *a, unsigned x, unsigned y, int *ret_ms)
 {
     (void)x, (void)y, (void)ret_ms;
     uint64_t meddlings = a->meddlings ? *a->meddlings : 0;
-    bool held = a->meddlings && owner(a) == a->s->member.id;
+    bool reading = a->meddlings && reads(a) > 0;
+    bool held = a->meddlings && (owner(a) == a->s->member.id || reading);
     int rc = shms_stream_unlock(a->s);
     if (!a->meddlings || meddlings != *a->meddlings)
         return rc;
     if (held != (rc == 0))
         broken("unlock", held ? "refused to the holder" : "allowed to another", rc);
-    if (rc == 0 && owner(a) == a->s->member.id)
+    if (rc == 0 && !reading && owner(a) == a->s->member.id)
         broken("unlock", "the cell still names who released", 0);
     return rc;
 }
@@ -254,6 +281,7 @@ static int64_t do_open(struct actor *a, unsigned x, unsigned y, int *ret_ms)
     o.max_size = y & 8 ? 2 * REGION_MOST : 0;
     o.create = y & 16 ? SHMS_OPEN_ONLY : SHMS_CREATE_OR_OPEN;
     o.keep = (y & 96) == 96;
+    o.atomic = (y & 5) == 5;
     shms_stream *s = NULL;
     *ret_ms = 2 * OPEN_TIMEOUT_MS; /* and closing it */
     int rc = shms_stream_open(a->name, PICK(asked, x), &o, &s);
@@ -280,6 +308,7 @@ static int64_t do_close(struct actor *a, unsigned x, unsigned y, int *ret_ms)
 
 #define C(code) (1u << -(code))
 #define USUAL (C(SHMS_E_INVALID) | C(SHMS_E_DENIED))
+#define JOURNAL (C(SHMS_E_NOSPACE) | C(SHMS_E_NOMEM) | C(SHMS_E_LOST))
 #define ANY INT64_MAX
 
 /* The call's name, its greatest success, and the failures that shmstream.h names for it. */
@@ -289,18 +318,23 @@ static const struct known_call {
     int64_t most;
     uint32_t codes;
 } calls[] = {
-    {"lock", do_lock, SHMS_OWNER_DIED, USUAL | C(SHMS_E_TIMEOUT) | C(SHMS_E_DEADLOCK)},
+    {"lock", do_lock, SHMS_OWNER_DIED,
+     USUAL | C(SHMS_E_TIMEOUT) | C(SHMS_E_DEADLOCK) | C(SHMS_E_NOMEM) | C(SHMS_E_LOST) | C(SHMS_E_OS)},
+    {"lock_shared", do_lock_shared, SHMS_OWNER_DIED,
+     USUAL | C(SHMS_E_TIMEOUT) | C(SHMS_E_DEADLOCK) | C(SHMS_E_FULL)},
     {"unlock", do_unlock, 0, USUAL | C(SHMS_E_NOT_OWNER)},
     {"repaired", do_repaired, 0, USUAL | C(SHMS_E_NOT_OWNER)},
     {"read", do_read, ANY, C(SHMS_E_INVALID)},
-    {"write", do_write, ANY, C(SHMS_E_INVALID) | C(SHMS_E_RANGE) | C(SHMS_E_READ_ONLY)},
+    {"write", do_write, ANY, C(SHMS_E_INVALID) | C(SHMS_E_RANGE) | C(SHMS_E_READ_ONLY) | JOURNAL},
     {"pread", do_pread, ANY, C(SHMS_E_INVALID) | C(SHMS_E_RANGE)},
-    {"pwrite", do_pwrite, ANY, C(SHMS_E_INVALID) | C(SHMS_E_RANGE) | C(SHMS_E_READ_ONLY)},
-    {"snapshot", do_snapshot, ANY, USUAL | C(SHMS_E_RANGE) | C(SHMS_E_TIMEOUT) | C(SHMS_E_CORRUPT)},
+    {"pwrite", do_pwrite, ANY, C(SHMS_E_INVALID) | C(SHMS_E_RANGE) | C(SHMS_E_READ_ONLY) | JOURNAL},
+    {"snapshot", do_snapshot, ANY,
+     USUAL | C(SHMS_E_RANGE) | C(SHMS_E_TIMEOUT) | C(SHMS_E_CORRUPT) | C(SHMS_E_FULL)},
     {"seek", do_seek, ANY, C(SHMS_E_INVALID) | C(SHMS_E_RANGE)},
     {"size", do_size, ANY, 0},
     {"resize", do_resize, 0, USUAL | C(SHMS_E_NOT_OWNER) | C(SHMS_E_RANGE) | C(SHMS_E_NOSPACE) |
-                                 C(SHMS_E_READ_ONLY) | C(SHMS_E_LOST) | C(SHMS_E_TIMEOUT) | C(SHMS_E_OS)},
+                                 C(SHMS_E_READ_ONLY) | C(SHMS_E_LOST) | C(SHMS_E_TIMEOUT) | C(SHMS_E_OS) |
+                                 C(SHMS_E_NOMEM)},
     {"version", do_version, ANY, USUAL},
     {"wait", do_wait, 0, USUAL | C(SHMS_E_TIMEOUT)},
     {"notify", do_notify, 0, USUAL | C(SHMS_E_READ_ONLY)},
@@ -309,7 +343,7 @@ static const struct known_call {
     {"list", do_list, 0, C(SHMS_E_INVALID) | C(SHMS_E_NOMEM) | C(SHMS_E_OS)},
     {"save", do_save, ANY, USUAL | C(SHMS_E_NOT_FOUND) | C(SHMS_E_NOSPACE) | C(SHMS_E_OS)},
     {"load", do_load, ANY, USUAL | C(SHMS_E_RANGE) | C(SHMS_E_READ_ONLY) | C(SHMS_E_NOT_FOUND) |
-                               C(SHMS_E_OS)},
+                               C(SHMS_E_OS) | JOURNAL},
     {"file", do_file, 0, C(SHMS_E_INVALID) | C(SHMS_E_READ_ONLY) | C(SHMS_E_NOMEM)},
     {"open", do_open, 0, USUAL | C(SHMS_E_NOT_FOUND) | C(SHMS_E_EXISTS) | C(SHMS_E_SIZE) | C(SHMS_E_FORMAT) |
                              C(SHMS_E_CORRUPT) | C(SHMS_E_LOST) | C(SHMS_E_FULL) | C(SHMS_E_NOSPACE) |

@@ -10,6 +10,7 @@
 
 #define REGION_SIZE 4096u
 #define REGION_MOST 65536u
+#define JOURNAL_SIZE 65536u /* what a small section reserves */
 #define OPEN_TIMEOUT_MS 2 /* of opening, and of all that is bounded by it */
 
 /* Who calls: one handle of the region that somebody else meddles with. */
@@ -37,5 +38,7 @@ extern const char *volatile call_current;
 /* Write into one of the fields that matter, a number by one of many recipes (how). */
 extern const unsigned field_count;
 void meddle(struct control *c, uint64_t own_id, unsigned field, unsigned how, uint64_t number);
+/* The same for a record, or what may be taken for one, in the first JOURNAL_SIZE bytes of the journal. */
+void meddle_record(unsigned char *journal, unsigned where, unsigned how, uint64_t number);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Hostile bytes from libFuzzer. The input is a script: overwrites of control, and calls of three handles of
- * one region between them. From its end backwards it also says what is overwritten *inside* the calls: at
+ * Hostile bytes from libFuzzer. The input is a script: overwrites of control and journal, and calls of three
+ * handles of one region between them: one that writes plainly, one whose writes are journaled, a reader. From its end backwards it also says what is overwritten *inside* the calls: at
  * each look at the clock, each sleep, each question about a byte lock, each mapping.
  *
  * Time is not real here. The clock and the sleeping are replaced (by the linker's --wrap): a call that would
@@ -11,6 +11,7 @@
  * Not in scope: truncating the files, and punching holes into them. This version has no guard against SIGBUS.
  */
 #include "calls.h"
+#include "shared.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -30,6 +31,8 @@ static char dir[200], path[240], data_path[240];
 static ino_t inodes[2];
 static struct control *shared;       /* the hostile peer's own mapping of control */
 static struct control clean;         /* as it was when all handles had been opened */
+static unsigned char *journal;       /* the hostile peer's own mapping of it */
+static bool journal_touched;
 static uint64_t meddlings, calls_made, runs, rebuilds;
 static int64_t clock_ns = 1000000000;
 
@@ -67,7 +70,11 @@ static void moment(void)
     if (field >= 0x80)
         return;
     unsigned how = next_back();
-    meddle(shared, some_id(how >> 6), field, how, how * 0x0101010101010101ull);
+    journal_touched |= field >= 0x70;
+    if (field >= 0x70)
+        meddle_record(journal, field, how, how * 0x0101010101010101ull);
+    else
+        meddle(shared, some_id(how >> 6), field, how, how * 0x0101010101010101ull);
     meddlings++;
 }
 
@@ -97,6 +104,7 @@ int __wrap_shms__file_length(const struct file *f, uint64_t *ret_size);
 int __wrap_shms__map(const struct file *f, uint64_t offset, uint64_t size, bool writable, bool child,
                           void **ret);
 void __wrap_shms__unmap(void *address, uint64_t size);
+void __wrap_shms__unmap_both(void *a, uint64_t a_size, void *b, uint64_t b_size);
 int __wrap_shms__place(bool global, bool create, char ret_prefix[PORT_PATH_MAX]);
 
 int64_t __wrap_shms__now_ns(void)
@@ -175,6 +183,14 @@ void __wrap_shms__unmap(void *address, uint64_t size)
     __real_shms__unmap((unsigned char *)address - PAGE, room + 2 * PAGE);
 }
 
+void __wrap_shms__unmap_both(void *a, uint64_t a_size, void *b, uint64_t b_size)
+{
+    if (a)
+        __wrap_shms__unmap(a, a_size);
+    if (b)
+        __wrap_shms__unmap(b, b_size);
+}
+
 int __wrap_shms__place(bool global, bool create, char ret_prefix[PORT_PATH_MAX])
 {
     (void)create;
@@ -200,11 +216,19 @@ static void map_shared(void)
     int fd = open(path, O_RDWR | O_CLOEXEC);
     demand(fd >= 0 && fd < 40, "descriptors leak");
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    journal = mmap(NULL, JOURNAL_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, LAYOUT_JOURNAL);
     close(fd);
-    demand(shared != MAP_FAILED, "address space leaks");
+    demand(shared != MAP_FAILED && (void *)journal != MAP_FAILED, "address space leaks");
     memcpy(&clean, shared, sizeof clean);
     inodes[0] = inode_of(path);
     inodes[1] = inode_of(data_path);
+}
+
+/* A section that makes the journal, so that there is one to meddle with. */
+static void make_journal(shms_stream *s)
+{
+    demand(shms_stream_lock(s, 0) == 0 && shms_stream_pwrite(s, "", 1, 0) == 1 && shms_stream_unlock(s) == 0,
+           "a fresh atomic region cannot be written");
 }
 
 static void build(void)
@@ -215,13 +239,26 @@ static void build(void)
         shms_stream_options o = {.struct_size = sizeof o, .open_timeout_ms = OPEN_TIMEOUT_MS};
         o.max_size = REGION_MOST;
         o.access = i == 2 ? SHMS_ACCESS_READ : SHMS_ACCESS_READ_WRITE;
+        o.atomic = i == 1;
         actors[i] = (struct actor){.name = "fuzz", .path = file, .now_ns = clock_now, .slack_ns = SLACK_NS,
                                    .meddlings = &meddlings, .reads_only = i == 2};
         int rc = shms_stream_open("fuzz", REGION_SIZE, &o, &actors[i].s);
         demand(rc == 0, "a fresh region cannot be opened");
     }
+    make_journal(actors[1].s);
     map_shared();
     rebuilds++;
+}
+
+/* What a handle has noted for itself about a control that is not so any more. */
+static void forget(struct actor *a)
+{
+    struct member *m = &a->s->member;
+    while (shms__unlock_shared(m) == 0)
+        continue;
+    journal_touched |= m->journal.section != 0;
+    m->journal.section = 0;
+    shms_stream_seek(a->s, 0, SEEK_SET);
 }
 
 /* Undo what was done to control. If the files have changed, begin a new region: its names must go, too. */
@@ -234,12 +271,16 @@ static void restore(void)
     memcpy(shared, &clean, sizeof clean);
     for (unsigned i = 0; i < HANDLES; i++)
         if (!changed)
-            shms_stream_seek(actors[i].s, 0, SEEK_SET);
+            forget(&actors[i]);
         else
             shms_stream_close(actors[i].s);
+    if (!changed && journal_touched)
+        memset(journal, 0, JOURNAL_SIZE);
+    journal_touched = false;
     if (!changed)
         return;
     munmap(shared, sizeof *shared);
+    munmap(journal, JOURNAL_SIZE);
     shared = NULL;
     shms_stream_unlink("fuzz");
     demand(access(path, F_OK) != 0 && access(data_path, F_OK) != 0, "a region cannot be removed");
@@ -260,6 +301,11 @@ static void step(void)
     if (op < 0x60) {
         unsigned how = next_front();
         meddle(shared, some_id(how >> 6), op, how, number_front(how % 4 ? 1 : 8));
+        meddlings++;
+    } else if (op < 0x66) {
+        unsigned how = next_front();
+        meddle_record(journal, next_front(), how, number_front(how % 4 ? 1 : 8));
+        journal_touched = true;
         meddlings++;
     } else if (op < 0x68) {
         size_t at = number_front(2) % sizeof *shared, n = next_front() % 65;

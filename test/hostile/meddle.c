@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* What a hostile peer writes into control: fields that matter, numbers near the edges of what they mean. */
+/* What a hostile peer writes into control and the journal: fields that matter, numbers near the edges of what they mean. */
 #include "calls.h"
 
 #define AT(field, bytes) {offsetof(struct control, field), bytes}
+#define READER_AT(index, entry) {offsetof(struct control, slots) + (index) * sizeof(struct slot) + \
+                                 offsetof(struct slot, readers) + (entry) * sizeof(a32), 4}
 #define SLOT_AT(index, field) {offsetof(struct control, slots) + (index) * sizeof(struct slot) + \
                                offsetof(struct slot, field), 4}
 
@@ -14,9 +16,11 @@ static const struct place {
     AT(cell, 8),      AT(cell, 8),         AT(cell, 8),      AT(cell, 8),        AT(version, 8),
     AT(version, 8),   AT(size, 8),         AT(size, 8),      AT(size, 8),        AT(died, 4),
     AT(max_size, 8),  AT(data_inode, 8),   AT(state, 4),     AT(flags, 4),       AT(created_ns, 8),
+    AT(journal_used, 8), AT(journal_used, 8), AT(died, 4), AT(slots_used, 4),
     AT(magic, 8),     AT(format, 4),       AT(byte_order, 4), AT(fingerprint, 4), AT(control_size, 4),
     SLOT_AT(0, generation), SLOT_AT(1, generation), SLOT_AT(2, generation), SLOT_AT(255, generation),
-    SLOT_AT(0, pid),  SLOT_AT(0, waiting), SLOT_AT(1, waiting), SLOT_AT(0, readers), SLOT_AT(1, readers),
+    SLOT_AT(0, pid),  SLOT_AT(0, waiting), SLOT_AT(1, waiting), SLOT_AT(0, bell), SLOT_AT(1, bell),
+    READER_AT(0, 0),  READER_AT(0, 1), READER_AT(0, 11), READER_AT(1, 0), READER_AT(2, 0), READER_AT(255, 11),
 };
 const unsigned field_count = sizeof places / sizeof places[0];
 
@@ -28,6 +32,8 @@ static uint64_t edge(uint64_t own_id, uint64_t now, unsigned how, uint64_t numbe
         1ull << 46,
         1ull << 62, INT64_MAX - 1, INT64_MAX, 1ull << 63, UINT64_MAX - 1, UINT64_MAX,
         CELL_WAITERS, CELL_CHANGE, CELL_POLL, CELL_RESERVED, CELL_NOTICE, CELL_OWNER,
+        CELL_SHARED, CELL_ATOMIC, CELL_HEIR, CELL_SHARED | CELL_HEIR,
+        16, 40, 288, JOURNAL_SIZE, JOURNAL_SIZE + 16,
     };
     const unsigned n = sizeof edges / sizeof edges[0];
     switch (how % (n + 10)) {
@@ -56,4 +62,12 @@ void meddle(struct control *c, uint64_t own_id, unsigned field, unsigned how, ui
         a32 *word = (a32 *)(void *)at;
         a32_store_relaxed(word, (uint32_t)edge(own_id, a32_load_relaxed(word), how, number));
     }
+}
+
+void meddle_record(unsigned char *journal, unsigned where, unsigned how, uint64_t number)
+{
+    /* The places at which records of nothing, of one block or of one word come to lie, and those between. */
+    static const size_t at[] = {0, 8, 16, 24, 32, 40, 272, 280, 288, 544, 4096, JOURNAL_SIZE - 16};
+    a64 *word = (a64 *)(void *)(journal + at[where % (sizeof at / sizeof at[0])]);
+    a64_store_relaxed(word, edge(RECORD_SIZE, a64_load_relaxed(word), how, number));
 }

@@ -14,9 +14,9 @@ def table(file, begin):
 
 
 CALLS = re.findall(r'\{"(\w+)"', table("calls.c", "} calls[] = {"))
-FIELDS = len(re.findall(r"\b(?:SLOT_)?AT\(", table("meddle.c", "} places[] = {")))
-HOWS = 42
-CELL, SIZE = 0, 6  # rows of places[]
+FIELDS = len(re.findall(r"\b(?:SLOT_|READER_)?AT\(", table("meddle.c", "} places[] = {")))
+HOWS = 51
+CELL, SIZE, JOURNAL_USED, DIED = 0, 6, 15, 17  # rows of places[]
 
 
 def call(name, handle=0, x=0, y=0):
@@ -26,6 +26,10 @@ def call(name, handle=0, x=0, y=0):
 
 def meddle(field, how, number=7):
     return bytes([field, how]) + number.to_bytes(8 if how % 4 == 0 else 1, "big")
+
+
+def record(where, how, number=7):
+    return bytes([0x65, how, where]) + number.to_bytes(8 if how % 4 == 0 else 1, "big")
 
 
 def inside(*pairs):
@@ -50,4 +54,11 @@ for i, name in enumerate(CALLS):
 for how in range(HOWS):
     for field, names in ((SIZE, ("pread", "write", "save", "resize")), (CELL, ("lock", "notify", "wait", "unlock"))):
         save(f"edge-{field}-{how}", meddle(field, how) + b"".join(call(n, 0, 8, 5) for n in names))
+# A dead holder's journal: `how` words of hostile records, then each call that may come upon them.
+for how in range(HOWS):
+    for name in ("lock", "lock_shared", "snapshot", "open", "close", "wait"):
+        journal = meddle(CELL, 9, 200) + meddle(JOURNAL_USED, 46 + how % 5) + meddle(DIED, how % 3 + 10)
+        save(f"journal-{name}-{how}", journal + record(0, how) + record(1, how // 2) + call(name, how % 3, 6, 2))
+        save(f"undone-{name}-{how}", call("lock", 1) + call("pwrite", 1, 3, 0) + record(how % 12, how) +
+             meddle(CELL, 9, 200) + call(name, how % 3, 6, 2) + inside((0x70 + how % 12, how), (JOURNAL_USED, how)))
 print(f"{len(os.listdir(corpus))} seeds: {len(CALLS)} calls, {FIELDS} fields")
