@@ -1,191 +1,195 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The N-th system call of open, close and of a child's first call fails, for every N, with every error it
- * could plausibly have: the region is whole or gone, nothing leaks, and the next open works.
- */
-#include "inject.h"
-#include "roles.h"
+/* Every system call of opening, closing, unlinking, and of a child's first call fails in turn (fault.h). */
+/* ctest: timeout=600 */
+#include "fault.h"
 
-#include <errno.h>
-#include <fcntl.h>
+#include <linux/close_range.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const int errors[] = {ENOMEM, EACCES, ENOSPC, EIO, EINTR};
-#define CALLS_MOST 400 /* of one open or close; there are about thirty */
+/* What the header says that opening may answer, but for what the arguments are to blame for. */
+#define OPENING                                                                                             \
+    (MAY(SHMS_E_DENIED) | MAY(SHMS_E_NOSPACE) | MAY(SHMS_E_NOMEM) | MAY(SHMS_E_OS) | MAY(SHMS_E_LOST) |     \
+     MAY(SHMS_E_UNSUPPORTED) | MAY(SHMS_E_TIMEOUT) | MAY(SHMS_E_NOT_FOUND))
+#define JOINING                                                                                             \
+    (MAY(SHMS_E_FULL) | MAY(SHMS_E_LOST) | MAY(SHMS_E_TIMEOUT) | MAY(SHMS_E_NOMEM) | MAY(SHMS_E_OS))
 
-static shms_stream *handle;
+/* ---- open, in all its forms */
 
-static void need_nothing_open(unsigned descriptors)
+static int64_t opens(void)
 {
-    need(open_descriptors(0) == descriptors);
-    need(region_mappings(0) == 0);
+    return fault_open(NULL, FAULT_SIZE);
 }
 
-/* After a call that failed or not: an open handle works. */
-static void use_and_close(void)
+static int64_t opens_with_all_options(void)
 {
-    unsigned char c = 0;
-    need(shms_stream_lock(handle, BOUND_MS) == 0);
-    need(shms_stream_pread(handle, &c, 1, 0) == 1 && (c == 0 || c == 5));
-    need(shms_stream_pwrite(handle, "\5", 1, 0) == 1);
-    need(shms_stream_unlock(handle) == 0);
-    shms_stream_close(handle);
+    shms_stream_options *o = fault_options();
+    o->max_size = 4 * FAULT_SIZE;
+    o->keep = o->sparse = o->huge_pages = o->lock_memory = 1;
+    return fault_open(o, FAULT_SIZE);
 }
 
-/* ---- roles: what is tried stands between the marks */
-
-/* opener NAME: creates or opens. */
-static int opener(int argc, char **argv)
+static int64_t opens_to_read(void)
 {
-    need(argc == 2);
-    unsigned before = open_descriptors(0);
-    inject_offer();
-    inject_mark();
-    int rc = shms_stream_open(argv[1], 4096, NULL, &handle);
-    inject_mark();
-    need(rc == 0 || (rc < 0 && rc >= SHMS_E_CLOSED && !handle));
-    if (rc == 0)
-        use_and_close();
-    need_nothing_open(before);
-    return rc == 0 ? 0 : 10;
+    shms_stream_options *o = fault_options();
+    o->access = SHMS_ACCESS_READ;
+    return fault_open(o, FAULT_SIZE);
 }
 
-/* closer NAME */
-static int closer(int argc, char **argv)
+static int64_t opens_what_is_there(void)
 {
-    need(argc == 2);
-    unsigned before = open_descriptors(0);
-    need(shms_stream_open(argv[1], 4096, NULL, &handle) == 0);
-    inject_offer();
-    inject_mark();
-    shms_stream_close(handle);
-    inject_mark();
-    need_nothing_open(before);
+    return fault_open(NULL, 0);
+}
+
+static int64_t opens_only_new(void)
+{
+    shms_stream_options *o = fault_options();
+    o->create = SHMS_CREATE_ONLY;
+    return fault_open(o, FAULT_SIZE);
+}
+
+/* ---- close */
+
+static int64_t closes(void)
+{
+    shms_stream_close(fault_handle);
+    fault_handle = NULL;
     return 0;
 }
 
-/* child NAME: what is traced is a child, made behind the C library's back, that calls for the first time. */
-static int child(int argc, char **argv)
+static void hold(void)
 {
-    need(argc == 2);
-    unsigned before = open_descriptors(0);
-    need(shms_stream_open(argv[1], 4096, NULL, &handle) == 0);
+    fault_member();
+    need(shms_stream_lock(fault_handle, 0) == 0 && shms_stream_pwrite(fault_handle, "\5", 1, 0) == 1);
+}
+
+static void hold_and_watch(void)
+{
+    hold();
+    need(poll_fd_of(fault_handle) >= 0);
+}
+
+/* As a program does that closes what it does not know. */
+static void lose_descriptors(void)
+{
+    fault_member();
+    close_range(3, ~0u, 0);
+}
+
+static void be_a_reader(void)
+{
+    need(opens_to_read() == 0);
+}
+
+static pid_t sleeper;
+
+/* A child that has inherited the handle and lives on. */
+static void leave_a_child_asleep(void)
+{
+    fault_member();
+    sleeper = fork();
+    need(sleeper >= 0);
+    if (sleeper == 0)
+        for (bounded();; pause())
+            continue;
+}
+
+static void end_the_child(int64_t rc)
+{
+    (void)rc;
+    need(kill(sleeper, SIGKILL) == 0 && waitpid(sleeper, NULL, 0) == sleeper);
+}
+
+/* What is traced is a child, made behind the C library's back, that calls for the first time. */
+static void be_a_child(void)
+{
+    fault_member();
     pid_t pid = (pid_t)syscall(SYS_clone, (long)(CLONE_PARENT | SIGCHLD), 0L, 0L, 0L, 0L);
     need(pid >= 0);
-    if (pid > 0) {
-        say("%d", (int)pid);
-        hear(); /* ends with the test's pipe */
-        return 0;
+    if (pid == 0)
+        bounded();
+    else
+        for (;; pause()) /* ends with the test's child */
+            continue;
+}
+
+/* ---- unlink, and a child's first call */
+
+static int64_t unlinks(void)
+{
+    return shms_stream_unlink(fault_name);
+}
+
+static int64_t locks_at_once(void)
+{
+    return shms_stream_lock(fault_handle, 0);
+}
+
+static int64_t tells_the_size(void)
+{
+    return shms_stream_size(fault_handle) > 0 ? 0 : SHMS_E_OS;
+}
+
+/* A reader, perhaps of the data alone: that is what it becomes where control may not be opened. */
+static void read_and_close(int64_t rc)
+{
+    unsigned char c = 0;
+    if (rc == 0) {
+        int taken = shms_stream_lock(fault_handle, BOUND_MS);
+        need(taken == 0 ? shms_stream_unlock(fault_handle) == 0 : taken == SHMS_E_DENIED);
+        need(shms_stream_pread(fault_handle, &c, 1, 0) == 1);
     }
-    bounded();
-    inject_offer();
-    inject_mark();
-    int rc = shms_stream_lock(handle, 0);
-    inject_mark();
-    if (rc == 0)
-        need(shms_stream_unlock(handle) == 0);
-    use_and_close(); /* whatever went wrong, the second call gets on */
-    need_nothing_open(before);
-    return rc == 0 ? 0 : 10;
+    fault_only_close(rc);
 }
 
-/* ---- the test */
+#define GLOBAL_OPEN 0666
+#define GLOBAL_SHOWN 0644 /* to strangers, who may read the data alone */
 
-/* One run. False: there is no nth call any more. */
-static bool try_once(const char *role, const char *name, unsigned nth, int error, unsigned *failures)
-{
-    struct proc p = start(role, name, NULL);
-    pid_t traced = strcmp(role, "child") == 0 ? (pid_t)answer(&p) : p.pid;
-    int status = 0, how = inject(traced, nth, error);
-    if (traced != p.pid) {
-        assert_int_equal(waitpid(traced, &status, 0), traced);
-        kill_proc(&p);
-    } else {
-        status = end_of(&p);
-    }
-    int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-    if ((code != 0 && code != 10) || (code == 10 && (how != INJECT_DONE || error == EINTR)))
-        fail_msg("%s: call %u failing with %s: status %#x", role, nth, strerror(error), (unsigned)status);
-    *failures += code == 10;
-    return how != INJECT_BEYOND;
-}
-
-/* Every call, every error. `alive`: another member is there all the time. */
-static void try_all(const char *role, bool alive)
-{
-    const char *name = fresh_name();
-    unsigned failures = 0, calls = 0;
-    for (size_t e = 0; e < sizeof errors / sizeof *errors; e++) {
-        bool more = true;
-        for (calls = 0; more; calls++) {
-            assert_true(calls < CALLS_MOST);
-            shms_stream *s = alive ? open_here(name, 4096) : NULL;
-            more = try_once(role, name, calls + 1, errors[e], &failures);
-            if (alive)
-                assert_int_equal(info_of(s).members, 1);
-            shms_stream *next = open_here(name, 4096); /* works; old life only where one lives */
-            assert_int_equal(shms_stream_existed(next), alive);
-            assert_int_equal(shms_stream_lock(next, 0), 0);
-            assert_int_equal(shms_stream_version(next), alive ? shms_stream_version(s) : 0);
-            assert_int_equal(shms_stream_unlock(next), 0);
-            shms_stream_close(s);
-            shms_stream_close(next);
-            assert_gone(name);
-        }
-    }
-    print_message("%s: %u calls, %u runs failed as they should\n", role, calls - 1, failures);
-    assert_true(failures > 0 || strcmp(role, "closer") == 0);
-}
-
-static void test_create(void **state)
-{
-    (void)state;
-    try_all("opener", false);
-}
-
-static void test_open_existing(void **state)
-{
-    (void)state;
-    try_all("opener", true);
-}
-
-static void test_close(void **state)
-{
-    (void)state;
-    try_all("closer", true);
-}
-
-static void test_close_last(void **state)
-{
-    (void)state;
-    try_all("closer", false);
-}
-
-static void test_first_call_of_a_child(void **state)
-{
-    (void)state;
-    try_all("child", true);
-}
+static const struct trial table[] = {
+    {"create", NOTHING, NULL, .act = opens, .may = OPENING},
+    {"create_with_all_options", NOTHING, NULL, .act = opens_with_all_options, .may = OPENING,
+     .may_be_gone = true},
+    {"create_global", NOTHING, NULL, .act = opens, .may = OPENING, .mode = GLOBAL_OPEN},
+    {"create_the_place_too", NOTHING, NULL, .act = opens, .may = OPENING, .as_stranger = true},
+    {"open_existing", ALIVE, NULL, .act = opens, .may = OPENING},
+    {"open_to_read", ALIVE, NULL, .act = opens_to_read, .after = read_and_close, .may = OPENING},
+    {"open_what_is_there", ALIVE, NULL, .act = opens_what_is_there, .may = OPENING},
+    {"open_and_keep", ALIVE, NULL, .act = opens_with_all_options, .may = OPENING},
+    {"open_only_new", ALIVE, NULL, .act = opens_only_new, .usual = SHMS_E_EXISTS, .may = OPENING},
+    {"open_nothing", NOTHING, NULL, .act = opens_what_is_there, .usual = SHMS_E_NOT_FOUND, .may = OPENING},
+    {"open_kept", KEPT, NULL, .act = opens, .may = OPENING},
+    {"open_after_a_death", DEAD, NULL, .act = opens, .may = OPENING},
+    {"find_the_dead", DEAD, NULL, .act = opens_what_is_there, .usual = SHMS_E_NOT_FOUND, .may = OPENING},
+    {"open_over_an_orphan", ORPHAN, NULL, .act = opens, .may = OPENING},
+    {"find_an_orphan", ORPHAN, NULL, .act = opens_what_is_there, .usual = SHMS_E_NOT_FOUND, .may = OPENING},
+    {"open_over_a_half", HALF, NULL, .act = opens, .may = OPENING},
+    {"begin_again_in_place", DEAD, NULL, .act = opens, .may = OPENING, .mode = GLOBAL_OPEN,
+     .as_stranger = true},
+    {"open_data_alone", ALIVE, NULL, .act = opens_to_read, .after = read_and_close, .may = OPENING,
+     .mode = GLOBAL_SHOWN, .as_stranger = true},
+    {"close_last", NOTHING, fault_member, .act = closes},
+    {"close_one_of_two", ALIVE, fault_member, .act = closes},
+    {"close_a_reader", ALIVE, be_a_reader, .act = closes},
+    {"close_holding", NOTHING, hold, .act = closes},
+    {"close_with_waiters", WAITERS, hold_and_watch, .act = closes},
+    {"close_without_descriptors", ALIVE, lose_descriptors, .act = closes},
+    {"close_last_without_descriptors", NOTHING, lose_descriptors, .act = closes},
+    {"close_beside_a_child", NOTHING, leave_a_child_asleep, .act = closes, .after = end_the_child},
+    {"close_in_a_child", ALIVE, be_a_child, .act = closes},
+    {"close_last_in_place", DEAD, fault_member, .act = closes, .mode = GLOBAL_OPEN, .as_stranger = true},
+    {"unlink_alive", ALIVE, NULL, .act = unlinks, .may = OPENING, .may_be_gone = true},
+    {"unlink_kept", KEPT, NULL, .act = unlinks, .may = OPENING, .may_be_gone = true},
+    {"unlink_dead", DEAD, NULL, .act = unlinks, .may = OPENING, .may_be_gone = true},
+    {"unlink_nothing", NOTHING, NULL, .act = unlinks, .usual = SHMS_E_NOT_FOUND, .may = OPENING,
+     .may_be_gone = true},
+    {"child_locks", ALIVE, be_a_child, .act = locks_at_once, .may = JOINING},
+    {"child_asks_the_size", ALIVE, be_a_child, .act = tells_the_size, .may = MAY(SHMS_E_OS)},
+    {.name = NULL}};
 
 int main(int argc, char **argv)
 {
-    static const struct role roles[] = {
-        {"opener", opener}, {"closer", closer}, {"child", child}, {NULL, NULL}};
-    const struct CMUnitTest tests[] = {
-        process_test(test_create),     process_test(test_open_existing),
-        process_test(test_close),      process_test(test_close_last),
-        process_test(test_first_call_of_a_child),
-    };
-    if (!INJECT_CAN) {
-        puts("SKIP: system calls can be made to fail on x86-64 only");
-        return 77;
-    }
-    roles_begin(argc, argv, roles);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return fault_main(argc, argv, table);
 }

@@ -30,10 +30,13 @@ void inject_mark(void)
 /* Go on to the next entry into, or return from, a system call. */
 static void next_stop(pid_t pid)
 {
-    int status = 0;
-    assert_int_equal(ptrace(PTRACE_SYSCALL, pid, 0, 0), 0);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    if (!WIFSTOPPED(status) || WSTOPSIG(status) != (SIGTRAP | 0x80))
+    int status = 0, signal_number = 0;
+    do {
+        assert_int_equal(ptrace(PTRACE_SYSCALL, pid, 0, (long)signal_number), 0);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        signal_number = WIFSTOPPED(status) ? WSTOPSIG(status) : 0;
+    } while (signal_number == SIGCHLD); /* passed on: of a helper that the traced process started */
+    if (signal_number != (SIGTRAP | 0x80))
         fail_msg("the traced process ended or got a signal, status %#x", (unsigned)status);
 }
 
@@ -44,42 +47,142 @@ static struct user_regs_struct registers(pid_t pid)
     return r;
 }
 
-static bool unlocks(pid_t pid, const struct user_regs_struct *r)
+/* ---- does Linux ever fail so? */
+
+/* Byte locks. Asking about one, and giving one back, does not fail. */
+static bool lock_may_fail(pid_t pid, const struct user_regs_struct *r, int error)
 {
     long lock = ptrace(PTRACE_PEEKDATA, pid, (void *)r->rdx, 0);
-    return (int)r->rsi == F_OFD_SETLK && (short)(lock & 0xffff) == F_UNLCK;
+    if ((int)r->rsi != F_OFD_SETLK || (short)(lock & 0xffff) == F_UNLCK)
+        return false;
+    return error == EAGAIN || error == EACCES || error == ENOMEM || error == EIO || error == EINVAL;
 }
 
-/* Calls that Linux never fails so, or that change something even when they answer an error. */
-static bool exempt(pid_t pid, const struct user_regs_struct *r, int error)
+/* Calls that never fail, or where failing means that the number is not ours (fstat, readlink of /proc). */
+static bool never_fails(const struct user_regs_struct *r)
 {
     switch ((long)r->orig_rax) {
-    case SYS_close:
-    case SYS_munmap:
+    case SYS_newfstatat:
+        return (int)r->r10 & AT_EMPTY_PATH;
+    case SYS_mmap: /* of the sanitizer's own memory */
+        return SANITIZED && (int)r->r8 < 0;
+    case SYS_munmap: /* of whole mappings */
     case SYS_getpid:
     case SYS_gettid:
     case SYS_geteuid:
-    case SYS_fstat: /* of a descriptor of tmpfs; where it fails, the number is not ours */
+    case SYS_fstat:
+    case SYS_readlink:
         return true;
-    case SYS_newfstatat:
-        return ((int)r->r10 & AT_EMPTY_PATH) || error == EINTR;
-    case SYS_fcntl:
-        return unlocks(pid, r) || error == EINTR;
-    case SYS_fallocate:
-    case SYS_pread64:
-        return false;
-    case SYS_mmap: /* of the sanitizer's own memory */
-        return error == EINTR || (SANITIZED && (int)r->r8 < 0);
     default:
-        return error == EINTR;
+        return false;
     }
 }
 
-/* At the entry into a call: skip it, and let it answer the error. */
+static bool makes_a_descriptor(long call)
+{
+    return call == SYS_openat || call == SYS_dup3 || call == SYS_inotify_init1;
+}
+
+static bool makes_a_file_of_shared_memory(const struct user_regs_struct *r)
+{
+    return ((int)r->rdx & O_TMPFILE) == O_TMPFILE;
+}
+
+static bool may_be_interrupted(const struct user_regs_struct *r)
+{
+    switch ((long)r->orig_rax) {
+    case SYS_openat: /* of a pipe, and of files that another machine has */
+        return !((int)r->rdx & (O_NOFOLLOW | O_NONBLOCK)) && !makes_a_file_of_shared_memory(r);
+    case SYS_fallocate: /* while it reserves, not while it gives back */
+        return r->rsi == 0;
+    case SYS_read:
+    case SYS_write:
+    case SYS_pread64:
+    case SYS_pwrite64:
+    case SYS_fsync:
+    case SYS_close:
+    case SYS_futex:
+    case SYS_clock_nanosleep:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool takes_room(const struct user_regs_struct *r)
+{
+    switch ((long)r->orig_rax) {
+    case SYS_openat:
+        return ((int)r->rdx & O_CREAT) || makes_a_file_of_shared_memory(r);
+    case SYS_mkdir:
+    case SYS_linkat:
+    case SYS_rename:
+    case SYS_write:
+    case SYS_pwrite64:
+    case SYS_fsync:
+    case SYS_fallocate:
+    case SYS_ftruncate:
+    case SYS_inotify_add_watch:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Not so calls on what was opened for them. */
+static bool asks_for_permission(long call)
+{
+    return call != SYS_read && call != SYS_pread64 && call != SYS_write && call != SYS_mmap &&
+           call != SYS_madvise && call != SYS_futex && call != SYS_inotify_init1 && call != SYS_prlimit64;
+}
+
+/* By the kernel's configuration, or by a sandbox. */
+static bool may_be_missing(long call)
+{
+    return call == SYS_futex || call == SYS_fallocate || call == SYS_madvise || call == SYS_mlock ||
+           call == SYS_inotify_init1 || call == SYS_inotify_add_watch || call == SYS_prlimit64;
+}
+
+static bool plausible(pid_t pid, const struct user_regs_struct *r, int error)
+{
+    long call = (long)r->orig_rax;
+    if (never_fails(r) || (call == SYS_fcntl && !lock_may_fail(pid, r, error)))
+        return false;
+    if (call == SYS_close)
+        return error == EINTR || error == EIO || error == ENOSPC;
+    switch (error) {
+    case EINTR:
+        return may_be_interrupted(r);
+    case EMFILE:
+    case ENFILE:
+        return makes_a_descriptor(call);
+    case ENOSPC:
+        return takes_room(r);
+    case EACCES:
+    case EPERM:
+        return asks_for_permission(call);
+    case ENOSYS:
+        return may_be_missing(call);
+    default:
+        return true;
+    }
+}
+
+/* ---- failing */
+
+/* Calls that change something even when they answer an error: they are made, then their answer is changed. */
+static bool is_done_all_the_same(const struct user_regs_struct *r)
+{
+    return (long)r->orig_rax == SYS_close;
+}
+
+/* At the entry into a call: let it answer the error, without having been made if that can be. */
 static void fail_call(pid_t pid, struct user_regs_struct r, int error)
 {
-    r.orig_rax = ~0ull;
-    assert_int_equal(ptrace(PTRACE_SETREGS, pid, 0, &r), 0);
+    if (!is_done_all_the_same(&r)) {
+        r.orig_rax = ~0ull;
+        assert_int_equal(ptrace(PTRACE_SETREGS, pid, 0, &r), 0);
+    }
     next_stop(pid);
     r = registers(pid);
     r.rax = (unsigned long long)-(long long)error;
@@ -104,28 +207,29 @@ static void pass_marks_beginning(pid_t pid)
     next_stop(pid);
 }
 
-int inject(pid_t pid, unsigned nth, int error)
+long inject(pid_t pid, unsigned nth, int error)
 {
-    int result = INJECT_BEYOND;
+    long failed = INJECT_BEYOND;
     pass_marks_beginning(pid);
-    for (unsigned n = 1;; n++) {
+    for (unsigned n = 0;;) {
         struct user_regs_struct r = next_call(pid);
         if (r.orig_rax == MARK)
             break;
-        if (n == nth)
-            result = exempt(pid, &r, error) ? INJECT_EXEMPT : INJECT_DONE;
-        if (n == nth && result == INJECT_DONE)
+        n += plausible(pid, &r, error);
+        if (n == nth && failed == INJECT_BEYOND) {
+            failed = (long)r.orig_rax;
             fail_call(pid, r, error);
-        else
+        } else {
             next_stop(pid);
+        }
     }
     assert_int_equal(ptrace(PTRACE_DETACH, pid, 0, 0), 0);
-    return result;
+    return failed;
 }
 
 #else
 
-int inject(pid_t pid, unsigned nth, int error)
+long inject(pid_t pid, unsigned nth, int error)
 {
     (void)pid, (void)nth, (void)error;
     return INJECT_BEYOND;

@@ -15,11 +15,11 @@
 void inject_offer(void);
 void inject_mark(void);
 
-enum { INJECT_DONE, INJECT_EXEMPT, INJECT_BEYOND };
+#define INJECT_BEYOND (-1)
 /*
- * Follow `pid` from its first mark to its second, and fail the nth system call between them with `error`.
- * INJECT_EXEMPT: that call cannot fail so (nothing was done to it); INJECT_BEYOND: there are fewer calls.
+ * Follow `pid` from its first mark to its second. Of the system calls between them that could fail with
+ * `error`, the nth does. Gives its number, or INJECT_BEYOND: there are fewer.
  */
-int inject(pid_t pid, unsigned nth, int error);
+long inject(pid_t pid, unsigned nth, int error);
 
 #endif
