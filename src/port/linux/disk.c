@@ -27,14 +27,24 @@ static int write_all(int fd, const char *p, uint64_t n)
     return 0;
 }
 
+/* Opening a pipe may wait, and a signal end that. */
+static int open_file(const char *path, int flags)
+{
+    int fd;
+    do
+        fd = open(path, flags | O_CLOEXEC | O_NOCTTY);
+    while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
 /* A pipe, a terminal, a device: there is nothing to replace. */
 static int write_into(const char *path, const void *buf, uint64_t n)
 {
-    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    int fd = open_file(path, O_WRONLY);
     if (fd < 0)
         return errno;
     int e = write_all(fd, buf, n);
-    return close(fd) && e == 0 ? errno : e;
+    return close(fd) && errno != EINTR && e == 0 ? errno : e;
 }
 
 /* Write beside it, make it durable, then change names: a failure at any point leaves the old file. */
@@ -42,14 +52,17 @@ static int replace(const char *path, mode_t mode, const void *buf, uint64_t n)
 {
     char beside[PATH_MAX + 16];
     const char *slash = strrchr(path, '/'); /* a name of its own: the file's may be as long as names can be */
-    snprintf(beside, sizeof beside, "%.*s.shms-XXXXXX", slash ? (int)(slash - path) + 1 : 0, path);
-    int fd = mkostemp(beside, O_CLOEXEC);
+    int fd;
+    do {
+        snprintf(beside, sizeof beside, "%.*s.shms-XXXXXX", slash ? (int)(slash - path) + 1 : 0, path);
+        fd = mkostemp(beside, O_CLOEXEC);
+    } while (fd < 0 && errno == EINTR);
     if (fd < 0)
         return errno;
     int e = fchmod(fd, mode) ? errno : write_all(fd, buf, n);
-    if (e == 0 && fsync(fd))
-        e = errno;
-    if (close(fd) && e == 0)
+    while (e == 0 && fsync(fd))
+        e = errno == EINTR ? 0 : errno;
+    if (close(fd) && errno != EINTR && e == 0) /* EINTR: it is closed, and fsync has told the rest */
         e = errno;
     if (e == 0 && rename(beside, path))
         e = errno;
@@ -92,7 +105,7 @@ static int64_t read_all(int fd, char *p, uint64_t n)
 int64_t shms__disk_load(const char *path, void *buf, uint64_t n, int (*before)(void *context, uint64_t size),
                         void *context)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    int fd = open_file(path, O_RDONLY | O_NONBLOCK);
     if (fd < 0)
         return shms__fail_os(errno);
     struct stat st;
