@@ -63,6 +63,18 @@ static void read_lmdb(void *c, uint64_t *ret_words)
         memcpy(ret_words, v.mv_data, RECORD_BYTES);
 }
 
+static void act_read(void *c)
+{
+    struct database *d = c;
+    uint64_t words[RECORD_WORDS];
+    if (mdb_txn_begin(d->env, NULL, MDB_RDONLY, &d->txn))
+        _exit(1);
+    read_lmdb(d, words);
+    mdb_txn_abort(d->txn);
+}
+
+const struct operation lmdb_reads = {"LMDB", "begin, get 64 B, abort", NULL, act_read, NULL};
+
 /* Whoever enters makes a transaction first, so that later ones find everything in its place. */
 static void *enter_lmdb(const struct place *at, bool first)
 {

@@ -4,15 +4,28 @@
 
 #include "stream.h"
 
-static void *enter_ours(const struct place *at, bool first)
+#include <unistd.h>
+
+static void *enter(const struct place *at, bool first, bool atomic)
 {
+    shms_stream_options o = {.struct_size = sizeof o, .atomic = atomic};
     shms_stream *s = NULL;
-    if (shms_stream_open(at->name, RECORD_BYTES, NULL, &s) < 0)
+    if (shms_stream_open(at->name, RECORD_BYTES, &o, &s) < 0)
         give_up("shms_stream_open");
     uint64_t *words = shms_stream_memory(s);
     for (unsigned i = 0; first && i < RECORD_WORDS; i++)
         words[i] = old_word(i);
     return s;
+}
+
+static void *enter_ours(const struct place *at, bool first)
+{
+    return enter(at, first, false);
+}
+
+static void *enter_atomic(const struct place *at, bool first)
+{
+    return enter(at, first, true);
 }
 
 static int take_ours(void *c, int timeout_ms)
@@ -51,3 +64,16 @@ static void leave_ours(void *c)
 
 const struct lock lock_ours = {OURS, enter_ours, take_ours, give_ours,
                                write_ours, read_ours, shared_ours, leave_ours};
+const struct lock lock_atomic = {OURS ", atomic", enter_atomic, take_ours, give_ours,
+                                 write_ours, read_ours, shared_ours, leave_ours};
+
+static void act_share(void *c)
+{
+    uint64_t words[RECORD_WORDS];
+    if (shms_stream_lock_shared(c, -1) < 0)
+        _exit(1);
+    read_ours(c, words);
+    shms_stream_unlock(c);
+}
+
+const struct operation ours_reads = {OURS, "shared lock, read 64 B", NULL, act_share, NULL};

@@ -7,6 +7,7 @@
 #include <semaphore.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 _Static_assert(sizeof(pthread_mutex_t) <= OBJECT_BYTES && sizeof(pthread_rwlock_t) <= OBJECT_BYTES &&
                    sizeof(sem_t) <= OBJECT_BYTES, "the memory is too small");
@@ -126,6 +127,17 @@ static void *shared_rwlock(void *c, size_t *ret_bytes)
 
 const struct lock lock_rwlock = {"pthread rwlock", enter_rwlock, take_rwlock, give_rwlock,
                                  write_record, read_record, shared_rwlock, leave_nothing};
+
+static void act_share(void *c)
+{
+    uint64_t words[RECORD_WORDS];
+    if (pthread_rwlock_rdlock(c))
+        _exit(1);
+    read_record(c, words);
+    pthread_rwlock_unlock(c);
+}
+
+const struct operation rwlock_reads = {"pthread rwlock", "read lock, read 64 B", NULL, act_share, NULL};
 
 /* ---- the semaphore, as a lock */
 

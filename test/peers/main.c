@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #define LIFE_S 1500  /* longest life of this program */
-#define BRIEF_ROWS 4 /* of each table, in the short run */
+#define BRIEF_ROWS 6 /* of each table, in the short run */
 
 /* Where a step is one instruction. */
 #if defined(__x86_64__)

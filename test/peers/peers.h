@@ -63,13 +63,13 @@ struct lock {
     void (*leave)(void *c);
 };
 
-extern const struct lock lock_ours, lock_mutex, lock_robust, lock_rwlock, lock_sem, lock_boost,
+extern const struct lock lock_ours, lock_atomic, lock_mutex, lock_robust, lock_rwlock, lock_sem, lock_boost,
     lock_boost_named, lock_lmdb;
 
 /* Of a message, a record, or a queue with both: what a survivor finds. */
 enum { FINE, FINE_TOLD, TORN, LOST, ERROR };
 
-/* An operation that is no section of a lock. */
+/* An operation that is no section of a lock, or one of its readers; then the lock enters and judges. */
 struct operation {
     const char *name, *does;
     void *(*enter)(const struct place *at, bool first);
@@ -77,7 +77,7 @@ struct operation {
     int (*judge)(void *c, bool finished);
 };
 
-extern const struct operation boost_send, boost_receive, boost_allocate;
+extern const struct operation ours_reads, rwlock_reads, lmdb_reads, boost_send, boost_receive, boost_allocate;
 
 /* A thing with a name, used by a process that is killed. */
 struct named {

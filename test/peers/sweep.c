@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 struct subject {
-    const struct lock *lock; /* a section that writes the record, or else: */
-    const struct operation *operation;
+    const struct lock *lock;           /* NULL: the operation enters and judges, too */
+    const struct operation *operation; /* NULL: a section that writes the record */
 };
 
 /* The control: no lock at all. Whoever dies within its write leaves a torn record, and nobody is told. */
@@ -37,14 +37,15 @@ static int give_none(void *c)
 static struct lock lock_none;
 
 static const struct subject subjects[] = {
-    {&lock_ours, NULL},      {&lock_none, NULL},        {&lock_mutex, NULL},       {&lock_lmdb, NULL},
-    {&lock_robust, NULL},    {&lock_rwlock, NULL},      {&lock_sem, NULL},         {&lock_boost, NULL},
-    {&lock_boost_named, NULL}, {NULL, &boost_send},     {NULL, &boost_receive},    {NULL, &boost_allocate},
+    {&lock_ours, NULL},          {&lock_atomic, NULL},  {&lock_ours, &ours_reads},     {&lock_none, NULL},
+    {&lock_mutex, NULL},         {&lock_robust, NULL},  {&lock_rwlock, NULL},          {&lock_sem, NULL},
+    {&lock_boost, NULL},         {NULL, &boost_send},   {&lock_rwlock, &rwlock_reads}, {&lock_lmdb, &lmdb_reads},
+    {&lock_boost_named, NULL},   {NULL, &boost_receive}, {NULL, &boost_allocate},      {&lock_lmdb, NULL},
 };
 
 static const struct subject *playing;
 static const struct place *scene_at;
-static uint64_t fresh[RECORD_WORDS];
+static uint64_t new_words[RECORD_WORDS];
 
 /* What test/crash/trace.c asks of its user. */
 const struct scene *now_playing = &(const struct scene){.name = "a peer"};
@@ -63,7 +64,7 @@ static void write_section(const struct lock *lock, void *c)
 {
     if (lock->take(c, -1) == NOT)
         _exit(1);
-    lock->write(c, fresh);
+    lock->write(c, new_words);
     if (lock->give(c))
         _exit(1);
 }
@@ -75,10 +76,10 @@ void tracee_main(const struct scene *sc, shms_stream *inherited)
     void *c = enter(false);
     tracee_ready();
     a32_store_relaxed(&stage->phase, 1); /* relaxed: the judge looks while the tracee is stopped */
-    if (playing->lock)
-        write_section(playing->lock, c);
-    else
+    if (playing->operation)
         playing->operation->act(c);
+    else
+        write_section(playing->lock, c);
     a32_store_relaxed(&stage->done, 1); /* relaxed: as above */
     for (;;)
         pause();
@@ -115,7 +116,9 @@ static _Noreturn void survive(void)
     void *c = enter(true);
     raise(SIGSTOP);
     bool finished = scene_at->yard->finished != 0;
-    _exit(playing->lock ? judge_section(playing->lock, c, finished) : playing->operation->judge(c, finished));
+    if (!playing->lock)
+        _exit(playing->operation->judge(c, finished));
+    _exit(judge_section(playing->lock, c, finished && !playing->operation));
 }
 
 /* ---- the killer */
@@ -156,6 +159,8 @@ static void judge_row(const char *name, const unsigned tally[OUTCOMES], unsigned
 {
     if (playing->lock == &lock_ours && tally[FINE] + tally[FINE_TOLD] != kills)
         complain("not fine after a kill", name);
+    if ((playing->lock == &lock_atomic || playing->operation == &ours_reads) && tally[FINE] != kills)
+        complain("told of, or worse, after a kill that nobody should notice", name);
     if (playing->lock == &lock_mutex && tally[HUNG] == 0)
         complain("nothing hung, though it must", name);
     if (playing->lock == &lock_none && tally[TORN] == 0)
@@ -166,14 +171,14 @@ static void judge_row(const char *name, const unsigned tally[OUTCOMES], unsigned
 
 static void sweep(unsigned kills_most)
 {
-    const char *name = playing->lock ? playing->lock->name : playing->operation->name;
-    const char *does = playing->lock ? "lock, write 64 B, unlock" : playing->operation->does;
+    const char *name = playing->operation ? playing->operation->name : playing->lock->name;
+    const char *does = playing->operation ? playing->operation->does
+                       : playing->lock == &lock_lmdb ? "begin, put 64 B, commit"
+                                                     : "lock, write 64 B, unlock";
     struct crowd crowd = {.n = 0};
     unsigned tally[OUTCOMES] = {0}, whole[OUTCOMES] = {0};
     long steps, length = length_of(whole), stride = length / (long)kills_most + 1;
     bool more = true;
-    if (playing->lock == &lock_lmdb)
-        does = "begin, put 64 B, commit";
     for (long n = 0; more; n += stride) {
         more = kill_after(&crowd, n, &steps);
         if (crowd.n == CROWD_MOST || !more) {
@@ -194,7 +199,7 @@ void blow_sweep(unsigned kills_most)
 {
     trace_setup();
     for (unsigned i = 0; i < RECORD_WORDS; i++)
-        fresh[i] = new_word(i);
+        new_words[i] = new_word(i);
     lock_none = lock_mutex;
     lock_none.name = "no lock (the control)";
     lock_none.take = take_none;
