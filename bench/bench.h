@@ -35,6 +35,7 @@ extern struct bench_plan bench_plan;
 
 /** One theme each, in its own file; they add their results in the order shown. */
 void bench_limits(void);
+void bench_sharing(void);
 void bench_locks(void);
 void bench_recovery(void);
 void bench_copies(void);

@@ -80,7 +80,7 @@ static bool take(struct member *m, uint64_t cell, bool slept, uint64_t heir)
     uint64_t flags = heir | (cell & (CELL_WAITERS | CELL_CHANGE | CELL_POLL | CELL_NOTICE | CELL_SHARED));
     /* Who has slept cannot know whether others still do; who has not leaves a reservation to its setter. */
     flags |= slept ? CELL_WAITERS : cell & CELL_RESERVED;
-    /* acquire: the last section's writes; pairs with the releases in shms__unlock and give_back */
+    /* acquire: the last section's writes; pairs with the releases in shms__unlock_quick and give_back */
     return a64_cas_acquire(&m->region.control->cell, &cell, m->id | flags);
 }
 

@@ -81,29 +81,31 @@ static inline int shms__section_begin(struct member *m, bool changes)
 static inline int shms__lock(struct member *m, int timeout_ms, bool changes)
 {
     uint64_t nobody = 0;
-    /* acquire: the last section's writes; pairs with the releases in shms__unlock and give_back */
+    /* acquire: the last section's writes; pairs with the releases in shms__unlock_quick and give_back */
     if (!a64_cas_acquire(&m->region.control->cell, &nobody, m->id))
         return shms__lock_wait(m, timeout_ms, changes);
     return shms__section_begin(m, changes);
 }
 
-static inline int shms__unlock(struct member *m, bool changes)
+/* The usual case alone, which calls nothing. False: not done, or not all of it; shms__unlock_wake will. */
+static inline bool shms__unlock_quick(struct member *m, bool changes)
 {
     struct control *c = m->region.control;
     uint64_t cell = a64_load_relaxed(&c->cell); /* relaxed: if it names this handle, this process wrote it */
-    if (cell == m->id) {
-        if (m->id & CELL_ATOMIC)
-            shms__journal_commit(m);
-        a64_store_relaxed(&m->holder, 0); /* relaxed: private */
-        uint64_t v = a64_load_relaxed(&c->version); /* relaxed: only the holder writes it */
-        if (changes || (v & 1)) /* odd in a quiet section: a dead holder left it so */
-            /* release: the section's writes come first; pairs with shms__snapshot_whole and look */
-            a64_store_release(&c->version, (v | 1) + 1);
-        /* release: the section's writes; pairs with the acquire in shms__lock and take() */
-        if (a64_cas_release(&c->cell, &cell, 0))
-            return 0;
-    }
-    return shms__unlock_wake(m, changes);
+    if (cell != m->id || (cell & CELL_ATOMIC))
+        return false;
+    a64_store_relaxed(&m->holder, 0); /* relaxed: private */
+    uint64_t v = a64_load_relaxed(&c->version); /* relaxed: only the holder writes it */
+    if (changes || (v & 1)) /* odd in a quiet section: a dead holder left it so */
+        /* release: the section's writes come first; pairs with shms__snapshot_whole and look */
+        a64_store_release(&c->version, (v | 1) + 1);
+    /* release: the section's writes; pairs with the acquire in shms__lock and take() */
+    return a64_cas_release(&c->cell, &cell, 0);
+}
+
+static inline int shms__unlock(struct member *m, bool changes)
+{
+    return shms__unlock_quick(m, changes) ? 0 : shms__unlock_wake(m, changes);
 }
 
 #endif

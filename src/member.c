@@ -81,6 +81,7 @@ int shms__member_join(struct member *m)
     if (a32_load_relaxed(&r->control->slots_used) <= s)
         a32_store_relaxed(&r->control->slots_used, s + 1); /* relaxed: as above */
     m->slot = s;
+    m->entries = slot->readers;
     m->id = ref_owner(s, generation) | (r->atomic && r->writable ? CELL_ATOMIC : 0);
     return 0;
 }

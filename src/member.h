@@ -27,6 +27,7 @@ struct member {
     a64 holder;   /* the thread that took the lock through this handle, 0 for none; private memory */
     a32 epoch;    /* the process (shms__fork_word) in which it joined; EPOCH_NONE: it has no control */
     uint32_t slot;
+    a32 *entries;     /* of its slot: control's readers */
     a32 readers_high; /* the highest of the entries that were ever used */
     a64 readers[LAYOUT_READERS]; /* the threads that hold the shared lock through this handle; private */
     struct region region;

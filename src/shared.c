@@ -57,9 +57,10 @@ bool shms__reads_here(const struct member *m)
     return false;
 }
 
-void shms__wake_writer(a32 *entry)
+int shms__wake_writer(a32 *entry)
 {
     shms__wake(entry, 1);
+    return 0;
 }
 
 /* Put any entry in; *ret_entry is its number. False: all of this member's are taken. */
@@ -110,6 +111,12 @@ int shms__lock_shared_slowly(struct member *m, int timeout_ms)
     return enter_by_turn(m, timeout_ms);
 }
 
+int shms__lock_shared_back(struct member *m, int timeout_ms)
+{
+    shms__reader_leave(m, 0);
+    return shms__lock_shared_slowly(m, timeout_ms);
+}
+
 int shms__unlock_shared(struct member *m)
 {
     /* This thread's own entry, or that of another: any thread of the process may release. */
@@ -121,8 +128,7 @@ int shms__unlock_shared(struct member *m)
             /* relaxed: private; decides between two threads that release the same one */
             if (any && !a64_cas_relaxed(&m->readers[i], &thread, 0))
                 continue;
-            shms__reader_leave(m, i);
-            return 0;
+            return shms__reader_leave(m, i);
         }
     return shms__fail(SHMS_E_NOT_OWNER);
 }

@@ -208,7 +208,7 @@ static __attribute__((noinline, cold)) int unlock_first(shms_stream *s)
     int rc = enter(s);
     if (rc < 0)
         return rc;
-    rc = shms__unlock(&s->member, s->member.region.writable);
+    rc = shms__unlock_wake(&s->member, s->member.region.writable);
     return rc == SHMS_E_NOT_OWNER ? shms__unlock_shared(&s->member) : rc;
 }
 
@@ -223,11 +223,9 @@ int shms_stream_unlock(shms_stream *s)
 {
     if (!as_usual(s))
         return unlock_first(s);
-    if (shms__reads_first(&s->member)) {
-        shms__reader_leave(&s->member, 0);
+    if (shms__unlock_quick(&s->member, s->member.region.writable))
         return 0;
-    }
-    return shms__unlock(&s->member, s->member.region.writable) == 0 ? 0 : unlock_first(s);
+    return shms__reads_first(&s->member) ? shms__reader_leave(&s->member, 0) : unlock_first(s);
 }
 
 static __attribute__((noinline, cold)) int lock_shared_first(shms_stream *s, int timeout_ms)

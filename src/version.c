@@ -40,7 +40,7 @@
 
 int64_t shms__version(const struct member *m)
 {
-    /* acquire: what happened before that version; pairs with the release in shms__unlock */
+    /* acquire: what happened before that version; pairs with the release in shms__unlock_quick */
     return (int64_t)(a64_load_acquire(&m->region.control->version) & INT64_MAX & ~1ull);
 }
 
@@ -91,7 +91,7 @@ int64_t shms__snapshot_again(struct member *m, void *buf, uint64_t n, uint64_t o
 /* Is there news? Then it goes to *seen. */
 static bool look(const struct control *c, int64_t *seen, uint64_t *ret_version)
 {
-    /* acquire: what the section did; pairs with the release in shms__unlock */
+    /* acquire: what the section did; pairs with the release in shms__unlock_quick */
     uint64_t v = a64_load_acquire(&c->version);
     *ret_version = v;
     if ((v & 1) || (int64_t)(v & INT64_MAX) == *seen)
@@ -113,12 +113,12 @@ static uint64_t wanted_flags(struct member *m, bool sleeps)
 /* Do the flags stand, later than the look at the version? False: set now, or too late; look again. */
 static bool armed(struct control *c, uint64_t flags, uint64_t version)
 {
-    /* acquire: the version of an unlock before the flag was set; pairs with shms__unlock, give_back */
+    /* acquire: the version of an unlock before the flag was set; pairs with shms__unlock_quick, give_back */
     if ((a64_load_acquire(&c->cell) & flags) != flags) {
         a64_or_acquire(&c->cell, flags); /* acquire: as above; pairs with the same */
         return false;
     }
-    /* Another's flag may have been set after the version had moved. acquire: pairs with shms__unlock */
+    /* Another's flag may have been set after the version had moved. acquire: pairs with shms__unlock_quick */
     return a64_load_acquire(&c->version) == version;
 }
 

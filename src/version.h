@@ -15,7 +15,7 @@ static inline bool shms__snapshot_whole(const struct member *m, void *buf, uint6
 {
     const struct region *r = &m->region;
     const struct control *c = r->control;
-    /* acquire: the bytes are at least as new; pairs with the release in shms__unlock */
+    /* acquire: the bytes are at least as new; pairs with the release in shms__unlock_quick */
     uint64_t before = a64_load_acquire(&c->version);
     /* relaxed: died came with the version; backed is private. acquire: pairs with change_size */
     if ((before & 1) || a32_load_relaxed(&c->died) || offset + n > a64_load_relaxed(&r->backed) ||
