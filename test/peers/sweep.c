@@ -37,10 +37,12 @@ static int give_none(void *c)
 static struct lock lock_none;
 
 static const struct subject subjects[] = {
-    {&lock_ours, NULL},          {&lock_atomic, NULL},  {&lock_ours, &ours_reads},     {&lock_none, NULL},
-    {&lock_mutex, NULL},         {&lock_robust, NULL},  {&lock_rwlock, NULL},          {&lock_sem, NULL},
-    {&lock_boost, NULL},         {NULL, &boost_send},   {&lock_rwlock, &rwlock_reads}, {&lock_lmdb, &lmdb_reads},
-    {&lock_boost_named, NULL},   {NULL, &boost_receive}, {NULL, &boost_allocate},      {&lock_lmdb, NULL},
+    {&lock_ours, NULL}, {&lock_atomic, NULL}, {&lock_ours, &ours_reads},
+    {&lock_none, NULL}, {&lock_mutex, NULL}, {&lock_robust, NULL},
+    {&lock_rwlock, NULL}, {&lock_rwlock, &rwlock_reads}, {&lock_sem, NULL},
+    {&lock_lmdb, NULL}, {&lock_lmdb, &lmdb_reads}, {&lock_boost, NULL},
+    {&lock_boost_named, NULL}, {NULL, &boost_send}, {NULL, &boost_receive},
+    {NULL, &boost_allocate},
 };
 
 static const struct subject *playing;
