@@ -3,8 +3,9 @@
 
 function(shms_compile_options target)
     set_target_properties(${target} PROPERTIES
-        C_STANDARD 11 C_STANDARD_REQUIRED ON C_EXTENSIONS OFF)
-    target_compile_definitions(${target} PRIVATE _GNU_SOURCE _FILE_OFFSET_BITS=64)
+        C_STANDARD 11 C_STANDARD_REQUIRED ON C_EXTENSIONS "${MINGW}")
+    target_compile_definitions(${target} PRIVATE _GNU_SOURCE _FILE_OFFSET_BITS=64
+        $<$<BOOL:${MINGW}>:__USE_MINGW_ANSI_STDIO=1>) # printf by the standard
     target_compile_options(${target} PRIVATE
         -Wall -Wextra -Wconversion -Wshadow -Wpedantic $<$<BOOL:${SHMS_WERROR}>:-Werror>)
 endfunction()

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The codes' texts, and the errno behind a thread's last failure. */
-#include "error.h"
-
-#include <errno.h>
+#include "port.h"
 
 static _Thread_local int last_oserror;
 
@@ -15,32 +13,7 @@ int shms__fail(int code)
 int shms__fail_os(int oserror)
 {
     last_oserror = oserror;
-    switch (oserror) {
-    case ENOENT:
-        return SHMS_E_NOT_FOUND;
-    case EEXIST:
-        return SHMS_E_EXISTS;
-    case EACCES:
-    case EPERM:
-    case EROFS:
-    case ELOOP:  /* a symbolic link where a file of ours should be */
-    case EISDIR: /* a directory there */
-    case ENOTDIR:
-    case ENXIO: /* a socket there */
-        return SHMS_E_DENIED;
-    case ENOSPC:
-    case EFBIG:
-    case EDQUOT:
-        return SHMS_E_NOSPACE;
-    case ENOMEM:
-        return SHMS_E_NOMEM;
-    case EOPNOTSUPP:
-        return SHMS_E_UNSUPPORTED;
-    case ENAMETOOLONG:
-        return SHMS_E_INVALID;
-    default:
-        return SHMS_E_OS;
-    }
+    return shms__os_code(oserror);
 }
 
 int shms_last_oserror(void)

@@ -19,7 +19,13 @@
  *
  * States of the cell:  free -> held by m (lock) -> free (unlock);  held by dead d -> held by m (take over).
  *
- * Linearisation. lock: the compare-and-swap that puts m's identity there. unlock: the one that removes it.
+ * The gate. Where programs that know no control share the lock (port/windows/gate.c), a taker that has the
+ * cell passes the system's gate before its section begins, and leaves it before the cell is free again; who
+ * takes over from the dead inherits the gate if it had been passed. Elsewhere (GATED is 0) all of that is
+ * nothing.
+ *
+ * Linearisation. lock: the compare-and-swap that puts m's identity there, or the passing of the gate. unlock:
+ * the removal of the identity, or the leaving of the gate.
  *
  * Progress. Uncontended, lock and unlock are one read-modify-write each and no system call. A waiter spins
  * for some microseconds, then sleeps in slices of 1 ms doubling to 20 ms, and asks after each whether the
@@ -110,6 +116,7 @@ static bool take_over(struct member *m, uint64_t cell, bool slept)
     uint64_t heir = open && !covered ? CELL_HEIR : 0;
     if (!take(m, cell, slept, heir))
         return false;
+    shms__gate_inherit(&m->region);
     /* relaxed: written by the holder only, handed on by unlock's release */
     uint32_t died = (heir ? DIED_NEWS : 0u) | (a64_load_relaxed(&c->journal_used) ? DIED_OWED : 0u);
     a32_store_relaxed(&c->died, a32_load_relaxed(&c->died) | died);
@@ -191,6 +198,13 @@ int shms__lock_wait(struct member *m, int timeout_ms, bool changes)
     int rc = wait_for_turn(m, &a, timeout_ms);
     if (rc < 0)
         return rc;
+    if (GATED) {
+        rc = shms__gate_pass(&m->region, a.deadline ? a.deadline : shms__deadline(timeout_ms));
+        if (rc < 0) {
+            shms__cell_give(m, false);
+            return rc;
+        }
+    }
     /* relaxed: S was there when we took it, or is not until we give it back */
     if (a64_load_relaxed(&m->region.control->cell) & CELL_SHARED) {
         rc = shms__await_readers(m, a.deadline ? a.deadline : shms__deadline(timeout_ms));
@@ -233,7 +247,7 @@ void shms__settle(struct member *m)
     if (shms__cell_take(m, 0) < 0)
         return;
     shms__news(m, false);
-    shms__unlock(m, false);
+    shms__cell_give(m, false);
 }
 
 /* ---- giving back */
@@ -266,6 +280,7 @@ static uint64_t give_back(struct member *m, bool changes)
             /* release: the section's writes come first; pairs with shms__snapshot_whole and look */
             a64_store_release(&c->version, (v | 1) + 1);
         }
+        shms__gate_leave(&m->region);
         /* release: the section's writes; pairs with the acquire in take() and shms__lock */
         if (a64_cas_release(&c->cell, &cell, cell & ~(CELL_OWNER | CELL_WAITERS | CELL_HEIR)))
             return rings | (cell & (changes ? CELL_WAITERS | tells : CELL_WAITERS));
@@ -289,6 +304,11 @@ void shms__ring(struct member *m, uint64_t cell)
     }
 }
 
+void shms__cell_give(struct member *m, bool changes)
+{
+    shms__ring(m, give_back(m, changes));
+}
+
 int shms__unlock_wake(struct member *m, bool changes)
 {
     if (!shms__lock_held(m))
@@ -297,7 +317,7 @@ int shms__unlock_wake(struct member *m, bool changes)
         shms__journal_commit(m);
     a64_store_relaxed(&m->holder, 0); /* relaxed: private */
     uint64_t v = a64_load_relaxed(&m->region.control->version); /* relaxed: only the holder writes it */
-    shms__ring(m, give_back(m, changes || (v & 1)));
+    shms__cell_give(m, changes || (v & 1));
     return 0;
 }
 

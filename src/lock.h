@@ -3,6 +3,7 @@
 #ifndef SHMS_LOCK_H
 #define SHMS_LOCK_H
 
+#include "gate.h"
 #include "journal.h"
 
 /*
@@ -16,7 +17,8 @@ static inline int shms__unlock(struct member *m, bool changes);
 static inline bool shms__lock_held(const struct member *m)
 {
     /* relaxed: if it is this handle, this process wrote it */
-    return (a64_load_relaxed(&m->region.control->cell) & CELL_OWNER) == m->id;
+    return (a64_load_relaxed(&m->region.control->cell) & CELL_OWNER) == m->id &&
+           shms__gate_inside(&m->region);
 }
 bool shms__lock_held_here(const struct member *m);
 
@@ -29,8 +31,9 @@ void shms__lock_forsake(struct member *m, bool changes);
 /* If a dead holder left its section open, end it. */
 void shms__settle(struct member *m);
 
-/* The cell alone, for who does not mind readers: no section begins. shms__unlock gives it back. */
+/* The cell alone, for who minds neither readers nor strangers at the gate: no section begins. */
 int shms__cell_take(struct member *m, int timeout_ms);
+void shms__cell_give(struct member *m, bool changes);
 
 /* What a new holder of the cell is to do about control.died: SHMS_OWNER_DIED, 0, or a failure of one that
  * `changes` and could not undo what it must. */
@@ -82,7 +85,7 @@ static inline int shms__lock(struct member *m, int timeout_ms, bool changes)
 {
     uint64_t nobody = 0;
     /* acquire: the last section's writes; pairs with the releases in shms__unlock_quick and give_back */
-    if (!a64_cas_acquire(&m->region.control->cell, &nobody, m->id))
+    if (GATED || !a64_cas_acquire(&m->region.control->cell, &nobody, m->id))
         return shms__lock_wait(m, timeout_ms, changes);
     return shms__section_begin(m, changes);
 }
@@ -92,7 +95,7 @@ static inline bool shms__unlock_quick(struct member *m, bool changes)
 {
     struct control *c = m->region.control;
     uint64_t cell = a64_load_relaxed(&c->cell); /* relaxed: if it names this handle, this process wrote it */
-    if (cell != m->id || (cell & CELL_ATOMIC))
+    if (GATED || cell != m->id || (cell & CELL_ATOMIC))
         return false;
     a64_store_relaxed(&m->holder, 0); /* relaxed: private */
     uint64_t v = a64_load_relaxed(&c->version); /* relaxed: only the holder writes it */

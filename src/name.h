@@ -6,7 +6,7 @@
 #include "port.h"
 
 /* Room for a name as users write it, prefix and zero included. */
-#define NAME_TEXT_MAX (SHMS_NAME_MAX + sizeof "Global\\")
+#define NAME_TEXT_MAX (PORT_NAME_MAX + sizeof "Global\\")
 
 struct name {
     bool global;

@@ -15,9 +15,12 @@
 
 #include <stddef.h>
 
+/* Of the port's folder. types.h: struct file, and PORT_NAME_MAX, PORT_PATH_MAX, how long names and the paths
+ * of their places may be. */
 #include "thread.h"
+#include "types.h"
 
-#define PORT_PATH_MAX 320
+int shms__os_code(int oserror); /* what a failure of the system means to a user */
 
 /* ---- time, threads, processes */
 
@@ -57,13 +60,6 @@ struct trust {
     uint32_t owners;
     uint32_t owner_uid;
     uint32_t mode;
-};
-
-struct file {
-    int fd; /* -1: none */
-    uint64_t device;
-    uint64_t inode;
-    uint64_t size; /* when it was opened */
 };
 
 /* Where a user's private names (global = false) or all users' names live. The place is made if `create`. */

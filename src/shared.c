@@ -99,6 +99,8 @@ static int enter_by_turn(struct member *m, int timeout_ms)
 int shms__lock_shared_slowly(struct member *m, int timeout_ms)
 {
     uint32_t entry;
+    if (GATED) /* readers cannot share the gate: nobody would be the last to leave it, if the last one died */
+        return shms__lock(m, timeout_ms, false);
     if (shms__reads_here(m))
         return shms__fail(SHMS_E_DEADLOCK);
     if (!enter_any(m, &entry))
@@ -119,6 +121,8 @@ int shms__lock_shared_back(struct member *m, int timeout_ms)
 
 int shms__unlock_shared(struct member *m)
 {
+    if (GATED && shms__lock_held(m))
+        return shms__unlock(m, false);
     /* This thread's own entry, or that of another: any thread of the process may release. */
     for (int any = 0; any < 2; any++)
         for (uint32_t i = 0; i < readers_end(m); i++) {
