@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* Windows: programs that know no control block share the lock (gate.c). */
+#ifndef SHMS_PORT_GATE_H
+#define SHMS_PORT_GATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct region;
+
+enum { GATED = 1 };
+
+/* All but inside() are for who is named in the lock cell. */
+int shms__gate_pass(struct region *r, int64_t deadline); /* SHMS_E_TIMEOUT; nothing if inside already */
+void shms__gate_inherit(struct region *r);               /* from a dead owner of the cell, if it was inside */
+bool shms__gate_inside(const struct region *r);
+void shms__gate_leave(struct region *r);                 /* nothing if not inside */
+
+#endif

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+/* Windows: who am I; CMake picks this folder for the include. */
+#ifndef SHMS_PORT_THREAD_H
+#define SHMS_PORT_THREAD_H
+
+#include <stdint.h>
+
+uintptr_t shms__thread(void);
+
+#endif
