@@ -41,7 +41,7 @@
      yet.
   18 No error code was kept. ErrorCode, ErrorText.
   19 Threads that shared an object raced on Position. Here each Read, Write and Seek is one step.
-  21 Nothing outlived the last close, and Count had 32 bits. Option smKeep; ReadAt and WriteAt.
+  21 Nothing outlived the last close, and Count had 32 bits. Option smKeep (Linux); ReadAt and WriteAt.
 
   What cannot be mended here, and why:
    1, 2, 17 A program with the old class does not say who it is: whether it died while holding, nobody can
@@ -51,7 +51,7 @@
      names are what the old programs know. Memory is nil then, and ErrorCode says so. On Linux they do not
      collide.
   20 On Windows a service's session is needed to create Global\ names (SeCreateGlobalPrivilege): the
-     system's rule.
+     system's rule. And there a share goes with its last user (21), so smKeep is SHMS_E_UNSUPPORTED.
 
   What old programs may notice beside that: names on Linux have at most 240 bytes of UTF-8; where no share
   could be opened at all, GetLock is False; the protected property Event is a TShareMemEvent, with WaitFor
@@ -105,7 +105,7 @@ type
   TShareMemOption = (
     smCreateOnly, // the share must not exist yet
     smAtomic, // what is written in one locked section is there as a whole or not at all, whoever dies
-    smKeep, // the share outlives its last user
+    smKeep, // the share outlives its last user; not on Windows
     smSparse, // reserve no memory beforehand: for large shares that are hardly filled
     smEveryone); // every user may open it; and shares of other users are accepted
   TShareMemOptions = set of TShareMemOption;

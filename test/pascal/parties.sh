@@ -46,7 +46,7 @@ ends() {
     exec {fd}>&-
     [ $# = 1 ] || hears "$1" "$2"
     wait "$pid" || fail "$1 ends with $?"
-    close_pipes "$1" 2>/dev/null
+    close_pipes "$1"
 }
 
 # dies WHO: it is killed

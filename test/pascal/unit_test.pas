@@ -462,6 +462,23 @@ begin
   A.Free;
 end;
 
+{ On Windows both are objects of one name; here it is enough that the second says so. }
+procedure TestNameOfTheEvent;
+var
+  A, B: TShareMemStream;
+begin
+  A := Share;
+  B := TShareMemStream.Create(Name + '_TShareMemStream_Event', FILE_MAP_ALL_ACCESS, Page);
+  {$IFDEF MSWINDOWS}
+  Check((B.Memory = nil) and (B.ErrorCode < 0), 'the event of another share is a share');
+  {$ELSE}
+  Check(B.Memory <> nil, 'a name like an event''s');
+  {$ENDIF}
+  Check(A.GetLock(0), 'the lock of the first');
+  B.Free;
+  A.Free;
+end;
+
 procedure TestNamesOfAllScripts;
 var
   A, B: TShareMemStream;
@@ -512,6 +529,7 @@ begin
   Run('WhoMay', @TestWhoMay);
   {$ENDIF}
   Run('Event', @TestEvent);
+  Run('NameOfTheEvent', @TestNameOfTheEvent);
   Run('NamesOfAllScripts', @TestNamesOfAllScripts);
   Writeln(Failures, ' failures');
   Halt(Ord(Failures > 0));
