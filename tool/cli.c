@@ -2,15 +2,13 @@
 #include "cli.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "show.h"
+#include "system.h"
 
 /* ---- opening */
 
@@ -34,23 +32,6 @@ shms_stream *cli_open_existing(const cli_args *args, const char *name, uint32_t 
 
 /* ---- the lock */
 
-static sigset_t mask_before;
-
-sigset_t cli_held_signals(void)
-{
-    static const int held[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGCHLD};
-    sigset_t set;
-    sigemptyset(&set);
-    for (size_t i = 0; i < sizeof held / sizeof held[0]; i++)
-        sigaddset(&set, held[i]);
-    return set;
-}
-
-sigset_t cli_mask_before(void)
-{
-    return mask_before;
-}
-
 static int lock_not_got(const cli_args *args, const char *name, shms_stream *s)
 {
     shms_info info = {.struct_size = sizeof info};
@@ -72,8 +53,7 @@ int cli_lock(const cli_args *args, const char *name, shms_stream *s, bool shared
         return lock_not_got(args, name, s);
     if (rc < 0)
         return cli_fail(args, name, rc);
-    sigset_t held = cli_held_signals();
-    sigprocmask(SIG_BLOCK, &held, &mask_before);
+    system_hold_stops();
     if (ret_died)
         *ret_died = rc == SHMS_OWNER_DIED;
     else if (rc == SHMS_OWNER_DIED)
@@ -85,83 +65,28 @@ int cli_lock(const cli_args *args, const char *name, shms_stream *s, bool shared
 int cli_unlock(const cli_args *args, const char *name, shms_stream *s)
 {
     int rc = shms_stream_unlock(s);
-    sigprocmask(SIG_SETMASK, &mask_before, NULL);
+    system_release_stops();
     return rc < 0 ? cli_fail(args, name, rc) : 0;
 }
 
 /* ---- waiting */
 
-static volatile sig_atomic_t stop_signal;
-
-static void note_stop(int number)
-{
-    stop_signal = number;
-}
-
-/* Ends the process as the signal would have, but only now that the region has been left. */
-static void stop(shms_stream *s)
-{
-    int number = stop_signal;
-    shms_stream_close(s);
-    signal(number, SIG_DFL);
-    sigprocmask(SIG_SETMASK, &mask_before, NULL);
-    raise(number);
-    _exit(EXIT_SIGNALLED + number);
-}
-
-/* The signals that end a process come in during ppoll() only, so none is missed between look and sleep. */
-static void hold_stop_signals(void)
-{
-    static const int ends[] = {SIGHUP, SIGINT, SIGTERM, SIGPIPE};
-    sigset_t set;
-    sigemptyset(&set);
-    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
-        struct sigaction before, action = {.sa_handler = note_stop};
-        sigaction(ends[i], NULL, &before);
-        if (before.sa_handler == SIG_IGN)
-            continue;
-        sigaction(ends[i], &action, NULL);
-        sigaddset(&set, ends[i]);
-    }
-    sigprocmask(SIG_BLOCK, &set, &mask_before);
-}
-
-static int64_t clock_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* Sleeps until something may have changed. Without a descriptor (a limit of the user) it just naps. */
-static void sleep_for_change(int fd, int64_t rest_ms)
-{
-    int64_t ms = fd < 0 && rest_ms > 50 ? 50 : rest_ms;
-    struct timespec span = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
-    struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
-    ppoll(&poll_fd, 1, &span, &mask_before);
-}
-
 int cli_wait(const cli_args *args, shms_stream *s, int64_t *seen)
 {
-    static bool holding;
-    if (!holding)
-        hold_stop_signals();
-    holding = true;
+    system_begin_waiting();
     int fd = shms_stream_poll_fd(s);
-    int64_t deadline = args->timeout_ms < 0 ? INT64_MAX : clock_ms() + args->timeout_ms;
+    int64_t longest_ms = fd < 0 ? 50 : 3600000; /* without a descriptor (a limit of the user) it just naps */
+    int64_t deadline = args->timeout_ms < 0 ? INT64_MAX : system_clock_ns() / 1000000 + args->timeout_ms;
     for (;;) {
         int rc = shms_stream_wait(s, seen, 0);
         if (rc != SHMS_E_TIMEOUT)
             return rc < 0 ? cli_fail(args, args->name, rc) : 0;
-        int64_t rest_ms = deadline - clock_ms();
+        int64_t rest_ms = deadline - system_clock_ns() / 1000000;
         if (rest_ms <= 0) {
             cli_error(args, args->name, "nothing changed within %g s", args->timeout_ms / 1000.0);
             return EXIT_TIMED_OUT;
         }
-        sleep_for_change(fd, rest_ms < 3600000 ? rest_ms : 3600000);
-        if (stop_signal)
-            stop(s);
+        system_sleep(s, fd, rest_ms < longest_ms ? rest_ms : longest_ms);
     }
 }
 

@@ -10,7 +10,6 @@
 #ifndef SHMS_TOOL_CLI_H
 #define SHMS_TOOL_CLI_H
 
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -82,9 +81,6 @@ shms_stream *cli_open_existing(const cli_args *args, const char *name, uint32_t 
  */
 int cli_lock(const cli_args *args, const char *name, shms_stream *s, bool shared, bool *ret_died);
 int cli_unlock(const cli_args *args, const char *name, shms_stream *s);
-/* The signals cli_lock() holds back, and the mask that was before it. */
-sigset_t cli_held_signals(void);
-sigset_t cli_mask_before(void);
 
 /* Wait for another version than *seen. 0 or an exit status; Ctrl-C closes the stream, then ends us. */
 int cli_wait(const cli_args *args, shms_stream *s, int64_t *seen);

@@ -5,12 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "cli.h"
 #include "show.h"
+#include "system.h"
 
 enum { REGION = 1 << 20, BATCHES = 9, BATCH_NS = 20000000, PARTNER_MS = 1000 };
 
@@ -18,7 +16,8 @@ typedef struct bench {
     char name[32], echo_name[32];
     shms_stream *s;    /* what is measured */
     shms_stream *echo; /* what the partner process answers in */
-    int64_t seen;
+    int64_t seen;     /* by this process, of echo */
+    int64_t answered; /* by the partner, of s */
     char buf[REGION];
 } bench;
 
@@ -62,22 +61,17 @@ static bool round_trip(bench *b)
     return shms_stream_notify(b->s) == 0 && shms_stream_wait(b->echo, &b->seen, PARTNER_MS) == 0;
 }
 
-/* The partner: answer each change of the one stream by a change of the other, while the parent lives. */
-static void answer(bench *b, int64_t seen, pid_t parent)
+/* The partner: answer each change of the one stream by a change of the other, while the first lives. */
+static void answer(void *context)
 {
+    bench *b = context;
+    int64_t seen = b->answered;
     for (;;) {
         int rc = shms_stream_wait(b->s, &seen, PARTNER_MS);
-        if (getppid() != parent || (rc < 0 && rc != SHMS_E_TIMEOUT) ||
+        if (system_partner_orphaned() || (rc < 0 && rc != SHMS_E_TIMEOUT) ||
             (rc == 0 && shms_stream_notify(b->echo) < 0))
-            _exit(EXIT_SUCCESS);
+            return;
     }
-}
-
-static int64_t clock_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 static int by_value(const void *a, const void *b)
@@ -91,14 +85,14 @@ static double measure(bench *b, operation *op)
 {
     double ns[BATCHES];
     for (int i = 0; i < BATCHES; i++) {
-        int64_t start = clock_ns(), end = start, done = 0, step = 1;
+        int64_t start = system_clock_ns(), end = start, done = 0, step = 1;
         while (end - start < BATCH_NS) {
             for (int64_t k = 0; k < step; k++)
                 if (!op(b))
                     return -1;
             done += step;
             step = step < 1024 ? 2 * step : step;
-            end = clock_ns();
+            end = system_clock_ns();
         }
         ns[i] = (double)(end - start) / (double)done;
     }
@@ -120,18 +114,14 @@ static int print_line(const cli_args *args, const char *what, double ns, bool as
 
 static int measure_round_trip(const cli_args *args, bench *b)
 {
-    int64_t seen = shms_stream_version(b->s);
+    b->answered = shms_stream_version(b->s);
     b->seen = shms_stream_version(b->echo);
-    pid_t parent = getpid();
-    fflush(stdout);
-    pid_t pid = fork();
-    if (pid < 0)
-        return cli_error(args, NULL, "cannot start a second process");
-    if (pid == 0)
-        answer(b, seen, parent);
+    if (!system_partner_start(answer, b)) {
+        puts("notify + wait, to a process and back: no second process to be had");
+        return 0;
+    }
     int status = print_line(args, "notify + wait, to a process and back", measure(b, round_trip), false);
-    kill(pid, SIGKILL);
-    waitpid(pid, NULL, 0);
+    system_partner_stop();
     return status;
 }
 
@@ -158,7 +148,7 @@ static shms_stream *make(const cli_args *args, char name[32], const char *what, 
 {
     shms_stream_options options = args->open;
     options.create = SHMS_CREATE_ONLY;
-    snprintf(name, 32, "shms-%s-%ld", what, (long)getpid());
+    snprintf(name, 32, "shms-%s-%ld", what, (long)system_pid());
     return cli_open(args, name, REGION, &options, ret_status);
 }
 

@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 
 #include "cli.h"
+#include "system.h"
 
 static int fail_file(const cli_args *args, int code, uint64_t size)
 {
     int oserror = shms_last_oserror();
     const char *path = args->from ? args->from : args->to;
-    struct stat st;
     switch (code) {
     case SHMS_E_RANGE:
         return cli_error(args, path, "the file has %lld bytes, the region only %llu; nothing is copied",
-                         stat(path, &st) == 0 ? (long long)st.st_size : -1, (unsigned long long)size);
+                         (long long)system_file_size(path), (unsigned long long)size);
     case SHMS_E_NOT_FOUND:
         return cli_error(args, path, "no such file or directory");
     case SHMS_E_NOSPACE:
@@ -22,7 +19,7 @@ static int fail_file(const cli_args *args, int code, uint64_t size)
     case SHMS_E_INVALID:
         return cli_error(args, path, "not a regular file");
     default:
-        return cli_error(args, path, "%s", oserror ? strerror(oserror) : shms_strerror(code));
+        return cli_error(args, path, "%s", oserror ? system_error(oserror) : shms_strerror(code));
     }
 }
 

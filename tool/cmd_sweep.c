@@ -6,6 +6,7 @@
 
 #include "cli.h"
 #include "show.h"
+#include "system.h"
 
 typedef struct sweep {
     size_t reclaimed;
@@ -74,7 +75,7 @@ static int run(cli_args *args)
         return cli_fail(args, NULL, rc);
     sweep sum = {.result = EXIT_SUCCESS, .started_ns = show_now_ns()};
     for (size_t i = 0; i < n; i++) {
-        bool ours = args->open.owners != SHMS_OWNER_SELF || regions[i].info.uid == (uint32_t)geteuid();
+        bool ours = args->open.owners != SHMS_OWNER_SELF || regions[i].info.uid == system_user();
         if (regions[i].info.state == SHMS_STATE_DEAD && ours)
             reclaim(args, &regions[i], &sum);
         else if (regions[i].info.rollback && ours)

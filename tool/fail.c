@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli.h"
 #include "show.h"
+#include "system.h"
 
 static void begin(const cli_args *args, const char *name)
 {
@@ -102,7 +102,7 @@ static int fail_denied(const cli_args *args, const char *name)
     uint32_t accepted = args->open.mode ? args->open.mode : 0600;
     if (show_find(name, info) < 0)
         return fail_unlisted(args, name);
-    bool others = info->uid != (uint32_t)geteuid();
+    bool others = info->uid != system_user();
     if (others && !strchr(args->command->options, 'O'))
         return cli_error(args, name, "it is user %u's, who alone may do this", info->uid);
     if (others && args->open.owners == SHMS_OWNER_SELF)
@@ -137,7 +137,7 @@ int cli_fail(const cli_args *args, const char *name, int code)
     int oserror = shms_last_oserror();
     if (name && fail_specially(args, name, code))
         return EXIT_FAILURE;
-    const char *todo = code == SHMS_E_OS && oserror ? strerror(oserror) : advice(code);
+    const char *todo = code == SHMS_E_OS && oserror ? system_error(oserror) : advice(code);
     cli_error(args, name, "%s%s%s", shms_strerror(code), todo ? "; " : "", todo ? todo : "");
     return code == SHMS_E_TIMEOUT ? EXIT_TIMED_OUT : EXIT_FAILURE;
 }

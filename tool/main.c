@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "system.h"
 
 static const command *const commands[] = {
     &cmd_create, &cmd_ls,    &cmd_info, &cmd_read,     &cmd_write, &cmd_cat,   &cmd_copy,
@@ -49,6 +50,7 @@ static int dispatch(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    system_start(&argc, &argv);
     if (argc < 2) {
         print_help(stderr);
         return EXIT_USAGE;

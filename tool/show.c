@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "system.h"
+
 /* ---- collecting */
 
 typedef struct collection {
@@ -119,8 +121,8 @@ const char *show_age(char text[SHOW_TEXT], int64_t created_ns)
 const char *show_time(char text[SHOW_TEXT], int64_t unix_ns)
 {
     time_t s = (time_t)(unix_ns / 1000000000);
-    struct tm tm;
-    if (unix_ns < 0 || !gmtime_r(&s, &tm) || strftime(text, SHOW_TEXT, "%Y-%m-%dT%H:%M:%S", &tm) == 0)
+    const struct tm *tm = unix_ns < 0 ? NULL : gmtime(&s);
+    if (!tm || strftime(text, SHOW_TEXT, "%Y-%m-%dT%H:%M:%S", tm) == 0)
         return "?";
     size_t end = strlen(text);
     snprintf(text + end, SHOW_TEXT - end, ".%03dZ", (int)(unix_ns % 1000000000 / 1000000));
@@ -129,9 +131,7 @@ const char *show_time(char text[SHOW_TEXT], int64_t unix_ns)
 
 int64_t show_now_ns(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    return system_wall_ns();
 }
 
 const char *show_state(uint32_t state)

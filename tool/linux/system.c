@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+#include "../system.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+extern char **environ;
+
+void system_start(int *argc, char ***argv)
+{
+    (void)argc, (void)argv;
+}
+
+static int64_t clock_ns(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+int64_t system_clock_ns(void)
+{
+    return clock_ns(CLOCK_MONOTONIC);
+}
+
+int64_t system_wall_ns(void)
+{
+    return clock_ns(CLOCK_REALTIME);
+}
+
+uint32_t system_pid(void)
+{
+    return (uint32_t)getpid();
+}
+
+uint32_t system_user(void)
+{
+    return (uint32_t)geteuid();
+}
+
+const char *system_error(int oserror)
+{
+    return strerror(oserror);
+}
+
+int64_t system_file_size(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 ? (int64_t)st.st_size : -1;
+}
+
+/* ---- signals */
+
+static sigset_t mask_before;
+
+static sigset_t held_signals(void)
+{
+    static const int held[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGCHLD};
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof held / sizeof held[0]; i++)
+        sigaddset(&set, held[i]);
+    return set;
+}
+
+void system_hold_stops(void)
+{
+    sigset_t held = held_signals();
+    sigprocmask(SIG_BLOCK, &held, &mask_before);
+}
+
+void system_release_stops(void)
+{
+    sigprocmask(SIG_SETMASK, &mask_before, NULL);
+}
+
+static volatile sig_atomic_t stop_signal;
+
+static void note_stop(int number)
+{
+    stop_signal = number;
+}
+
+/* Ends the process as the signal would have, but only now that the region has been left. */
+static void stop(shms_stream *s)
+{
+    int number = stop_signal;
+    shms_stream_close(s);
+    signal(number, SIG_DFL);
+    sigprocmask(SIG_SETMASK, &mask_before, NULL);
+    raise(number);
+    _exit(EXIT_SIGNALLED + number);
+}
+
+/* The signals that end a process come in during ppoll() only, so none is missed between look and sleep. */
+static void hold_stop_signals(void)
+{
+    static const int ends[] = {SIGHUP, SIGINT, SIGTERM, SIGPIPE};
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        struct sigaction before, action = {.sa_handler = note_stop};
+        sigaction(ends[i], NULL, &before);
+        if (before.sa_handler == SIG_IGN)
+            continue;
+        sigaction(ends[i], &action, NULL);
+        sigaddset(&set, ends[i]);
+    }
+    sigprocmask(SIG_BLOCK, &set, &mask_before);
+}
+
+void system_begin_waiting(void)
+{
+    static bool holding;
+    if (!holding)
+        hold_stop_signals();
+    holding = true;
+}
+
+void system_sleep(shms_stream *s, int fd, int64_t ms)
+{
+    struct timespec span = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
+    struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+    ppoll(&poll_fd, 1, &span, &mask_before);
+    if (stop_signal)
+        stop(s);
+}
+
+/* ---- commands */
+
+/*
+ * The command's own signals: what another process sends us is passed on to it. What the terminal sends it
+ * gets itself, as one of our process group; passing that on would make one Ctrl-C two.
+ */
+static int wait_for(pid_t pid)
+{
+    sigset_t held = held_signals();
+    for (;;) {
+        siginfo_t info;
+        int status;
+        int number = sigwaitinfo(&held, &info);
+        if (number == SIGCHLD && waitpid(pid, &status, WNOHANG) == pid)
+            return WIFSIGNALED(status) ? EXIT_SIGNALLED + WTERMSIG(status) : WEXITSTATUS(status);
+        if (number > 0 && number != SIGCHLD && info.si_code <= 0)
+            kill(pid, number);
+    }
+}
+
+/* With the signal mask this process had. Our descriptors of the region close on exec. */
+int system_run(const cli_args *args, char **words)
+{
+    pid_t pid;
+    posix_spawnattr_t attributes;
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+    posix_spawnattr_setsigmask(&attributes, &mask_before);
+    signal(SIGCHLD, SIG_DFL); /* inherited as ignored, it would hide the exit status */
+    int error = posix_spawnp(&pid, words[0], NULL, &attributes, words, environ);
+    posix_spawnattr_destroy(&attributes);
+    if (error) {
+        cli_error(args, NULL, "%s: %s", words[0], strerror(error));
+        return error == ENOENT ? EXIT_NO_COMMAND : EXIT_CANNOT_RUN;
+    }
+    return wait_for(pid);
+}
+
+void system_set_variable(const char *name, const char *value)
+{
+    if (value)
+        setenv(name, value, 1);
+    else
+        unsetenv(name);
+}
+
+/* ---- the second process */
+
+static pid_t first, second;
+
+bool system_partner_start(void (*fn)(void *context), void *context)
+{
+    first = getpid();
+    fflush(stdout);
+    second = fork();
+    if (second == 0) {
+        fn(context);
+        _exit(EXIT_SUCCESS);
+    }
+    return second > 0;
+}
+
+bool system_partner_orphaned(void)
+{
+    return getppid() != first;
+}
+
+void system_partner_stop(void)
+{
+    kill(second, SIGKILL);
+    waitpid(second, NULL, 0);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the commands need of the operating system beside the library: tool/<system>/ has it, and CMake picks
+ * the folder.
+ */
+#ifndef SHMS_TOOL_SYSTEM_H
+#define SHMS_TOOL_SYSTEM_H
+
+#include "cli.h"
+
+/* First of all: the arguments become UTF-8, standard input and output plain bytes. */
+void system_start(int *argc, char ***argv);
+
+/* Steady time, and the time of day since 1970, in nanoseconds. */
+int64_t system_clock_ns(void);
+int64_t system_wall_ns(void);
+
+uint32_t system_pid(void);
+/* The number of the user, as shms_info.uid counts. */
+uint32_t system_user(void);
+
+/* The text of what shms_last_oserror() gives. */
+const char *system_error(int oserror);
+
+/* Size of a file in bytes, -1 for none. */
+int64_t system_file_size(const char *path);
+
+/* While the lock is held, what would end the process is held back; afterwards it comes. */
+void system_hold_stops(void);
+void system_release_stops(void);
+
+/* Before the first sleep. */
+void system_begin_waiting(void);
+/* Sleep up to ms, or until the descriptor (-1: none) tells of a change. Where the process is asked to end
+ * during a sleep, the stream is closed before it does. */
+void system_sleep(shms_stream *s, int fd, int64_t ms);
+
+/* Run a command, between hold and release; signals go on to it. Its exit status, or EXIT_... of cli.h. */
+int system_run(const cli_args *args, char **words);
+void system_set_variable(const char *name, const char *value); /* NULL: unset */
+
+/* Run fn in a second process until it is killed by the second call. False: not on this system. */
+bool system_partner_start(void (*fn)(void *context), void *context);
+bool system_partner_orphaned(void); /* asked by fn: is the first process gone? */
+void system_partner_stop(void);
+
+#endif
