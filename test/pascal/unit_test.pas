@@ -119,6 +119,55 @@ begin
   A.Free;
 end;
 
+procedure TestTooMuch;
+var
+  Open: array [1 .. 257] of TShareMemStream;
+  A: TShareMemStream;
+  I: Integer;
+begin
+  A := Share(Int64(1) shl 46);
+  Check((A.Memory = nil) and (A.ErrorCode < 0), 'more than any machine has');
+  CheckRefused(A, A.ErrorCode, 'more than any machine has');
+  for I := 1 to 257 do
+    Open[I] := Share;
+  Check(Open[256].Memory <> nil, '256 objects');
+  CheckRefused(Open[257], SHMS_E_FULL, 'one more');
+  Open[9].Free;
+  Open[9] := Share;
+  CheckCode(Open[9], 0, 'when one has closed');
+  for I := 1 to 256 do
+    Open[I].Free;
+end;
+
+{$IFDEF UNIX}
+function FileOf(const Kind: string): RawByteString;
+begin
+  Result := '/dev/shm/shms.' + UTF8Encode(Name) + UTF8Encode(Kind);
+end;
+
+procedure TestOccupiedNames;
+var
+  A: TShareMemStream;
+  F: TFileStream;
+begin
+  F := TFileStream.Create(FileOf('.ctl'), fmCreate);
+  F.WriteAnsiString('not ours');
+  F.Free;
+  fpChmod(FileOf('.ctl'), &600);
+  CheckRefused(TShareMemStream.Create('Global\' + Name), SHMS_E_FORMAT, 'a foreign control file');
+  fpUnlink(FileOf('.ctl'));
+  if fpGetUid <> 0 then
+    Exit; // only root can give files away
+  A := TShareMemStream.Create('Global\' + Name);
+  fpChown(FileOf('.ctl'), 54321, 54321);
+  fpChown(FileOf('.data'), 54321, 54321);
+  CheckRefused(TShareMemStream.Create('Global\' + Name), SHMS_E_DENIED, 'another user''s');
+  fpChown(FileOf('.ctl'), 0, 0);
+  fpChown(FileOf('.data'), 0, 0);
+  A.Free;
+end;
+{$ENDIF}
+
 procedure TestOpenExisting;
 var
   A, B: TShareMemStream;
@@ -425,7 +474,7 @@ procedure CheckMode(const What: string; Mode: Integer);
 var
   Info: Stat;
 begin
-  Check(fpStat('/dev/shm/shms.' + AnsiString(Name) + '.data', Info) = 0, What + ': no file');
+  Check(fpStat(FileOf('.data'), Info) = 0, What + ': no file');
   Check(Info.st_mode and &777 = Mode, What + ': its mode is ' + IntToStr(Info.st_mode and &777));
 end;
 
@@ -515,6 +564,10 @@ begin
   if ParamCount > 1 then
     Role(ParamStr(2));
   Run('Refusals', @TestRefusals);
+  Run('TooMuch', @TestTooMuch);
+  {$IFDEF UNIX}
+  Run('OccupiedNames', @TestOccupiedNames);
+  {$ENDIF}
   Run('OpenExisting', @TestOpenExisting);
   Run('ReadOnly', @TestReadOnly);
   Run('CodesOfTheLock', @TestCodesOfTheLock);
