@@ -29,10 +29,17 @@ static const struct trial *trial;
 const char *fault_name;
 shms_stream *fault_handle;
 
+static void choose_trial(const char *name)
+{
+    for (trial = trials; strcmp(trial->name, name) != 0; trial++)
+        continue;
+}
+
 shms_stream_options *fault_options(void)
 {
     static shms_stream_options o;
-    o = (shms_stream_options){.struct_size = sizeof o, .mode = trial->mode};
+    o = (shms_stream_options){
+        .struct_size = sizeof o, .mode = trial->mode, .atomic = trial->atomic, .keep = trial->keep};
     if (trial->mode)
         o.owners = SHMS_OWNER_ANY;
     return &o;
@@ -41,7 +48,7 @@ shms_stream_options *fault_options(void)
 int fault_open(const shms_stream_options *options, uint64_t size)
 {
     int rc = shms_stream_open(fault_name, size, options ? options : fault_options(), &fault_handle);
-    bool may_exist = trial->stage != NOTHING && trial->stage < DEAD;
+    bool may_exist = trial->stage != NOTHING && (trial->stage < DEAD || trial->keep);
     need(rc < 0 || shms_stream_existed(fault_handle) == may_exist); /* nobody is shown the dead */
     return rc;
 }
@@ -73,7 +80,7 @@ void fault_use_and_close(int64_t rc)
 {
     if (!fault_handle)
         return;
-    if (trial->stage == HELD || trial->stage == STOPPED_HOLDER)
+    if (trial->stage == HELD || trial->stage == SHARED || trial->stage == STOPPED_HOLDER)
         need(shms_stream_lock(fault_handle, 0) == SHMS_E_TIMEOUT);
     else
         fault_use();
@@ -91,8 +98,7 @@ static void become_stranger(unsigned uid)
 static int traced(int argc, char **argv)
 {
     need(argc == 4);
-    for (trial = trials; strcmp(trial->name, argv[1]) != 0; trial++)
-        continue;
+    choose_trial(argv[1]);
     fault_name = argv[2];
     if (trial->as_stranger)
         become_stranger((unsigned)atoi(argv[3]));
@@ -116,12 +122,12 @@ static int traced(int argc, char **argv)
 
 /* ---- the side of the peers */
 
-static uint32_t mode_of_peers; /* of the region that is made */
-
 static int join(const char *name, uint64_t size, bool keep, shms_stream **ret)
 {
-    shms_stream_options o = {.struct_size = sizeof o, .mode = mode_of_peers, .keep = keep};
-    return shms_stream_open(name, size, &o, ret);
+    shms_stream_options *o = fault_options();
+    o->owners = SHMS_OWNER_SELF;
+    o->keep |= keep;
+    return shms_stream_open(name, size, o, ret);
 }
 
 static bool has_waiters(shms_stream *s)
@@ -131,13 +137,13 @@ static bool has_waiters(shms_stream *s)
     return info.waiters > 0;
 }
 
-/* peer DOES NAME MODE */
+/* peer DOES NAME TRIAL */
 static int peer(int argc, char **argv)
 {
     need(argc == 4);
     int64_t seen = 0;
     shms_stream *s = NULL;
-    mode_of_peers = (uint32_t)atoi(argv[3]);
+    choose_trial(argv[3]);
     need(join(argv[2], FAULT_SIZE, false, &s) == 0);
     if (strcmp(argv[1], "locks") == 0)
         say("joined"), need(shms_stream_lock(s, BOUND_MS) >= 0 && shms_stream_unlock(s) == 0);
@@ -187,10 +193,8 @@ static int files_of(const char *name)
 
 static struct proc *start_peer(struct around *a, const char *does, const char *name)
 {
-    char mode[16];
-    snprintf(mode, sizeof mode, "%u", (unsigned)trial->mode);
     struct proc *p = &a->peers[a->peers_count++];
-    *p = start("peer", does, name, mode, NULL);
+    *p = start("peer", does, name, trial->name, NULL);
     return p;
 }
 
@@ -216,7 +220,8 @@ static shms_stream *join_here(const char *name, uint64_t size, bool keep)
 static struct around set_up(const char *name)
 {
     static const char *const does[] = {[RELEASED] = "releases",    [DEAD_HOLDER] = "holds",
-                                       [STOPPED_HOLDER] = "holds", [DEAD] = "joins"};
+                                       [STOPPED_HOLDER] = "holds", [DEAD] = "joins",
+                                       [DEAD_AT_WORK] = "holds"};
     struct around a = {0};
     enum stage stage = trial->stage;
     if (stage == KEPT || stage == ORPHAN || stage == HALF) {
@@ -226,12 +231,14 @@ static struct around set_up(const char *name)
         if (stage == HALF)
             cut_half(name, "data");
         shms_stream_close(s);
-    } else if (stage != NOTHING && stage != DEAD) {
+    } else if (stage != NOTHING && stage < KEPT) {
         a.own = join_here(name, FAULT_SIZE, false);
     }
     if (stage == HELD)
         assert_int_equal(shms_stream_lock(a.own, 0), 0);
-    if (stage <= DEAD && does[stage]) {
+    if (stage == SHARED)
+        assert_int_equal(shms_stream_lock_shared(a.own, 0), 0);
+    if (stage <= DEAD_AT_WORK && does[stage]) {
         expect_line(start_peer(&a, does[stage], name), "done");
         if (stage == STOPPED_HOLDER)
             kill(a.peers[0].pid, SIGSTOP);
@@ -272,7 +279,7 @@ static void set_up_late(struct around *a, const char *name)
 
 static void judge(struct around *a, const char *name)
 {
-    bool must_exist = a->own || trial->stage == KEPT;
+    bool must_exist = a->own || trial->stage == KEPT || (trial->keep && trial->stage != NOTHING);
     if (trial->stage == WAITERS)
         for (int i = 0; i < 2; i++)
             expect_line(&a->peers[i], "done");
@@ -280,7 +287,7 @@ static void judge(struct around *a, const char *name)
         kill_peer(a);
     if (a->own) {
         assert_int_equal(info_of(a->own).members, 1);
-        if (trial->stage == HELD)
+        if (trial->stage == HELD || trial->stage == SHARED)
             assert_int_equal(shms_stream_unlock(a->own), 0);
     }
     shms_stream *next = join_here(name, 1, false); /* a second process goes on */
@@ -358,7 +365,6 @@ static void try_all(void **state)
     char name[100];
     struct count count = {0};
     trial = *state;
-    mode_of_peers = trial->mode;
     snprintf(name, sizeof name, "%s%s", trial->mode ? "Global\\" : "", fresh_name());
     for (size_t e = 0; e < (count_from("FAULTS_ALL", 0) ? ERRORS : ERRORS_QUICK); e++)
         for (unsigned n = 1; run(name, n, errors[e], &count); n++)

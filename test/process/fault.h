@@ -19,12 +19,14 @@ enum stage {
     NOTHING,
     ALIVE,   /* own */
     HELD,    /* own, which holds the lock */
-    RELEASED,/* own, and a peer that holds the lock until somebody waits */
+    SHARED,  /* own, which holds the shared lock */
+    RELEASED, /* own, and a peer that holds the lock until somebody waits */
     WAITERS, /* own, and when the traced process is prepared, one peer in lock and one in wait */
     DEAD_HOLDER, /* own, and a peer that wrote in its section and was killed */
     STOPPED_HOLDER,
     KEPT,   /* no member, and to be kept */
     DEAD,   /* what a killed peer left */
+    DEAD_AT_WORK, /* the same, killed in its section */
     ORPHAN, /* data without control */
     HALF    /* control without data */
 };
@@ -39,6 +41,8 @@ struct trial {
     unsigned may;              /* what else it may answer if something does: MAY(code) | ... */
     uint32_t mode;             /* not 0: the name is Global, and the region has this mode */
     bool as_stranger;          /* the traced process is another user's */
+    bool atomic;               /* the region is crash-atomic */
+    bool keep;                 /* the region is kept, whoever made it */
     bool may_be_gone;          /* the call removes the name, or keeps what would go */
 };
 

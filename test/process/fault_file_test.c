@@ -227,6 +227,8 @@ static const struct trial table[] = {
     {"grow_without_descriptors", ALIVE, hold_and_lose_descriptors, .act = grows, .after = check_grown,
      .may = RESIZING},
     {"shrink", ALIVE, hold, .act = shrinks, .after = check_shrunk, .may = RESIZING},
+    {"grow_journaled", ALIVE, hold, .act = grows, .after = check_grown, .may = RESIZING, .atomic = true},
+    {"shrink_journaled", ALIVE, hold, .act = shrinks, .after = check_shrunk, .may = RESIZING, .atomic = true},
     {"read_what_has_grown", ALIVE, be_beside_one_that_grows, .act = reads_what_is_new},
     {"save_new", ALIVE, choose_file, .act = saves, .after = check_file, .may = FILES},
     {"save_over", ALIVE, have_file, .act = saves, .after = check_file, .may = FILES},

@@ -15,6 +15,9 @@
 #define JOINING                                                                                             \
     (MAY(SHMS_E_FULL) | MAY(SHMS_E_LOST) | MAY(SHMS_E_TIMEOUT) | MAY(SHMS_E_NOMEM) | MAY(SHMS_E_OS))
 
+/* What undoing a dead holder's section may meet. */
+#define UNDOING (MAY(SHMS_E_NOMEM) | MAY(SHMS_E_LOST) | MAY(SHMS_E_OS) | MAY(SHMS_E_DENIED))
+
 /* ---- what comes before */
 
 static void be_impatient(void)
@@ -83,6 +86,18 @@ static void be_a_child_of_a_holder(void)
     become_child();
 }
 
+static void lock_only(void)
+{
+    fault_member();
+    need(shms_stream_lock(fault_handle, 0) == 0);
+}
+
+static void read_with_others(void)
+{
+    fault_member();
+    need(shms_stream_lock_shared(fault_handle, 0) == 0);
+}
+
 /* ---- the calls */
 
 static int64_t tries(void)
@@ -104,6 +119,32 @@ static int64_t takes_over(void)
 {
     int rc = shms_stream_lock(fault_handle, BOUND_MS);
     return rc == SHMS_OWNER_DIED ? 0 : rc < 0 ? rc : SHMS_E_CORRUPT;
+}
+
+static int64_t locks_shared(void)
+{
+    return shms_stream_lock_shared(fault_handle, BOUND_MS);
+}
+
+static int64_t locks_shared_a_moment(void)
+{
+    return shms_stream_lock_shared(fault_handle, SHORT_MS);
+}
+
+/* What the dead holder wrote has been undone. */
+static int64_t undoes(void)
+{
+    int rc = shms_stream_lock(fault_handle, BOUND_MS);
+    need(rc != 0 || *(unsigned char *)shms_stream_memory(fault_handle) == 0);
+    return rc;
+}
+
+static int64_t writes(void)
+{
+    unsigned char before = *(unsigned char *)shms_stream_memory(fault_handle);
+    int64_t rc = shms_stream_pwrite(fault_handle, "\5", 1, 0);
+    need(rc == 1 || *(unsigned char *)shms_stream_memory(fault_handle) == before);
+    return rc == 1 ? 0 : rc;
 }
 
 static int64_t unlocks(void)
@@ -170,6 +211,15 @@ static const struct trial table[] = {
     {"snapshot_while_held", HELD, be_impatient, .act = reads_whole, .usual = SHMS_E_TIMEOUT},
     {"snapshot_of_the_dead", DEAD_HOLDER, fault_member, .act = reads_whole, .usual = SHMS_E_CORRUPT},
     {"snapshot_that_becomes_free", RELEASED, fault_member, .act = reads_whole},
+    {"lock_among_readers", SHARED, fault_member, .act = locks_a_moment, .usual = SHMS_E_TIMEOUT},
+    {"lock_shared_while_held", HELD, fault_member, .act = locks_shared_a_moment, .usual = SHMS_E_TIMEOUT},
+    {"lock_shared_that_becomes_free", RELEASED, fault_member, .act = locks_shared},
+    {"unlock_shared_with_a_waiter", WAITERS, read_with_others, .act = unlocks},
+    {"undo_the_dead", DEAD_HOLDER, fault_member, .act = undoes, .may = UNDOING, .atomic = true},
+    {"undo_the_dead_without_descriptors", DEAD_HOLDER, lose_descriptors, .act = undoes, .may = UNDOING,
+     .atomic = true},
+    {"write_journaled", ALIVE, lock_only, .act = writes, .may = UNDOING | MAY(SHMS_E_NOSPACE), .atomic = true},
+    {"unlock_journaled", WAITERS, hold, .act = unlocks, .atomic = true},
     {.name = NULL}};
 
 int main(int argc, char **argv)

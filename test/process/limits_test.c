@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Not enough: room in /dev/shm, file size, descriptors, address space. Nothing is left behind. */
+/* Not enough: room in /dev/shm, names there, file size, descriptors, address space, heap. Nothing is left behind,
+ * and what needs none of it goes on. */
 #include "roles.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -56,17 +58,45 @@ static void need_grows_no_further(const char *name, uint64_t much)
     shms_stream_close(s);
 }
 
-static bool small_shm(void)
+static bool small_shm(const char *options)
 {
     return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-           mount("none", "/dev/shm", "tmpfs", 0, "size=256k,mode=1777") == 0;
+           mount("none", "/dev/shm", "tmpfs", 0, options) == 0;
+}
+
+static int fill(unsigned long long bytes)
+{
+    int fd = open("/dev/shm/ballast", O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+    need(fd >= 0 && ftruncate(fd, 0) == 0 && fallocate(fd, 0, 0, (off_t)bytes) == 0);
+    return fd;
+}
+
+/* The whole of what is left: an atomic section that needs more room than there is changes nothing. */
+static void need_whole_when_full(const char *name)
+{
+    static char bytes[96 * KIB];
+    shms_stream_options o = {.struct_size = sizeof o, .atomic = 1};
+    shms_stream *s = NULL;
+    need(shms_stream_open(name, sizeof bytes, &o, &s) == 0);
+    memset(bytes, 1, sizeof bytes);
+    int fd = fill(free_room());
+    need(shms_stream_lock(s, 0) == 0);
+    int64_t rc = shms_stream_pwrite(s, bytes, sizeof bytes, 0);
+    need(rc == SHMS_E_NOSPACE);
+    need(*(char *)shms_stream_memory(s) == 0);
+    need(shms_stream_unlock(s) == 0);
+    need(shms_stream_save(s, "/dev/shm/saved") == SHMS_E_NOSPACE && access("/dev/shm/saved", F_OK) < 0);
+    need(close(fd) == 0 && unlink("/dev/shm/ballast") == 0);
+    need(shms_stream_lock(s, 0) == 0 && shms_stream_pwrite(s, bytes, sizeof bytes, 0) == sizeof bytes);
+    need(shms_stream_unlock(s) == 0);
+    shms_stream_close(s);
 }
 
 /* In a /dev/shm of its own. */
 static int full_shm(int argc, char **argv)
 {
     need(argc == 2);
-    if (!small_shm())
+    if (!small_shm("size=256k,mode=1777"))
         return 77;
     need_no_open(argv[1], MIB, SHMS_E_NOSPACE);
     unsigned long long before = free_room();
@@ -86,7 +116,30 @@ static int full_shm(int argc, char **argv)
         shms_stream_close(s);
         need(free_room() == room);
     }
-    return close(fd);
+    need(close(fd) == 0 && unlink("/dev/shm/ballast") == 0);
+    need_whole_when_full(argv[1]);
+    need(free_room() == before);
+    return 0;
+}
+
+/* A /dev/shm that can hold few files: one more each time, until it works. */
+static int no_names(int argc, char **argv)
+{
+    need(argc == 2);
+    int rc = SHMS_E_NOSPACE, inodes = 2; /* the first is the directory itself */
+    for (; rc == SHMS_E_NOSPACE && inodes < 10; inodes++) {
+        char options[64];
+        snprintf(options, sizeof options, "size=1m,mode=1777,nr_inodes=%d", inodes);
+        if (!small_shm(options))
+            return 77;
+        shms_stream *s = NULL;
+        rc = try_open(argv[1], 64, 0, &s);
+        need(rc == 0 || rc == SHMS_E_NOSPACE);
+        shms_stream_close(s);
+        need(shms_stream_open(argv[1], 0, NULL, &s) == SHMS_E_NOT_FOUND);
+    }
+    need(rc == 0 && inodes > 3);
+    return 0;
 }
 
 static int file_size(int argc, char **argv)
@@ -109,7 +162,15 @@ static int file_size(int argc, char **argv)
     need(shms_stream_lock(s, 0) == 0 && shms_stream_unlock(s) == 0);
     need(shms_stream_wait(s, &seen, 0) == 0);
     shms_stream_close(s);
+    limit.rlim_cur = RLIM_INFINITY; /* what this process itself has to write at its end */
+    setrlimit(RLIMIT_FSIZE, &limit);
     return 0;
+}
+
+static int never(const char *name, const shms_info *info, void *context)
+{
+    (void)name, (void)info, (void)context;
+    need(false);
 }
 
 /* Descriptors run out: first none is left, then one more each time, until it works. */
@@ -129,6 +190,12 @@ static int descriptors(int argc, char **argv)
     need(s && freed >= 1);
     need(shms_stream_open(argv[1], 64, NULL, &t) == SHMS_E_OS && shms_last_oserror() == EMFILE);
     need(shms_stream_poll_fd(s) == SHMS_E_OS && shms_last_oserror() == EMFILE);
+    need(shms_stream_save(s, "/tmp/never") == SHMS_E_OS && shms_last_oserror() == EMFILE);
+    need(shms_stream_load(s, "/proc/self/exe") == SHMS_E_OS && shms_last_oserror() == EMFILE);
+    need(shms_list(never, NULL) == SHMS_E_OS && shms_last_oserror() == EMFILE);
+    need(shms_stream_unlink(argv[1]) == SHMS_E_OS && shms_last_oserror() == EMFILE);
+    shms_info info = {.struct_size = sizeof info};
+    need(shms_stream_info(s, &info) == 0 && info.members == 1);
     need(shms_stream_lock(s, 0) == 0 && shms_stream_lock(s, 0) == SHMS_E_DEADLOCK);
     need(shms_stream_unlock(s) == 0);
     shms_stream_close(s); /* leaves, and removes the name, without a descriptor more */
@@ -152,6 +219,52 @@ static int address_space(int argc, char **argv)
     return 0;
 }
 
+/* All of the heap, and all that it could grow by. The chain begins at the last piece. */
+static void **take_heap(void)
+{
+    void **last = NULL;
+    for (size_t size = 16 * MIB; size >= 16;) {
+        void **piece = malloc(size);
+        if (!piece) {
+            size /= 2;
+            continue;
+        }
+        *piece = (void *)last;
+        last = piece;
+    }
+    return last;
+}
+
+static int heap(int argc, char **argv)
+{
+    struct rlimit limit = {.rlim_cur = 64 * MIB, .rlim_max = RLIM_INFINITY};
+    shms_stream *s = NULL, *t = NULL;
+    shms_info info = {.struct_size = sizeof info};
+    FILE *f = NULL;
+    char c = 5;
+    need(argc == 2);
+    shms_stream_options o = {.struct_size = sizeof o, .atomic = 1, .max_size = 512 * KIB};
+    need(shms_stream_open(argv[1], 64, &o, &s) == 0);
+    setrlimit(RLIMIT_AS, &limit);
+    void **taken = take_heap();
+    int opened = shms_stream_open(argv[1], 64, NULL, &t), filed = shms_stream_file(s, "r", &f);
+    int told = shms_stream_info(s, &info), listed = shms_list(never, NULL);
+    int locked = shms_stream_lock(s, 0), grown = shms_stream_resize(s, 512 * KIB);
+    int64_t wrote = shms_stream_pwrite(s, &c, 1, 0), got = shms_stream_pread(s, &c, 1, 0);
+    int unlocked = shms_stream_unlock(s);
+    for (void **piece = taken; piece; piece = taken) {
+        taken = *piece;
+        free((void *)piece);
+    }
+    need(opened == SHMS_E_NOMEM && filed == SHMS_E_NOMEM && told == SHMS_E_NOMEM && listed == SHMS_E_NOMEM);
+    need(locked == 0 && (grown == 0 || grown == SHMS_E_NOMEM) && got == 1 && unlocked == 0);
+    need(wrote == SHMS_E_NOMEM && c == 0); /* an atomic section keeps a private note of what it saved */
+    need(shms_stream_lock(s, 0) == 0 && shms_stream_pwrite(s, &c, 1, 0) == 1 && shms_stream_unlock(s) == 0);
+    need(shms_stream_info(s, &info) == 0 && info.members == 1);
+    shms_stream_close(s);
+    return 0;
+}
+
 static void run_role(const char *role)
 {
     const char *name = fresh_name();
@@ -169,6 +282,19 @@ static void test_full_shm(void **state)
 {
     (void)state;
     run_role("full_shm");
+}
+
+static void test_no_names(void **state)
+{
+    (void)state;
+    run_role("no_names");
+}
+
+static void test_heap(void **state)
+{
+    (void)state;
+    if (!SANITIZED)
+        run_role("heap");
 }
 
 static void test_file_size(void **state)
@@ -196,12 +322,16 @@ int main(int argc, char **argv)
                                         {"file_size", file_size},
                                         {"descriptors", descriptors},
                                         {"address_space", address_space},
+                                        {"no_names", no_names},
+                                        {"heap", heap},
                                         {NULL, NULL}};
     const struct CMUnitTest tests[] = {
         process_test(test_full_shm),
         process_test(test_file_size),
         process_test(test_descriptors),
         process_test(test_address_space),
+        process_test(test_no_names),
+        process_test(test_heap),
     };
     roles_begin(argc, argv, roles);
     return cmocka_run_group_tests(tests, NULL, NULL);

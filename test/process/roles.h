@@ -75,9 +75,11 @@ unsigned region_mappings(pid_t pid);
 #define await(condition) \
     do { \
         int64_t await_end = now_ms() + BOUND_MS; \
-        while (!(condition) && now_ms() < await_end) \
+        bool await_held; \
+        while (!(await_held = (condition)) && now_ms() < await_end) \
             rest(); \
-        assert_true(condition); \
+        if (!await_held) \
+            fail_msg("in vain: %s", #condition); \
     } while (0)
 int64_t now_ms(void);
 void rest(void); /* a moment, between two looks at a condition */
