@@ -218,7 +218,8 @@ static const struct trial table[] = {
     {"undo_the_dead", DEAD_HOLDER, fault_member, .act = undoes, .may = UNDOING, .atomic = true},
     {"undo_the_dead_without_descriptors", DEAD_HOLDER, lose_descriptors, .act = undoes, .may = UNDOING,
      .atomic = true},
-    {"write_journaled", ALIVE, lock_only, .act = writes, .may = UNDOING | MAY(SHMS_E_NOSPACE), .atomic = true},
+    {"write_journaled", ALIVE, lock_only, .act = writes, .may = UNDOING | MAY(SHMS_E_NOSPACE),
+     .atomic = true},
     {"unlock_journaled", WAITERS, hold, .act = unlocks, .atomic = true},
     {.name = NULL}};
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Not enough: room in /dev/shm, names there, file size, descriptors, address space, heap. Nothing is left behind,
- * and what needs none of it goes on. */
+/* Not enough: room in /dev/shm, names there, file size, descriptors, address space, heap. Nothing is left
+ * behind, and what needs none of it goes on. */
 #include "roles.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* ctest: timeout=300 */
-/* A storm of signals, whose handler restarts nothing, during every call that can wait: none fails for it, none
- * returns before its time-out, none after its bound. */
+/* A storm of signals, whose handler restarts nothing, during every call that can wait: none fails for it,
+ * none returns before its time-out, none after its bound. */
 #include "roles.h"
 
 #include <fcntl.h>
@@ -115,7 +115,7 @@ static void use_all(const char *own, const char *file)
     shms_stream_close(s);
 }
 
-/* storm NAME PIPE FILE: name is a region whose lock is held, pipe a named pipe that is read late and slowly. */
+/* storm NAME PIPE FILE: name is a region whose lock is held, pipe a named pipe that is read late. */
 static int storm(int argc, char **argv)
 {
     char own[100];
