@@ -27,8 +27,6 @@ enum { STATE_SETUP = 0, STATE_READY = 1 };
 enum { FLAG_KEEP = 1, FLAG_SPARSE = 2, FLAG_ATOMIC = 4 };
 /* control.died: SHMS_OWNER_DIED is up; a roll-back is owed that could not be made */
 enum { DIED_NEWS = 1, DIED_OWED = 2 };
-/* slot.readers[i]: a thread holds the shared lock */
-enum { READER_IN = 1 };
 
 /*
  * The lock cell, 64 bits: who holds the lock, and who must be woken.
@@ -57,7 +55,7 @@ struct slot {
     a32 pid;        /* of the member, in its own PID namespace; 0: it left. A hint, and for people */
     a32 waiting;    /* its threads asleep on the lock: for people only */
     a32 bell;       /* kept for the death bell; zero */
-    a32 readers[LAYOUT_READERS]; /* its threads that hold the shared lock: READER_..., 0 for none */
+    a32 readers[LAYOUT_READERS]; /* for each thread that holds the shared lock, the generation; else 0 */
 };
 
 /*

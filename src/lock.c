@@ -218,12 +218,24 @@ int shms__lock_wait(struct member *m, int timeout_ms, bool changes)
 
 /* ---- what the dead left */
 
+/* Roll back. Where that had to wait, readers may be in again, and version be even again: it is a change. */
+static int undo(struct member *m)
+{
+    struct control *c = m->region.control;
+    /* relaxed: S was there when we took the cell, or is not until we give it back */
+    if ((a64_load_relaxed(&c->cell) & CELL_SHARED) && shms__await_readers(m, 0) < 0)
+        return SHMS_E_TIMEOUT;
+    if (!(a64_load_relaxed(&c->version) & 1)) /* relaxed: only the holder writes it */
+        shms__version_open(c);
+    return shms__journal_roll_back(m);
+}
+
 int shms__news(struct member *m, bool changes)
 {
     struct control *c = m->region.control;
     uint32_t died = a32_load_relaxed(&c->died); /* relaxed: written by holders only */
     if (died & DIED_OWED) {
-        int rc = shms__journal_roll_back(m);
+        int rc = undo(m);
         if (rc < 0 && changes)
             return rc; /* a writer's own records would have no place */
         if (rc >= 0) {

@@ -12,6 +12,9 @@
  * a writer revokes it is that of BRAVO (D. Dice, A. Kogan, "BRAVO - Biased Locking for Reader-Writer Locks",
  * USENIX ATC 2019); theirs is a table of all readers of a process, ours the slots, where the dead are known.
  *
+ * An entry is the generation of the member that put it in, so that a writer who takes a dead one's entry out
+ * cannot take that of the next member in the same slot.
+ *
  * Invariants.
  *  1. A thread holds the shared lock from the moment its entry stands and it has, after that, seen S without
  *     a holder, or held the cell itself; until it takes the entry out.
@@ -146,11 +149,11 @@ void shms__forsake_shared(struct member *m)
 
 /* ---- the writer's side */
 
-static bool reader_alive(struct member *m, uint32_t slot)
+static bool reader_alive(struct member *m, uint32_t slot, uint32_t generation)
 {
-    /* relaxed: an identity; shms__member_alive tells why it may be old or new */
-    uint32_t generation = a32_load_relaxed(&m->region.control->slots[slot].generation);
-    return slot == m->slot || shms__member_alive(m, ref_owner(slot, generation));
+    if (slot == m->slot) /* another thread of this handle */
+        return generation == m->id >> 32;
+    return shms__member_alive(m, ref_owner(slot, generation));
 }
 
 static int await_entry(struct member *m, uint32_t slot, a32 *entry, int64_t deadline)
@@ -159,11 +162,9 @@ static int await_entry(struct member *m, uint32_t slot, a32 *entry, int64_t dead
     uint32_t seen;
     /* acquire: the reads of who has left come before our writes; pairs with shms__reader_leave */
     while ((seen = a32_load_acquire(entry)) != 0) {
-        if (!reader_alive(m, slot)) {
-            /* relaxed: the dead read no more; a new member of this slot goes back, since we hold the cell */
-            a32_cas_relaxed(entry, &seen, 0);
-            break;
-        }
+        /* relaxed: the dead read no more, and no other member of this slot puts in the same number */
+        if (!reader_alive(m, slot, seen) && a32_cas_relaxed(entry, &seen, 0))
+            return 0;
         int64_t now = shms__now_ns();
         if (now >= deadline)
             return shms__fail(SHMS_E_TIMEOUT);

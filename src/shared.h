@@ -48,7 +48,7 @@ static inline bool shms__reader_enter(struct member *m, uint32_t entry)
 {
     uint32_t none = 0;
     /* orders: the entry before the look at the cell; pairs with fence_seq_cst in shms__await_readers */
-    if (!a32_cas_seq_cst(shms__reader_entry(m, entry), &none, READER_IN))
+    if (!a32_cas_seq_cst(shms__reader_entry(m, entry), &none, (uint32_t)(m->id >> 32)))
         return false;
     a64_store_relaxed(&m->readers[entry], shms__thread()); /* relaxed: private, read by this thread itself */
     return true;

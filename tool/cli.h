@@ -75,9 +75,9 @@ shms_stream *cli_open(const cli_args *args, const char *name, uint64_t size,
 shms_stream *cli_open_existing(const cli_args *args, const char *name, uint32_t access, int *ret_status);
 
 /*
- * Take the lock, `shared` for reading, within --timeout and hold back the signals that would end the process, so
- * that a Ctrl-C does not leave the next holder with a dead owner. A dead owner's news goes to *ret_died, or is worded here
- * where that is NULL. Returns 0 or an exit status.
+ * Take the lock, `shared` for reading, within --timeout and hold back the signals that would end the
+ * process, so that a Ctrl-C does not leave the next holder with a dead owner. A dead owner's news goes to
+ * *ret_died, or is worded here where that is NULL. Returns 0 or an exit status.
  */
 int cli_lock(const cli_args *args, const char *name, shms_stream *s, bool shared, bool *ret_died);
 int cli_unlock(const cli_args *args, const char *name, shms_stream *s);

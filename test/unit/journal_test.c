@@ -361,6 +361,7 @@ static void nonsense(void **state)
 /* A section whose memory could not be had: the roll-back is owed, and made later. */
 static void owed(void **state)
 {
+    char one;
     (void)state;
     shms_stream *s = patterned(SIZE, ATOMIC);
     shms_stream *r = unit_open(NAME, 0, OPTIONS(.access = SHMS_ACCESS_READ, .max_size = 1 << 22));
@@ -372,11 +373,22 @@ static void owed(void **state)
     assert_int_equal(shms_stream_unlock(r), 0);
     assert_int_equal(shms_stream_lock_shared(r, -1), SHMS_OWNER_DIED);
     assert_int_equal(shms_stream_unlock(r), 0);
-    assert_int_equal(shms_stream_snapshot(r, aside, 1, 0), SHMS_E_CORRUPT);
-    assert_true(used(s) > 0);
+    assert_int_equal(shms_stream_snapshot(r, &one, 1, 0), SHMS_E_CORRUPT);
+    /* not beneath a reader, who was told; then by who comes next, and that is a change */
+    assert_int_equal(shms_stream_lock_shared(r, -1), SHMS_OWNER_DIED);
     assert_int_equal(rename(aside, local_files.data), 0);
-    assert_int_equal(shms_stream_lock(s, -1), 0);
+    shms_stream *late = unit_open(NAME, 0, NULL);
+    int64_t seen = shms_stream_version(s);
+    assert_int_equal(shms_stream_lock_shared(late, 0), SHMS_OWNER_DIED);
+    assert_int_equal(shms_stream_unlock(late), 0);
+    assert_int_equal(shms_stream_lock(s, 0), SHMS_E_TIMEOUT);
+    assert_true(used(s) > 0 && !is_pattern(s, 0, SIZE));
+    assert_int_equal(shms_stream_unlock(r), 0);
+    assert_int_equal(shms_stream_lock_shared(late, 0), 0);
     assert_true(is_pattern(s, 0, SIZE));
+    assert_int_equal(shms_stream_wait(s, &seen, 0), 0);
+    shms_stream_close(late);
+    assert_int_equal(shms_stream_lock(s, -1), 0);
     assert_int_equal(shms_stream_unlock(s), 0);
     /* repaired by hand instead: nothing is to be undone */
     kill_inside(0);

@@ -169,6 +169,25 @@ static void died_while_reading(void **state)
     shms_stream_close(s);
 }
 
+/* An entry of another generation than its slot's is a dead member's, whoever has the slot now. */
+static void the_slot_of_a_dead_reader(void **state)
+{
+    (void)state;
+    shms_stream *a = unit_open(NAME, 16, NULL), *b = unit_open(NAME, 0, NULL);
+    uint32_t generation = (uint32_t)(b->member.id >> 32);
+    assert_int_equal(shms_stream_lock_shared(b, 0), 0);
+    assert_int_equal(entry_of(b, 0), generation);
+    a32_store_relaxed(&b->member.entries[5], generation - 1); /* relaxed: one thread */
+    a32_store_relaxed(&a->member.entries[5], 77);             /* relaxed: one thread */
+    assert_int_equal(shms_stream_lock(a, 0), SHMS_E_TIMEOUT);
+    assert_int_equal(shms_stream_unlock(b), 0);
+    assert_int_equal(shms_stream_lock(a, 0), 0);
+    assert_int_equal(entry_of(b, 5) + entry_of(a, 5), 0);
+    assert_int_equal(shms_stream_unlock(a), 0);
+    shms_stream_close(b);
+    shms_stream_close(a);
+}
+
 static int write_and_die(void *gates)
 {
     shms_stream *s;
@@ -284,7 +303,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(who_is_in_with_whom),   TEST(wrong_uses),       TEST(threads_of_one_handle),
         TEST(closed_while_reading),  TEST(died_while_reading), TEST(a_reader_is_told),
-        TEST(readers_and_writers),   TEST(forked_while_reading),
+        TEST(readers_and_writers),   TEST(forked_while_reading), TEST(the_slot_of_a_dead_reader),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
