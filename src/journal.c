@@ -199,6 +199,13 @@ int shms__journal_save(struct member *m, uint64_t offset, uint64_t n)
 
 /* ---- resize */
 
+/* The region's size, also where this handle has mapped less: all of it comes back, or none is given back. */
+static uint64_t whole_size(struct region *r)
+{
+    shms__region_size(r); /* the part that is mapped here is seen to be there */
+    return a64_load_relaxed(&r->control->size); /* relaxed: the caller holds the lock */
+}
+
 /* Behind the new end there are bytes that a roll-back needs: growing over them must not give them back, as
  * else, but save them and write zeros. */
 static int clear_precious(struct member *m, uint64_t from, uint64_t to)
@@ -214,7 +221,7 @@ static int clear_precious(struct member *m, uint64_t from, uint64_t to)
 int shms__journal_resize(struct member *m, uint64_t size, uint64_t *ret_precious)
 {
     struct journal *j = &m->journal;
-    uint64_t old = shms__region_size(&m->region);
+    uint64_t old = whole_size(&m->region);
     int rc = 0;
     enter(j);
     begin(m);
@@ -237,7 +244,7 @@ static void give_back_memory(struct member *m)
 {
     struct journal *j = &m->journal;
     struct region *r = &m->region;
-    uint64_t size = shms__region_size(r);
+    uint64_t size = whole_size(r);
     if (size < j->size && shms__file_intact(&r->data_file))
         shms__file_cut(&r->data_file, size, j->size);
     const struct file *f = j->used > RESERVED_KEPT ? shms__region_control_file(r) : NULL;

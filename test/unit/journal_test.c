@@ -155,6 +155,46 @@ static void kill_inside(int what)
     close(gate[1]);
 }
 
+static int shrink_and_die(void *gate)
+{
+    shms_stream *s;
+    EXPECT(shms_stream_open(NAME, 0, OPTIONS(.atomic = 1, .max_size = SIZE), &s) == 0);
+    unit_gate_open((int *)gate);
+    unit_gate_wait((int *)gate + 2);
+    EXPECT(shms_stream_size(s) == SIZE);
+    EXPECT(shms_stream_lock(s, 0) == 0);
+    EXPECT(shms_stream_resize(s, 50) == 0);
+    EXPECT(shms_stream_resize(s, 5000) == 0);
+    kill(getpid(), SIGKILL);
+    return 1;
+}
+
+/* Who has mapped a part only, and dies, takes nothing from the rest. */
+static void died_with_a_part(void **state)
+{
+    int gates[4];
+    (void)state;
+    shms_stream *s = patterned(SIZE, OPTIONS(.atomic = 1, .max_size = 1 << 22));
+    assert_int_equal(pipe(gates) | pipe(gates + 2), 0);
+    pid_t pid = unit_fork(shrink_and_die, gates, 0);
+    unit_gate_wait(gates);
+    assert_int_equal(shms_stream_lock(s, 0), 0);
+    assert_int_equal(shms_stream_resize(s, SIZE * 3), 0);
+    memset((char *)shms_stream_memory(s) + SIZE, 'r', SIZE * 2);
+    assert_int_equal(shms_stream_unlock(s), 0);
+    unit_gate_open(gates + 2);
+    assert_int_equal(unit_wait(pid), 128 + SIGKILL);
+    assert_int_equal(shms_stream_lock(s, 0), 0);
+    assert_int_equal(shms_stream_size(s), SIZE * 3);
+    assert_true(is_pattern(s, 0, SIZE));
+    for (int i = SIZE; i < SIZE * 3; i++)
+        assert_int_equal(((char *)shms_stream_memory(s))[i], 'r');
+    assert_int_equal(shms_stream_unlock(s), 0);
+    for (int i = 0; i < 4; i++)
+        close(gates[i]);
+    shms_stream_close(s);
+}
+
 /* Each who comes next finds the old bytes and the old size: who locks, who locks to read, who only reads, who
  * opens, who takes a snapshot, who waits. */
 static void died_inside(void **state)
@@ -471,7 +511,7 @@ int main(void)
         TEST(undone_or_kept), TEST(each_block_once), TEST(outside_a_section), TEST(died_inside),
         TEST(kept_and_died),  TEST(resized_and_kept), TEST(a_large_section),  TEST(no_room),
         TEST(threads_inside), TEST(files),           TEST(nonsense),         TEST(owed),
-        TEST(asked_for_later), TEST(forked),
+        TEST(asked_for_later), TEST(forked),         TEST(died_with_a_part),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
