@@ -61,7 +61,7 @@ static bool chosen(int argc, char **argv, const char *blow)
 static void strike(int argc, char **argv)
 {
     if (chosen(argc, argv, "sweep"))
-        blow_sweep(brief ? 40 : 600);
+        blow_sweep(brief ? 20000 : 4000000);
     if (chosen(argc, argv, "many"))
         blow_many();
     if (chosen(argc, argv, "bytes"))

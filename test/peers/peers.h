@@ -120,7 +120,7 @@ __attribute__((noreturn)) void give_up(const char *what);
 
 size_t rows_of(size_t n); /* of a table's rows, how many are wanted */
 void complain(const char *what, const char *name);
-void blow_sweep(unsigned kills_most);
+void blow_sweep(long steps_most);
 void blow_many(void);
 void blow_bytes(unsigned patterns);
 void blow_addresses(void);

@@ -171,7 +171,8 @@ static void judge_row(const char *name, const unsigned tally[OUTCOMES], unsigned
         complain("not fine though nobody died within the operation", name);
 }
 
-static void sweep(unsigned kills_most)
+/* Every so many instructions that all kills together take about steps_most steps. */
+static void sweep(long steps_most)
 {
     const char *name = playing->operation ? playing->operation->name : playing->lock->name;
     const char *does = playing->operation ? playing->operation->does
@@ -179,7 +180,7 @@ static void sweep(unsigned kills_most)
                                                      : "lock, write 64 B, unlock";
     struct crowd crowd = {.n = 0};
     unsigned tally[OUTCOMES] = {0}, whole[OUTCOMES] = {0};
-    long steps, length = length_of(whole), stride = length / (long)kills_most + 1;
+    long steps, length = length_of(whole), stride = length * length / 2 / steps_most + 1;
     bool more = true;
     for (long n = 0; more; n += stride) {
         more = kill_after(&crowd, n, &steps);
@@ -197,7 +198,7 @@ static void sweep(unsigned kills_most)
     judge_row(name, tally, kills, whole[FINE] == 1);
 }
 
-void blow_sweep(unsigned kills_most)
+void blow_sweep(long steps_most)
 {
     trace_setup();
     for (unsigned i = 0; i < RECORD_WORDS; i++)
@@ -211,6 +212,6 @@ void blow_sweep(unsigned kills_most)
            "fine", "told", "torn", "lost", "error", "crash", "hangs");
     for (size_t i = 0; i < rows_of(sizeof subjects / sizeof *subjects); i++) {
         playing = &subjects[i];
-        sweep(kills_most);
+        sweep(steps_most);
     }
 }
