@@ -44,6 +44,8 @@ bool name_is_there(const char *name)
 static void read_control(struct picture *p, int fd)
 {
     p->has_control = fd >= 0 && pread(fd, p->c.bytes, sizeof p->c.bytes, 0) == (ssize_t)sizeof p->c.bytes;
+    p->has_journal = fd >= 0 && pread(fd, p->journal, sizeof p->journal, LAYOUT_JOURNAL) ==
+                                    (ssize_t)sizeof p->journal;
 }
 
 static void read_data(struct picture *p, int fd)
@@ -82,6 +84,7 @@ bool picture_same(const struct picture *a, const struct picture *b)
 {
     return memcmp(a, b, offsetof(struct picture, c)) == 0 &&
            (!a->has_control || memcmp(a->c.bytes, b->c.bytes, sizeof a->c.bytes) == 0) &&
+           (!a->has_journal || memcmp(a->journal, b->journal, sizeof a->journal) == 0) &&
            (!a->has_data || memcmp(a->data, b->data, a->data_size) == 0);
 }
 
@@ -114,6 +117,9 @@ void picture_put(const struct picture *p)
             if (pwrite(control, &inode, sizeof inode, offsetof(struct control, data_inode)) != sizeof inode)
                 exit(2);
         }
+        if (p->has_journal && pwrite(control, p->journal, sizeof p->journal, LAYOUT_JOURNAL) !=
+                                  (ssize_t)sizeof p->journal)
+            exit(2);
         close(control);
     }
     if (data >= 0)

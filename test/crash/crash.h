@@ -10,6 +10,7 @@
 #ifndef CRASH_H
 #define CRASH_H
 
+#include "shared.h"
 #include "stream.h"
 
 #include <stdbool.h>
@@ -19,8 +20,10 @@
 #define DATA_SIZE 512u     /* bytes of the region that is tried */
 #define DATA_GROWN 8192u   /* to which it is grown, from which it is shrunk */
 #define DATA_MOST 16384u   /* that its handles map */
+#define JOURNAL_MOST 12288u /* bytes of records that a section here makes, and more */
 #define WORDS (DATA_SIZE / 8u)
 #define BOUND_MS 2000      /* in which a survivor must have the lock */
+#define MARK_BYTE 0xeeu
 #define PHASES 5
 /* What a section writes, in words of the data. */
 #define WRITTEN_N 8u
@@ -45,7 +48,16 @@ enum {
     RESIZES = 1024,
     MAY_VANISH = 2048, /* the name may be gone */
     READS = 4096,      /* the tracee's handle is read-only */
-    UNJOINED = 8192    /* the tracee has no handle before the call */
+    UNJOINED = 8192,   /* the tracee has no handle before the call */
+    ATOMIC = 16384,    /* the region is crash-atomic */
+    DEAD_PLAIN = 32768, /* whoever died before did not write through the journal */
+    READING = 65536,   /* the bystander holds the shared lock */
+    AWAITS = 131072,   /* the bystander has the cell, and waits for readers */
+    LONG = 262144,     /* many equal changes, of which few are judged in the bounded part */
+    /* What a crash-atomic section changes beside the words: the size, and the marks behind DATA_SIZE. */
+    WAS_MARKED = 524288, /* before, it was DATA_GROWN with marks; else DATA_SIZE */
+    BECOMES_MARKED = 1048576,
+    BECOMES_EMPTY = 2097152 /* DATA_GROWN with zeros */
 };
 
 struct scene {
@@ -66,8 +78,48 @@ struct stage {
 };
 
 extern struct stage *stage;
-extern const struct scene scenes[];
-extern const struct scene trip, recovery; /* of the real kills with a waiter */
+extern const struct scene scenes[], scenes_shared[], scenes_atomic[]; /* each up to one without a name */
+
+/* Of the real kills with a waiter: who dies first, and who comes after. */
+struct trip {
+    const struct scene first, second;
+};
+extern const struct trip trip_plain, trip_shared, trip_atomic;
+
+#define FLAGS_ALL (CELL_WAITERS | CELL_CHANGE | CELL_POLL | CELL_NOTICE)
+#define IN_LOCK (EITHER | OLD)
+#define IN_SECTION (DIED | OLD | MIX | NEW)
+#define IN_UNLOCK (EITHER | NEW)
+
+/* ---- act.c: what tracees do */
+
+void at(uint32_t phase);
+void gives(int64_t got, int64_t wanted); /* in this phase */
+extern uint64_t fresh[WORDS];            /* all new words */
+void make_fresh(void);
+void write_first(shms_stream *s);
+void write_second(shms_stream *s);
+void seek_first(shms_stream *s);
+void mark(shms_stream *s);    /* by calls, behind DATA_SIZE */
+bool marked_byte(uint64_t i); /* of the data: would mark() write there? */
+void hold(shms_stream *s);
+void hold_written(shms_stream *s);
+void hold_half_written(shms_stream *s);
+void do_lock(shms_stream *s);
+void do_section(shms_stream *s);
+void do_unlock(shms_stream *s);
+void do_close(shms_stream *s);
+void do_open(shms_stream *s);
+void do_notify(shms_stream *s);
+void do_snapshot(shms_stream *s);
+void do_wait_for_news(shms_stream *s);
+void do_recovery(shms_stream *s);
+void do_poll_fd(shms_stream *s);
+void do_save(shms_stream *s);
+void do_load(shms_stream *s); /* a section that loads what save_fresh() saved */
+void do_file(shms_stream *s); /* a section that writes through a FILE */
+void make_file(shms_stream *s);
+extern char file_path[256];    /* of an ordinary file */
 
 /* ---- scene.c */
 
@@ -94,7 +146,8 @@ void die_in_a_child(const struct scene *sc); /* a process that dies in a section
 
 struct setting {
     shms_stream *bystander; /* NULL: the scene is ALONE */
-    bool holds;             /* the bystander holds the lock */
+    bool holds;             /* the bystander holds the lock, exclusive or shared, or the cell */
+    long waited;            /* steps that the tracee has waited for it */
     pid_t tracee;
 };
 
@@ -109,12 +162,14 @@ struct picture {
     bool has_control;
     bool has_data;
     bool belongs; /* the data file is the one that control means */
+    bool has_journal; /* the control file goes on behind LAYOUT_JOURNAL */
     uint64_t data_size;
     union {
         struct control control;
         unsigned char bytes[LAYOUT_CONTROL_SIZE];
     } c;
     unsigned char data[DATA_MOST];
+    unsigned char journal[JOURNAL_MOST];
 };
 
 extern char region_name[64], copy_name[64];
@@ -143,6 +198,7 @@ extern int64_t now_at;
 void violated(const char *invariant, const char *format, ...) __attribute__((format(printf, 2, 3)));
 #define must(condition, invariant, ...) ((condition) ? (void)0 : violated(invariant, __VA_ARGS__))
 
+unsigned expected_news(const struct control *c); /* CLEAN or DIED: once its holder is dead */
 unsigned judge_data(shms_stream *s, unsigned traits);
 /* Takes the lock and looks, repairs, releases, looks again. */
 void judge_lock(shms_stream *s, unsigned allowed, unsigned traits);
@@ -157,6 +213,6 @@ unsigned open_descriptors(void);
 /* ---- kills.c */
 
 void kill_scene(const struct scene *sc, long stride);
-void kill_trips(long stride);
+void kill_trips(const struct trip *trip, long stride);
 
 #endif

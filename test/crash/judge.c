@@ -3,9 +3,13 @@
  * What must hold wherever somebody died. The invariants, by the names under which a breach is reported:
  *   open      an opener gets the region, or a new one where nobody lives, at once
  *   lock      a survivor gets the lock, within a bound; a living holder keeps it
- *   told      it is told of a death in a section, and only where one may have been; again until repaired
- *   version   odd is never taken for clean; even after the next section, and greater than before
+ *   told      it is told of a death in a section, and only where one has been that no journal covers; again
+ *             until repaired
+ *   version   odd only while the lock is taken; even after the next section, and greater than before
  *   data      each word is old or new; all of them one or the other unless the locker was told
+ *   journal   of a crash-atomic region: nobody is told; data and size are old, or both are new; nothing is
+ *             left to be undone once somebody has the lock
+ *   readers   a living reader keeps writers out, and no reader; a dead one keeps out nobody
  *   snapshot  gives what was there between two sections, or says that it cannot
  *   size      is old or new; bytes that come are zero
  *   members   the dead are not counted, and their slots can be had
@@ -75,6 +79,19 @@ static bool all_zero(const unsigned char *p, uint64_t n)
     return n == 0 || (p[0] == 0 && memcmp(p, p + 1, n - 1) == 0);
 }
 
+/* What the section changed behind DATA_SIZE goes with the words. */
+static void judge_tail(shms_stream *s, bool grown, bool marked)
+{
+    uint64_t size = shms_stream_size(s), wanted = grown ? DATA_GROWN : DATA_SIZE, wrong = 0;
+    const unsigned char *p = shms_stream_memory(s);
+    must(size == wanted, "journal", "the size is %llu, with bytes that go with %llu",
+         (unsigned long long)size, (unsigned long long)wanted);
+    for (uint64_t i = DATA_SIZE; i < size && !wrong; i++)
+        if (p[i] != (marked && marked_byte(i) ? MARK_BYTE : 0))
+            wrong = i;
+    must(!wrong, "journal", "byte %llu is not what goes with the words", (unsigned long long)wrong);
+}
+
 unsigned judge_data(shms_stream *s, unsigned traits)
 {
     uint64_t size = shms_stream_size(s);
@@ -86,6 +103,10 @@ unsigned judge_data(shms_stream *s, unsigned traits)
     counts.data_old += how == OLD;
     counts.data_new += how == NEW;
     counts.data_mixed += how == MIX;
+    if ((traits & ATOMIC) && how == OLD)
+        judge_tail(s, traits & WAS_MARKED, traits & WAS_MARKED);
+    if ((traits & ATOMIC) && how == NEW)
+        judge_tail(s, traits & (BECOMES_MARKED | BECOMES_EMPTY), traits & BECOMES_MARKED);
     return how;
 }
 
@@ -100,6 +121,21 @@ static void judge_growth(shms_stream *s)
 }
 
 /* ---- the lock */
+
+unsigned expected_news(const struct control *c)
+{
+    uint64_t cell = a64_load_relaxed(&c->cell);                 /* relaxed: nobody moves */
+    bool open = (cell & CELL_OWNER) && (a64_load_relaxed(&c->version) & 1); /* relaxed: as above */
+    bool covered = (cell & CELL_ATOMIC) && !(cell & CELL_HEIR);
+    bool news = (a32_load_relaxed(&c->died) & DIED_NEWS) != 0; /* relaxed: as above */
+    return news || (open && !covered) ? DIED : CLEAN;
+}
+
+/* Without the one that is not expected. */
+static unsigned narrowed(unsigned allowed, const struct control *c)
+{
+    return allowed & (~(unsigned)EITHER | expected_news(c));
+}
 
 static void judge_release(shms_stream *s, uint64_t before)
 {
@@ -126,7 +162,8 @@ void judge_lock(shms_stream *s, unsigned allowed, unsigned traits)
     const struct control *c = s->member.region.control;
     uint64_t before = a64_load_relaxed(&c->version); /* relaxed: nobody else is there */
     uint64_t cell = a64_load_relaxed(&c->cell);      /* relaxed: as above */
-    int rc = shms_stream_lock(s, BOUND_MS);
+    allowed = narrowed(allowed, c);
+    int rc = shms_stream_lock(s, 0);
     must(rc == 0 || rc == SHMS_OWNER_DIED, "lock", "gives %d, cell %#llx", rc, (unsigned long long)cell);
     if (rc < 0)
         return;
@@ -134,7 +171,9 @@ void judge_lock(shms_stream *s, unsigned allowed, unsigned traits)
     counts.told_died += told == DIED;
     counts.told_clean += told == CLEAN;
     must(told & allowed, "told", "gives %d, cell %#llx", rc, (unsigned long long)cell);
-    must(told == DIED || !(before & 1), "version", "odd, but nobody was told");
+    must(!(before & 1) || (cell & CELL_OWNER), "version", "odd, and nobody holds the lock");
+    must(a64_load_relaxed(&c->journal_used) == 0 && !(a32_load_relaxed(&c->died) & DIED_OWED), "journal",
+         "something is still to be undone"); /* relaxed: as above */
     unsigned how = judge_data(s, traits);
     must(how & allowed, "data", "%s", how == OLD ? "old" : how == NEW ? "new" : "mixed");
     must(told == DIED || how != MIX, "data", "half-written, but nobody was told");
@@ -176,13 +215,34 @@ static void judge_info(shms_stream *s, unsigned members)
 }
 
 /* A living holder is not robbed; when it dies, its lock is taken over. */
-static void judge_holder(shms_stream *s, int slots)
+static void judge_holder(shms_stream *s, unsigned traits, int slots)
 {
     int rc = shms_stream_lock(s, 0);
     must(rc == SHMS_E_TIMEOUT, "lock", "of a living holder: gives %d", rc);
     if (rc >= 0)
         shms_stream_unlock(s);
+    unsigned news = expected_news(s->member.region.control);
+    rc = shms_stream_lock_shared(s, 0);
+    must(rc == (!(traits & READING) ? SHMS_E_TIMEOUT : news == DIED ? SHMS_OWNER_DIED : 0), "readers",
+         "beside a living holder: gives %d", rc);
+    if (rc >= 0)
+        shms_stream_unlock(s);
     release_slots(slots, 0, 1);
+}
+
+/* The same as the exclusive lock would, but for the repairing. */
+static void judge_reader(shms_stream *s, unsigned allowed)
+{
+    const struct control *c = s->member.region.control;
+    allowed = narrowed(allowed, c);
+    int rc = shms_stream_lock_shared(s, 0);
+    must(rc == 0 || rc == SHMS_OWNER_DIED, "readers", "the shared lock gives %d", rc);
+    if (rc < 0)
+        return;
+    must((rc ? DIED : CLEAN) & allowed, "told", "the shared lock gives %d", rc);
+    unsigned how = judge_data(s, now_playing->traits);
+    must(how & allowed, "data", "a reader sees %s", how == OLD ? "old" : how == NEW ? "new" : "mixed");
+    must((rc = shms_stream_unlock(s)) == 0, "readers", "unlock gives %d", rc);
 }
 
 /* The survivor joins where the bystander lives on; in the dead one's slot, or in one of its own. */
@@ -192,6 +252,8 @@ void judge_member(const struct scene *sc, const struct picture *p, unsigned allo
     static struct picture hinted;
     uint32_t slot = !dead_slot ? SLOT_APART : sc->traits & DEAD_APART ? 2 : 1;
     hinted = *p;
+    allowed = holder ? (allowed & ~(unsigned)EITHER) | expected_news(&p->c.control)
+                     : narrowed(allowed, &p->c.control);
     invite_to_slot(&hinted, slot);
     picture_put(&hinted);
     int slots = hold_slots(dead_slot ? 1 : SLOT_APART);
@@ -205,10 +267,12 @@ void judge_member(const struct scene *sc, const struct picture *p, unsigned allo
             release_slots(slots, 1, SLOT_APART - 1);
         judge_info(s, 2);
         if (holder)
-            judge_holder(s, slots);
+            judge_holder(s, sc->traits, slots);
         else if (dead_slot)
             judge_snapshot(s, allowed);
-        judge_lock(s, holder ? DIED | (allowed & ~(unsigned)EITHER) : allowed, sc->traits);
+        else if (counts.points % 2)
+            judge_reader(s, allowed);
+        judge_lock(s, allowed, sc->traits);
     }
     close(slots);
     shms_stream_close(s);
@@ -255,6 +319,8 @@ void judge_next_life(const struct scene *sc, const struct picture *p, unsigned a
     picture_put(p);
     must(sc->traits & MAY_VANISH || !(sc->traits & KEEP) || (p->has_control && p->has_data), "life",
          "the kept one's files are gone");
+    if (p->has_control)
+        allowed = narrowed(allowed, &p->c.control);
     judge_opener(copy_name, sc, allowed, p->has_control && p->has_data);
     names_remove(copy_name);
 }

@@ -150,11 +150,13 @@ static void stop_waiter(struct waiter *w)
 static void send_to_sleep(struct waiter *w, const struct control *c)
 {
     struct pollfd answer = {.fd = w->from, .events = POLLIN};
+    uint64_t was = a64_load_relaxed(&c->cell), now = was; /* relaxed: asked again and again */
     if (write(w->to, "", 1) != 1)
         exit(2);
-    /* relaxed: asked again and again */
-    while (!(a64_load_relaxed(&c->cell) & CELL_WAITERS) && poll(&answer, 1, 1) == 0)
-        ;
+    /* On the cell; or it has that, and sleeps on a reader's entry. */
+    while (!(now & CELL_WAITERS) && ((now & CELL_OWNER) == 0 || ((now ^ was) & CELL_OWNER) == 0) &&
+           poll(&answer, 1, 1) == 0)
+        now = a64_load_relaxed(&c->cell); /* relaxed: as above */
 }
 
 static void judge_turn(struct waiter *w, const struct control *c, unsigned allowed)
@@ -189,9 +191,11 @@ static pid_t run_to(const struct scene *sc, long n, bool *ret_more)
     return pid;
 }
 
-static unsigned phase_allows(const struct scene *sc)
+/* To be asked before the waiter comes. */
+static unsigned phase_allows(const struct scene *sc, shms_stream *s)
 {
-    return sc->allowed[a32_load_relaxed(&stage->phase)]; /* relaxed: the tracee is stopped */
+    unsigned allowed = sc->allowed[a32_load_relaxed(&stage->phase)]; /* relaxed: the tracee is stopped */
+    return allowed & (~(unsigned)EITHER | expected_news(s->member.region.control));
 }
 
 /* In which of its ways a dead one has left the region. */
@@ -200,17 +204,19 @@ static unsigned way_left(shms_stream *s)
     const struct control *c = s->member.region.control;
     bool held = (a64_load_relaxed(&c->cell) & CELL_OWNER) != 0; /* relaxed: the tracee is dead */
     unsigned odd = a64_load_relaxed(&c->version) & 1;           /* relaxed: as above */
-    return judge_data(s, 0) | odd << 8 | (unsigned)held << 9 | 1u << 10;
+    unsigned undo = a64_load_relaxed(&c->journal_used) != 0;    /* relaxed: as above */
+    return judge_data(s, 0) | odd << 8 | (unsigned)held << 9 | 1u << 10 | undo << 11;
 }
 
 /* Kill the first at every instruction. Gives back in how many ways it can leave the region, and where. */
-static unsigned kill_first(shms_stream *s, struct waiter *w, long stride, long deaths[DEATHS_MOST])
+static unsigned kill_first(const struct trip *trip, shms_stream *s, struct waiter *w, long stride,
+                           long deaths[DEATHS_MOST])
 {
     unsigned ways = 0, last = 0;
     bool more = true;
     for (long n = 0; more; n += stride) {
-        pid_t pid = run_to(&trip, n, &more);
-        unsigned allowed = phase_allows(&trip);
+        pid_t pid = run_to(&trip->first, n, &more);
+        unsigned allowed = phase_allows(&trip->first, s);
         unsigned way = way_left(s);
         if (way != last && ways < DEATHS_MOST)
             deaths[ways++] = n;
@@ -223,32 +229,28 @@ static unsigned kill_first(shms_stream *s, struct waiter *w, long stride, long d
 }
 
 /* The first dies after `death` instructions, the one who recovers after n. */
-static bool kill_both(shms_stream *s, struct waiter *w, long death, long n)
+static bool kill_both(const struct trip *trip, shms_stream *s, struct waiter *w, long death, long n)
 {
-    const struct control *c = s->member.region.control;
     bool more = true;
-    end_tracee(run_to(&trip, death, &more));
-    bool held = (a64_load_relaxed(&c->cell) & CELL_OWNER) != 0; /* relaxed: nobody is there */
-    pid_t pid = run_to(&recovery, n, &more);
-    unsigned allowed = phase_allows(&recovery);
-    /* relaxed: the tracee is stopped */
-    if (held && a32_load_relaxed(&stage->phase) == 1)
-        allowed &= ~(unsigned)CLEAN;
-    send_to_sleep(w, c);
+    end_tracee(run_to(&trip->first, death, &more));
+    pid_t pid = run_to(&trip->second, n, &more);
+    unsigned allowed = phase_allows(&trip->second, s);
+    send_to_sleep(w, s->member.region.control);
     end_tracee(pid);
-    judge_turn(w, c, allowed);
+    judge_turn(w, s->member.region.control, allowed);
     return more;
 }
 
 /* After how many instructions of the one who recovers a shared byte has changed. */
-static unsigned find_changes(shms_stream *s, long death, long changes[CHANGES_MOST], long *ret_length)
+static unsigned find_changes(const struct trip *trip, shms_stream *s, long death, long changes[CHANGES_MOST],
+                             long *ret_length)
 {
     static struct picture was, is;
     bool more = true;
     unsigned n_changes = 0;
     long n = 0;
-    end_tracee(run_to(&trip, death, &more));
-    pid_t pid = run_to(&recovery, 0, &more);
+    end_tracee(run_to(&trip->first, death, &more));
+    pid_t pid = run_to(&trip->second, 0, &more);
     picture_by_member(&was, s);
     for (; more; n++, was = is) {
         more = step(pid);
@@ -266,34 +268,34 @@ static unsigned find_changes(shms_stream *s, long death, long changes[CHANGES_MO
 }
 
 /* At each change, and at a sample of the rest, which is mostly waiting. */
-static void kill_second(shms_stream *s, struct waiter *w, long death, long sample)
+static void kill_second(const struct trip *trip, shms_stream *s, struct waiter *w, long death, long sample)
 {
     long changes[CHANGES_MOST], length = 0;
-    unsigned n_changes = find_changes(s, death, changes, &length);
+    unsigned n_changes = find_changes(trip, s, death, changes, &length);
     for (unsigned i = 0; i < n_changes; i++)
-        kill_both(s, w, death, changes[i]);
+        kill_both(trip, s, w, death, changes[i]);
     for (long i = 0; i < sample; i++)
-        kill_both(s, w, death, i * length / sample);
+        kill_both(trip, s, w, death, i * length / sample);
 }
 
-void kill_trips(long stride)
+void kill_trips(const struct trip *trip, long stride)
 {
     struct waiter w;
     long deaths[DEATHS_MOST];
     uint64_t kills = counts.kills, broken = counts.violations;
     names_remove(region_name);
-    shms_stream *s = open_region(region_name, &trip);
+    shms_stream *s = open_region(region_name, &trip->first);
     fill_old(s);
     start_waiter(&w, s);
-    unsigned ways = kill_first(s, &w, stride, deaths);
-    printf("killed: trips, %5llu kills with a waiter; left in %u ways | %llu broken\n",
+    unsigned ways = kill_first(trip, s, &w, stride, deaths);
+    printf("killed: %-20s %5llu kills with a waiter; left in %u ways | %llu broken\n", trip->first.name,
            (unsigned long long)(counts.kills - kills), ways,
            (unsigned long long)(counts.violations - broken));
     kills = counts.kills;
     broken = counts.violations;
     for (unsigned i = 0; i < ways; i++)
-        kill_second(s, &w, deaths[i], 1 + SAMPLE / stride);
-    printf("killed: recoverers of those, %5llu kills with a waiter | %llu broken\n",
+        kill_second(trip, s, &w, deaths[i], 1 + SAMPLE / stride);
+    printf("killed: %-20s %5llu kills of the next one, with a waiter | %llu broken\n", trip->second.name,
            (unsigned long long)(counts.kills - kills), (unsigned long long)(counts.violations - broken));
     stop_waiter(&w);
     judge_slots(region_name);

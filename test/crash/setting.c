@@ -22,6 +22,8 @@ static void surround(struct setting *t, const struct scene *sc)
         a32_store_relaxed(&t->bystander->member.region.control->slots[1].pid, 0);
     if (sc->traits & HELD)
         t->holds = shms_stream_lock(t->bystander, 0) == 0;
+    if (sc->traits & READING)
+        t->holds = shms_stream_lock_shared(t->bystander, 0) == 0;
 }
 
 void set_up(struct setting *t, const struct scene *sc)
@@ -41,18 +43,26 @@ void set_up(struct setting *t, const struct scene *sc)
     }
     surround(t, sc);
     await_ready(t->tracee);
+    if (sc->traits & AWAITS)
+        t->holds = shms__cell_take(&t->bystander->member, 0) == 0;
     if (sc->flags)
         /* acquire: none needed; the tracee is stopped */
         a64_or_acquire(&t->bystander->member.region.control->cell, sc->flags);
     reach_start(t->tracee);
 }
 
+/* A writer that has the cell, and so many steps later, sleeps on a reader's entry. */
+#define STEPS_TO_SLEEP 8000
+
 void before_step(struct setting *t, const struct scene *sc)
 {
     if (!(sc->traits & HANDS_OVER) || !t->holds)
         return;
     /* relaxed: the tracee is stopped */
-    if (a64_load_relaxed(&t->bystander->member.region.control->cell) & CELL_WAITERS) {
+    uint64_t cell = a64_load_relaxed(&t->bystander->member.region.control->cell);
+    bool waits = sc->traits & READING ? (cell & CELL_OWNER) && t->waited++ > STEPS_TO_SLEEP
+                                      : (cell & CELL_WAITERS) != 0;
+    if (waits) {
         shms_stream_unlock(t->bystander);
         t->holds = false;
     }
