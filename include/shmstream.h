@@ -602,7 +602,8 @@ typedef struct shms_info {
     int64_t created_ns;    /**< since 1970, UTC, nanoseconds */
     uint32_t members;      /**< living members */
     uint32_t waiters;      /**< threads asleep waiting for the lock */
-    uint32_t locked;       /**< 1: a living member holds the lock; 2: a dead one, until the next locker */
+    uint32_t locked;       /**< 1: a living member holds the lock; 2: a dead one, until the next locker;
+                                3: a stranger, alive or dead */
     int32_t owner_pid;     /**< the holder's process id in its own PID namespace, 0 for none */
     uint32_t owner_died;   /**< 1: SHMS_OWNER_DIED is up */
     uint32_t uid;          /**< owner of the region's files */
@@ -611,6 +612,8 @@ typedef struct shms_info {
     uint8_t sparse;        /**< 1: its memory was not reserved */
     uint8_t atomic;        /**< 1: crash-atomic */
     uint8_t rollback;      /**< 1: a dead member's section waits to be undone by the next locker or opener */
+    uint32_t strangers;    /**< Windows: handles of programs that know data and lock, but no members */
+    uint32_t reserved;     /**< zero */
 } shms_info;
 
 /**

@@ -60,6 +60,7 @@ static void fill(const struct control *c, const struct file *f, const struct mem
     info->sparse = (flags & FLAG_SPARSE) != 0;
     info->atomic = (flags & FLAG_ATOMIC) != 0;
     count_members(c, f, self, info);
+    shms__gate_tell(f, info);
     /* relaxed: private copy */
     info->rollback = info->locked != 1 && a64_load_relaxed(&c->journal_used) != 0;
     if (self || shms__region_alive(f))

@@ -38,6 +38,8 @@ static int lock_not_got(const cli_args *args, const char *name, shms_stream *s)
     char holder[64] = "";
     if (shms_stream_info(s, &info) == 0 && info.owner_pid > 0)
         snprintf(holder, sizeof holder, ": process %d holds it", (int)info.owner_pid);
+    else if (info.locked == 3)
+        snprintf(holder, sizeof holder, ": a program that is no member holds it");
     else if (info.locked == 0)
         snprintf(holder, sizeof holder, ": others hold it to read");
     cli_error(args, name, "the lock was not got within %g s%s; wait longer with --timeout%s",

@@ -24,7 +24,9 @@ static int look(const cli_args *args, shms_info *ret_info)
 static void print_lock(const shms_info *info)
 {
     fputs("lock      ", stdout);
-    if (info->locked == 2)
+    if (info->locked == 3)
+        fputs("held by a program that is no member; nobody can tell whether it lives", stdout);
+    else if (info->locked == 2)
         fputs("held by a process that is dead", stdout);
     else if (info->locked && info->owner_pid > 0)
         printf("held by process %d", (int)info->owner_pid);
@@ -55,6 +57,8 @@ static void print_info(const char *name, const shms_info *info)
     print_size("max size  ", info->max_size);
     print_size("memory    ", info->memory_bytes);
     printf("members   %" PRIu32 "\n", info->members);
+    if (info->strangers)
+        printf("strangers %" PRIu32 " handles of programs that are no members\n", info->strangers);
     print_lock(info);
     printf("version   %" PRId64 "\n", info->version);
     printf("created   %s (%s ago)\n", show_time(time, info->created_ns), show_age(age, info->created_ns));

@@ -56,7 +56,7 @@ static const char *advice(int code)
     case SHMS_E_FORMAT: return "it is damaged or another version's; use that version, or `shms rm` it";
     case SHMS_E_LOST: return "end its members, or remove it with `shms rm`, and create it anew";
     case SHMS_E_FULL: return "256 handles are open; end some of the processes that use it";
-    case SHMS_E_UNSUPPORTED: return "is there a tmpfs at /dev/shm?";
+    case SHMS_E_UNSUPPORTED: return system_unsupported();
     default: return NULL;
     }
 }

@@ -193,8 +193,8 @@ static const char *json_bool(uint32_t value)
 
 static void json_holder(FILE *out, const shms_info *info)
 {
-    static const char *const words[] = {"free", "held", "dead"};
-    fprintf(out, ", \"lock\": \"%s\", \"holder_pid\": ", info->locked < 3 ? words[info->locked] : "?");
+    static const char *const words[] = {"free", "held", "dead", "stranger"};
+    fprintf(out, ", \"lock\": \"%s\", \"holder_pid\": ", info->locked < 4 ? words[info->locked] : "?");
     if (info->locked && info->owner_pid > 0)
         fprintf(out, "%d", (int)info->owner_pid);
     else
@@ -209,6 +209,8 @@ void show_json_region(FILE *out, const char *name, const shms_info *info)
     fprintf(out, ", \"state\": \"%s\", \"size\": %" PRIu64, show_state(info->state), info->size);
     fprintf(out, ", \"max_size\": %" PRIu64 ", \"memory\": %" PRIu64, info->max_size, info->memory_bytes);
     fprintf(out, ", \"members\": %" PRIu32 ", \"waiters\": %" PRIu32, info->members, info->waiters);
+    if (info->strangers)
+        fprintf(out, ", \"strangers\": %" PRIu32, info->strangers);
     json_holder(out, info);
     fprintf(out, ", \"owner_died\": %s, \"version\": %" PRId64, json_bool(info->owner_died), info->version);
     fprintf(out, ", \"created\": \"%s\", \"uid\": %" PRIu32 ", \"mode\": \"%04" PRIo32 "\"",

@@ -19,6 +19,8 @@ uint32_t system_pid(void);
 /* The number of the user, as shms_info.uid counts. */
 uint32_t system_user(void);
 
+/* What to do about SHMS_E_UNSUPPORTED. */
+const char *system_unsupported(void);
 /* The text of what shms_last_oserror() gives. */
 const char *system_error(int oserror);
 

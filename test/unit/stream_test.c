@@ -114,7 +114,7 @@ static void the_struct_has_its_published_shape(void **state)
     assert_int_equal(offsetof(shms_stream_options, keep), 36);
     assert_int_equal(offsetof(shms_stream_options, atomic), 40);
     assert_int_equal(sizeof(shms_stream_options), 48);
-    assert_int_equal(sizeof(shms_info), 80);
+    assert_int_equal(sizeof(shms_info), 88);
 }
 
 static void read_only_handles(void **state)

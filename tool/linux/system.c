@@ -47,6 +47,11 @@ uint32_t system_user(void)
     return (uint32_t)geteuid();
 }
 
+const char *system_unsupported(void)
+{
+    return "is there a tmpfs at /dev/shm?";
+}
+
 const char *system_error(int oserror)
 {
     return strerror(oserror);

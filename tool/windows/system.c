@@ -48,6 +48,11 @@ void system_start(int *argc, char ***argv)
     *argv = utf8;
 }
 
+const char *system_unsupported(void)
+{
+    return "here a region lasts while somebody has it open: `shms lock NAME --size SIZE -- COMMAND`";
+}
+
 const char *system_error(int oserror)
 {
     static char text[256];

@@ -37,30 +37,26 @@
 
 #include "objects.h"
 
+#include <winternl.h>
+
 #define TOP_UP_EVERY 0x10000u
 #define COUNT_LOW (PARITY_FULL / 2) /* far more than all members can use between two times */
 
-static ULONG parity_count(const struct objects *o)
+static ULONG count_of(HANDLE parity)
 {
     struct nt_semaphore state = {0};
-    return NtQuerySemaphore(o->parity, 0, &state, sizeof state, NULL) >= 0 ? state.count : 0;
+    return NtQuerySemaphore(parity, 0, &state, sizeof state, NULL) >= 0 ? state.count : 0;
 }
 
 bool shms__gate_passed(const struct objects *o)
 {
-    return parity_count(o) % 2 == 1;
-}
-
-bool shms__gate_open(const struct objects *o)
-{
-    struct nt_event state = {0};
-    return NtQueryEvent(o->gate, 0, &state, sizeof state, NULL) >= 0 && state.state != 0;
+    return count_of(o->parity) % 2 == 1;
 }
 
 /* Inside: nobody else of ours counts. */
 static void top_up(struct objects *o)
 {
-    if (o->passes++ % TOP_UP_EVERY == 0 && parity_count(o) < COUNT_LOW)
+    if (o->passes++ % TOP_UP_EVERY == 0 && count_of(o->parity) < COUNT_LOW)
         ReleaseSemaphore(o->parity, COUNT_LOW, NULL);
 }
 
@@ -111,4 +107,52 @@ void shms__gate_leave(struct region *r)
         return;
     a32_store_relaxed(&o->inside, 0); /* relaxed: as above */
     SignalObjectAndWait(o->gate, o->parity, 0, FALSE);
+}
+
+/* ---- strangers */
+
+static bool is_open(HANDLE gate)
+{
+    struct nt_event state = {0};
+    return NtQueryEvent(gate, 0, &state, sizeof state, NULL) < 0 || state.state != 0;
+}
+
+/* Shut, and not by ours. */
+static bool held_by_stranger(const char *base)
+{
+    wchar_t name[OBJECT_NAME_MAX];
+    shms__object_name(base, GATE_ENDING, name);
+    HANDLE gate = OpenEventW(QUERY_STATE, FALSE, name);
+    shms__object_name(base, PARITY_ENDING, name);
+    HANDLE parity = OpenSemaphoreW(QUERY_STATE, FALSE, name);
+    bool held = gate && parity && !is_open(gate) && count_of(parity) % 2 == 0;
+    if (gate)
+        CloseHandle(gate);
+    if (parity)
+        CloseHandle(parity);
+    return held;
+}
+
+/* Each member has one handle of the data section; the others are strangers', and the one used to look. */
+static uint32_t count_strangers(const char *base, uint32_t members)
+{
+    wchar_t name[OBJECT_NAME_MAX];
+    PUBLIC_OBJECT_BASIC_INFORMATION object = {0};
+    shms__object_name(base, "", name);
+    HANDLE data = OpenFileMappingW(FILE_MAP_READ, FALSE, name);
+    if (!data)
+        return 0;
+    NtQueryObject(data, ObjectBasicInformation, &object, sizeof object, NULL);
+    CloseHandle(data);
+    return object.HandleCount > members + 1 ? object.HandleCount - members - 1 : 0;
+}
+
+void shms__gate_tell(const struct file *control, struct shms_info *info)
+{
+    const char *base = control->objects->base;
+    info->strangers = count_strangers(base, info->members);
+    if (info->locked != 2 && held_by_stranger(base)) {
+        info->locked = 3; /* who is named in the cell is waiting */
+        info->owner_pid = 0;
+    }
 }

@@ -6,7 +6,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct file;
 struct region;
+struct shms_info;
 
 enum { GATED = 1 };
 
@@ -15,5 +17,8 @@ int shms__gate_pass(struct region *r, int64_t deadline); /* SHMS_E_TIMEOUT; noth
 void shms__gate_inherit(struct region *r);               /* from a dead owner of the cell, if it was inside */
 bool shms__gate_inside(const struct region *r);
 void shms__gate_leave(struct region *r);                 /* nothing if not inside */
+
+/* What the system knows of strangers: how many there are, and whether one holds the lock. */
+void shms__gate_tell(const struct file *control, struct shms_info *info);
 
 #endif

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define QUERY_STATE 1 /* the same right for events and semaphores */
-
 wchar_t *shms__wide(const char *text)
 {
     int n = MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, text, -1, NULL, 0);
@@ -50,7 +48,7 @@ static int make_gate(struct objects *o, SECURITY_ATTRIBUTES *attributes)
 static int make_parity(struct objects *o, SECURITY_ATTRIBUTES *attributes, bool *ret_new)
 {
     wchar_t name[OBJECT_NAME_MAX];
-    shms__object_name(o->base, "_shms_parity", name);
+    shms__object_name(o->base, PARITY_ENDING, name);
     o->parity = CreateSemaphoreExW(attributes, PARITY_FULL, MAXLONG, name, 0,
                                    SYNCHRONIZE | SEMAPHORE_MODIFY_STATE | QUERY_STATE);
     *ret_new = GetLastError() != ERROR_ALREADY_EXISTS;

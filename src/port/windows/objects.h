@@ -17,6 +17,7 @@
 #include <windows.h>
 
 #define GATE_ENDING "_TShareMemStream_Event"
+#define PARITY_ENDING "_shms_parity"
 #define CONTROL_ENDING "_shms_control"
 
 /* Room for a region's name with the longest ending. */
@@ -74,12 +75,11 @@ void shms__objects_close(struct objects *o);
 void shms__objects_mapped(struct objects *o, void *control);
 void shms__objects_unmapped(const struct objects *o);
 
+#define QUERY_STATE 1           /* the same right for events and semaphores */
 #define PARITY_FULL (1l << 30) /* even, and far from both ends */
 
 /* gate.c: has one of ours passed the gate, according to the system? "Cannot tell" is no. */
 bool shms__gate_passed(const struct objects *o);
-/* Is the gate open? */
-bool shms__gate_open(const struct objects *o);
 
 /* From ntdll; in this form since Windows NT 4, and in wine. */
 struct nt_event {
