@@ -18,7 +18,7 @@
 #ifndef CRASH_VARIANT
 #define CRASH_VARIANT "built by hand"
 #endif
-#define LIFE_S 1500 /* longest life of this program */
+#define LIFE_S 14400 /* longest life of this program, on a busy machine */
 
 /* Where a step is one instruction, and the tables here were tried. */
 #if defined(__x86_64__)
