@@ -309,8 +309,7 @@ begin
       shms_stream_open(PAnsiChar(Name), 0, @O, FStream);
     end;
   end;
-  FAlreadyExists := (FRefused = SHMS_E_SIZE) or (FRefused = SHMS_E_EXISTS) or
-    ((FStream <> nil) and (shms_stream_existed(FStream) <> 0));
+  FAlreadyExists := (FRefused = SHMS_E_EXISTS) or (shms_stream_existed(FStream) <> 0);
   FErrorCode := FRefused;
   if FRefused < 0 then
     Exit;

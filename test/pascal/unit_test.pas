@@ -17,6 +17,7 @@ const
   Page = 4096;
   Short = 20; // milliseconds: for what does not come
   Long = 60000; // for what will come
+  Turns = {$IFDEF UNIX} 200000 {$ELSE} 2000 {$ENDIF}; // so many that threads which count meet
 
 var
   Base: string;
@@ -59,6 +60,7 @@ var
 begin
   CheckCode(S, Code, What);
   Check((S.Memory = nil) and (S.Size = 0), What + ': there is memory');
+  Check(S.AlreadyExists = ((Code = SHMS_E_EXISTS) or (Code = SHMS_E_SIZE)), What + ': AlreadyExists');
   B := 0;
   Check((S.Read(B, 8) = 0) and (S.ErrorCode = Code), What + ': Read');
   Check((S.Write(B, 8) = 0) and (S.ErrorCode = Code), What + ': Write');
@@ -171,6 +173,7 @@ end;
 procedure TestOpenExisting;
 var
   A, B: TShareMemStream;
+  X: Int64;
 begin
   A := Share(5000);
   B := TShareMemStream.OpenExisting(Name);
@@ -178,6 +181,12 @@ begin
   B.Free;
   B := TShareMemStream.OpenExisting(Name, FILE_MAP_READ, 100);
   Check(B.Size = 100, 'a window');
+  B.Free;
+  B := TShareMemStream.OpenExisting(Name, FILE_MAP_ALL_ACCESS, 100);
+  X := -1;
+  Check(B.WriteAt(96, X, 8) = SHMS_E_RANGE, 'a write through its edge');
+  Check((A.ReadAt(100, X, 8) = 8) and (X = 0), 'behind its edge');
+  Check((B.ReadAt(96, X, 8) = 4) and (B.Snapshot(96, X, 8) = 4), 'a read through its edge');
   B.Free;
   A.Free;
   CheckRefused(TShareMemStream.OpenExisting(Name), SHMS_E_NOT_FOUND, 'after the last close');
@@ -276,6 +285,53 @@ begin
   Check((A.ReadAt(0, X, 4) = 4) and (X = 11), 'what it wrote is undone');
   A.ReleaseLock;
   A.Free;
+end;
+
+type
+  TCounter = class(TThread)
+    Stream: TShareMemStream;
+    Taken: Integer;
+    procedure Execute; override;
+  end;
+
+procedure TCounter.Execute;
+var
+  X, Turn: Integer;
+begin
+  for Turn := 1 to Turns do
+    if Stream.GetLock then
+    begin
+      Inc(Taken);
+      Stream.ReadAt(0, X, 4);
+      Inc(X);
+      Stream.WriteAt(0, X, 4);
+      Stream.ReleaseLock;
+    end;
+end;
+
+procedure TestForEver;
+var
+  T: array [1 .. 3] of TCounter;
+  I, X: Integer;
+begin
+  for I := 1 to 3 do
+  begin
+    T[I] := TCounter.Create(True);
+    T[I].Stream := Share;
+  end;
+  for I := 1 to 3 do
+    T[I].Start;
+  for I := 1 to 3 do
+  begin
+    T[I].WaitFor;
+    Check(T[I].Taken = Turns, 'a lock that was not waited for');
+  end;
+  Check((T[1].Stream.ReadAt(0, X, 4) = 4) and (X = 3 * Turns), 'the count');
+  for I := 1 to 3 do
+  begin
+    T[I].Stream.Free;
+    T[I].Free;
+  end;
 end;
 
 type
@@ -384,6 +440,7 @@ begin
   Check((A.ReadAt(0, X, -8) = SHMS_E_INVALID) and (A.WriteAt(0, X, -8) = SHMS_E_INVALID), 'a negative count');
   Check((A.ReadAt(High(Int64), X, 8) = 0) and (A.WriteAt(High(Int64), X, 8) = SHMS_E_RANGE), 'far away');
   Check(A.WriteAt(Page - 8, X, High(Int64)) = SHMS_E_RANGE, 'an endless count');
+  Check(A.ReadAt(Low(Int64), X, 8) = SHMS_E_RANGE, 'far before the start');
   Check(A.Snapshot(-1, X, 8) = SHMS_E_RANGE, 'a snapshot before the start');
   Check((A.WriteAt(Page, X, 0) = 0) and (A.WriteAt(0, X, 0) = 0), 'nothing');
   A.Position := -5;
@@ -504,10 +561,13 @@ end;
 
 procedure TestEvent;
 var
-  A: TOldDescendant;
+  A, B: TOldDescendant;
 begin
   A := TOldDescendant.Create(Name, FILE_MAP_ALL_ACCESS, Page);
   Check(A.OldWay and A.GetLock(0), 'the lock by its old name');
+  B := TOldDescendant.Create(Name, FILE_MAP_ALL_ACCESS, Page);
+  Check(B.Event.WaitFor(Short) = wrTimeout, 'a lock that is taken');
+  B.Free;
   A.Free;
 end;
 
@@ -573,6 +633,7 @@ begin
   Run('CodesOfTheLock', @TestCodesOfTheLock);
   Run('OwnerDied', @TestOwnerDied);
   Run('Atomic', @TestAtomic);
+  Run('ForEver', @TestForEver);
   Run('Changes', @TestChanges);
   Run('LargeShares', @TestLargeShares);
   Run('BadRanges', @TestBadRanges);
