@@ -4,9 +4,9 @@
  *
  * P processes live LIVES lives each as a member and take the lock OPS times a life. Up to KILLS of them are
  * killed, between any two steps. A step is one access to shared memory or one system call; what a process
- * does
- * between two of them touches nothing shared, so it is part of the step before. Order is sequential
- * consistency: what the code says in its acquire and release comments is not shown here.
+ * does between two of them touches nothing shared, so it is part of the step before. A label stands before
+ * its step, never inside: SPIN would make one step of the two that a jump into an atomic sequence connects.
+ * Order is sequential consistency: what the code says in its acquire and release comments is not shown here.
  *
  *   here                    in the code
  *   own, fl                 control.cell: identity, and the flags W C N R (P is another C)
@@ -23,12 +23,14 @@
  * Time is choice: a slice may end whenever there is one, a time-out may pass whenever the code looks at the
  * clock, the clock may have reached ask_at whenever it is looked at, and must have after a whole slice.
  *
+ * Each section here is one that changes bytes and that no journal covers, and is open from the moment that
+ * the cell is had, so whoever takes over says so. The version, H and the journal are in journal.pml, S in
+ * shared.pml.
+ *
  * Shown: one living holder at a time; a holder's death in a section is told until repaired; the one that
- * waits
- * gets the lock (live); while one sleeps that was woken and came too late, no newcomer takes a free cell;
- * the last
- * ones to unlock leave no flag; without slices no wake-up is lost while nobody dies or gives up (no invalid
- * end state).
+ * waits gets the lock (live); while one sleeps that was woken and came too late, no newcomer takes a free
+ * cell; the last ones to unlock leave no flag; without slices no wake-up is lost while nobody dies or gives
+ * up (no invalid end state).
  *
  * Not shown: two threads in one handle, spinning longer, the wrap of a generation after 2^32 joins.
  */
@@ -213,8 +215,9 @@ FAST:
         fi
     }
 
+LOOK:
     STEP
-LOOK:   o = own;
+        o = own;
         f = fl;
         may = (o == 0 && (slept || tries || !STANDS_BACK));
         if
@@ -238,8 +241,9 @@ LOOK:   o = own;
         goto DEADLINE
     }
 
+ASK:
     STEP
-ASK:    assert(o != id); /* no life has the identity of another */
+        assert(o != id); /* no life has the identity of another */
         if
         :: SLOT_OF(o) == slot || generation[SLOT_OF(o)] != GENERATION_OF(o) -> goto TAKE_OVER
         :: else
@@ -251,8 +255,8 @@ ASK:    assert(o != id); /* no life has the identity of another */
         :: else
         fi
     }
-    STEP
 TAKE_OVER:
+    STEP
         if
 #ifdef BUG_SEIZE /* a plain store instead of a compare-and-swap */
         :: 1 ->
@@ -295,8 +299,9 @@ DEADLINE:
         o = own
 #endif
     }
+SLEEP:
     STEP
-SLEEP:  if
+        if
         :: LOW_HALF(own) == LOW_HALF(o) && fl == f -> futex[me] = ASLEEP; reserved = reserved | passed
         :: else -> goto LOOK
         fi
@@ -312,8 +317,8 @@ SLEEP:  if
 #endif
     fi;
 
-    STEP
 GIVE_UP:
+    STEP
         if
         :: passed -> fl = fl & ALL_BUT_R; reserved = 0
         :: else
@@ -321,8 +326,9 @@ GIVE_UP:
         goto NEXT
     }
 
+BEGIN:
     STEP
-BEGIN:  told = died;
+        told = died;
         assert(!cut || told);
         dirty[me] = 1
     }
@@ -335,15 +341,16 @@ BEGIN:  told = died;
         STEP dirty[me] = 0; cut = 1 }
     fi;
 
+FREE:
     STEP
-FREE:   assert(own == id);
+        assert(own == id);
         if
         :: fl == 0 -> own = 0; released(); goto NEXT
         :: else
         fi
     }
-    STEP
 GIVE_BACK:
+    STEP
         o = own;
         f = fl;
         assert(o == id)
@@ -372,8 +379,9 @@ GIVE_BACK:
     /* RING: */
     STEP wake_one() }
 
+NEXT:
     STEP
-NEXT:   FORGET;
+        FORGET;
         if
         :: ops < (is_last -> 2 : OPS) && !leaves -> goto FAST
         :: else

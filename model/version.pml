@@ -105,8 +105,9 @@ TAKEN:
         STEP died = 0; whole = ops * 4 + me }
 
 #ifdef BUG_FLAGS /* the version moves first, then the flags go: a waiter may set one in between */
+FREE:
         STEP
-FREE:       told = 0;
+            told = 0;
             moved = changes || ODD;
             if
             :: moved -> move((version | 1) + 1)
@@ -122,15 +123,17 @@ GIVE_BACK:
             fi
         }
         STEP move(version + 2); moved = 1 }
+LET_GO:
         STEP
-LET_GO:     if
+            if
             :: fl == f -> own = 0; rings = f; fl = (moved -> 0 : f)
             :: else -> goto GIVE_BACK
             fi
         }
 #else   /* the flags go first, then the version moves; a C that comes later stays, an N begins again */
+FREE:
         STEP
-FREE:       told = 0;
+            told = 0;
             f = fl;
             moved = changes || ODD || (f & N);
             if
@@ -148,11 +151,13 @@ FREE:       told = 0;
             :: else -> goto FREE
             fi
         }
+MOVE:
         STEP
-MOVE:       move((version | 1) + 1)
+            move((version | 1) + 1)
         }
+LET_GO:
         STEP
-LET_GO:     if
+            if
             :: fl & N -> goto FREE
             :: else -> own = 0; rings = rings | fl; f = 0
             fi
