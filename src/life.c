@@ -9,7 +9,7 @@ static struct region *known_regions; /* guarded by the process lock */
 
 /* ---- byte locks */
 
-bool shms__region_alive(const struct file *f)
+int shms__region_alive(const struct file *f)
 {
     return shms__byte_locked(f, LOCK_NURSERY, LOCK_SLOTS_END - LOCK_NURSERY, BYTE_ANY);
 }

@@ -34,8 +34,8 @@ int shms__region_setup(void);
 /* Wait for the life-cycle lock of a control file. SHMS_E_TIMEOUT: somebody sits on it. */
 int shms__life_take(const struct file *f, int64_t deadline);
 
-/* Does the opening f see any member of the region, itself not counted? */
-bool shms__region_alive(const struct file *f);
+/* Does the opening f see any member of the region, itself not counted? 1 or 0, or a failure. */
+int shms__region_alive(const struct file *f);
 
 /* From the opening of control until it is dropped, fork must know a region, or a child would keep its locks
  * alive: so both are done under one hold of the process lock. */

@@ -313,7 +313,9 @@ static int look(struct region *r, const struct region_request *q)
     shms__process_unlock();
     if (rc < 0)
         return rc;
-    bool alive = shms__region_alive(&r->control_file);
+    int alive = shms__region_alive(&r->control_file);
+    if (alive < 0)
+        return alive; /* the dead must be shown to nobody, nor the living be buried */
     if (alive || kept(r->control)) {
         rc = attach(r, q, alive);
         if (alive || rc != SHMS_E_LOST)

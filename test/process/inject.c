@@ -49,10 +49,12 @@ static struct user_regs_struct registers(pid_t pid)
 
 /* ---- does Linux ever fail so? */
 
-/* Byte locks. Asking about one, and giving one back, does not fail. */
+/* Byte locks. Asking about one fails only where the kernel is out of memory, giving one back never does. */
 static bool lock_may_fail(pid_t pid, const struct user_regs_struct *r, int error)
 {
     long lock = ptrace(PTRACE_PEEKDATA, pid, (void *)r->rdx, 0);
+    if ((int)r->rsi == F_OFD_GETLK)
+        return error == ENOMEM;
     if ((int)r->rsi != F_OFD_SETLK || (short)(lock & 0xffff) == F_UNLCK)
         return false;
     return error == EAGAIN || error == EACCES || error == ENOMEM || error == EIO || error == EINVAL;

@@ -39,11 +39,10 @@ void shms__byte_unlock(const struct file *f, uint64_t offset)
     ofd(f, F_OFD_SETLK, F_UNLCK, offset, 1, NULL);
 }
 
-bool shms__byte_locked(const struct file *f, uint64_t offset, uint64_t n, int kind)
+int shms__byte_locked(const struct file *f, uint64_t offset, uint64_t n, int kind)
 {
     /* A read lock conflicts with exclusive locks only, a write lock with any. */
     short type = F_WRLCK;
-    if (ofd(f, F_OFD_GETLK, kind == BYTE_EXCLUSIVE ? F_RDLCK : F_WRLCK, offset, n, &type))
-        return true;
-    return type != F_UNLCK;
+    int e = ofd(f, F_OFD_GETLK, kind == BYTE_EXCLUSIVE ? F_RDLCK : F_WRLCK, offset, n, &type);
+    return e ? shms__fail_os(e) : type != F_UNLCK;
 }

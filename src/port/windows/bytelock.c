@@ -62,7 +62,7 @@ void shms__byte_unlock(const struct file *f, uint64_t offset)
 }
 
 /* One byte, of which this opening holds no lock: nothing else is asked here. */
-bool shms__byte_locked(const struct file *f, uint64_t offset, uint64_t n, int kind)
+int shms__byte_locked(const struct file *f, uint64_t offset, uint64_t n, int kind)
 {
     wchar_t name[OBJECT_NAME_MAX];
     (void)n, (void)kind;
