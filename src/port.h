@@ -113,8 +113,8 @@ int shms__byte_lock(const struct file *f, uint64_t offset, bool *ret_taken); /* 
 int shms__byte_share(const struct file *f, uint64_t offset);
 void shms__byte_unlock(const struct file *f, uint64_t offset);
 enum { BYTE_EXCLUSIVE, BYTE_ANY };
-/* Is a byte of the range locked (kind) through another opening? 1 or 0, or a failure: it cannot be told, which
- * is to be taken for yes where something would be taken away. */
+/* Is a byte of the range locked (kind) through another opening? 1 or 0, or a failure: it cannot be told,
+ * which is to be taken for yes where something would be taken away. */
 int shms__byte_locked(const struct file *f, uint64_t offset, uint64_t n, int kind);
 /* Replace f->fd, which is shared over fork, by an opening of its own, which holds a shared lock on the byte
  * before the shared one is let go. Does only what is allowed after a fork. */
