@@ -154,7 +154,7 @@ static int save_blocks(struct member *m, uint64_t offset, uint64_t n)
 {
     struct journal *j = &m->journal;
     uint64_t there = a64_load_relaxed(&m->region.backed); /* relaxed: private; covers what the caller saw */
-    uint64_t end = (offset + n - 1) / BLOCK + 1;
+    uint64_t end = min_u64((offset + n - 1) / BLOCK + 1, (there + BLOCK - 1) / BLOCK);
     int rc = cover(j, end * BLOCK);
     for (uint64_t b = offset / BLOCK; rc == 0 && b < end; b++) {
         if (is_saved(j, b))
@@ -210,6 +210,7 @@ static uint64_t whole_size(struct region *r)
  * else, but save them and write zeros. */
 static int clear_precious(struct member *m, uint64_t from, uint64_t to)
 {
+    to = min_u64(to, a64_load_relaxed(&m->region.backed)); /* relaxed: private; the size may be a lie */
     if (from >= to)
         return 0;
     int rc = save_blocks(m, from, to - from);

@@ -398,6 +398,21 @@ static void nonsense(void **state)
     }
 }
 
+/* Sizes that are lies lead nowhere behind the end of the file. */
+static void sizes_that_are_lies(void **state)
+{
+    (void)state;
+    shms_stream *s = patterned(4096, OPTIONS(.atomic = 1, .max_size = 65536));
+    assert_int_equal(shms_stream_lock(s, 0), 0);
+    a64_store_relaxed(&control_of(s)->size, 65536); /* relaxed: one thread */
+    assert_int_equal(shms_stream_resize(s, 8192), SHMS_E_LOST);
+    a64_store_relaxed(&control_of(s)->size, 4096); /* relaxed: one thread */
+    assert_true(shms_stream_resize(s, 65536) <= 0);
+    assert_int_equal(shms_stream_pwrite(s, "x", 1, 4095), 1);
+    assert_int_equal(shms_stream_unlock(s), 0);
+    shms_stream_close(s);
+}
+
 /* A section whose memory could not be had: the roll-back is owed, and made later. */
 static void owed(void **state)
 {
@@ -511,7 +526,7 @@ int main(void)
         TEST(undone_or_kept), TEST(each_block_once), TEST(outside_a_section), TEST(died_inside),
         TEST(kept_and_died),  TEST(resized_and_kept), TEST(a_large_section),  TEST(no_room),
         TEST(threads_inside), TEST(files),           TEST(nonsense),         TEST(owed),
-        TEST(asked_for_later), TEST(forked),         TEST(died_with_a_part),
+        TEST(asked_for_later), TEST(forked),         TEST(died_with_a_part), TEST(sizes_that_are_lies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
