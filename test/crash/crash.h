@@ -85,6 +85,7 @@ struct trip {
     const struct scene first, second;
 };
 extern const struct trip trip_plain, trip_shared, trip_atomic;
+extern const struct scene races[];
 
 #define FLAGS_ALL (CELL_WAITERS | CELL_CHANGE | CELL_POLL | CELL_NOTICE)
 #define IN_LOCK (EITHER | OLD)
@@ -214,5 +215,11 @@ unsigned open_descriptors(void);
 
 void kill_scene(const struct scene *sc, long stride);
 void kill_trips(const struct trip *trip, long stride);
+/* A process that does n instructions of a scene. */
+pid_t run_to(const struct scene *sc, long n, bool *ret_more);
+
+/* ---- race.c */
+
+void race(const struct scene *sc, long stride); /* every stride-th instruction */
 
 #endif

@@ -177,8 +177,7 @@ static void judge_turn(struct waiter *w, const struct control *c, unsigned allow
     counts.told_died += told == DIED;
 }
 
-/* A process that does n instructions of a scene. */
-static pid_t run_to(const struct scene *sc, long n, bool *ret_more)
+pid_t run_to(const struct scene *sc, long n, bool *ret_more)
 {
     pid_t pid = spawn_tracee(sc, NULL);
     *ret_more = true;

@@ -196,6 +196,9 @@ int main(int argc, char **argv)
     play(scenes, argv[1]);
     play(scenes_shared, argv[1]);
     play(scenes_atomic, argv[1]);
+    for (const struct scene *sc = races; sc->name; sc++)
+        if (is_chosen(sc->name, argv[1]))
+            race(sc, sc->traits & LONG ? stride_of("SHMS_CRASH_TRIP_STRIDE", 1) : 1);
     for (unsigned i = 0; i < sizeof trips / sizeof trips[0]; i++)
         if (is_chosen(trips[i]->first.name, argv[1]))
             kill_trips(trips[i], stride_of("SHMS_CRASH_TRIP_STRIDE", 1));

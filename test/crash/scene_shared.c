@@ -94,6 +94,12 @@ const struct scene scenes_shared[] = {
     {"rejoin reading", INHERITS | LIFE, 0, NULL, do_read, {0, NOTHING, NOTHING, NOTHING}},
     {.name = NULL}};
 
+const struct scene races[] = {
+    {"read race", 0, 0, open_door, do_read, {0}},
+    {"read race by turn", LONG, 0, NULL, do_read, {0}},
+    {"lock race", 0, 0, NULL, do_lock, {0}},
+    {.name = NULL}};
+
 const struct trip trip_shared = {
     {"read trip", 0, 0, open_door, do_read, {0, NOTHING, NOTHING, NOTHING}},
     {"after read", 0, 0, seek_first, do_section, {0, IN_LOCK, IN_SECTION, IN_UNLOCK, CLEAN | NEW}}};

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#define BLOCK_AND_HEAD 272u /* of a record of one block */
 #define FLIPS 2000 /* between two looks at whether control is still the one */
 
 /* ---- the victim */
@@ -61,16 +62,21 @@ static void flip_wild(struct control *c, uint64_t r)
 
 static void flip_plausible(struct control *c, uint64_t r)
 {
-    uint64_t flags = (r >> 16) & (CELL_WAITERS | CELL_CHANGE | CELL_POLL | CELL_RESERVED | CELL_NOTICE);
+    uint64_t flags = (r >> 16) & (CELL_WAITERS | CELL_CHANGE | CELL_POLL | CELL_RESERVED | CELL_NOTICE |
+                                  CELL_SHARED | CELL_ATOMIC | CELL_HEIR);
     uint64_t version = a64_load_relaxed(&c->version);
-    switch (r % 8) {
+    uint32_t generation = a32_load_relaxed(&c->slots[r >> 8 & 3].generation);
+    switch (r % 11) {
     case 0: a64_store_relaxed(&c->cell, 0); break;
     case 1: a64_store_relaxed(&c->cell, flags); break;
     case 2: a64_store_relaxed(&c->cell, some_member(c, r >> 8) | flags); break;
     case 3: a64_store_relaxed(&c->cell, ref_owner(r >> 8 & 3, (uint32_t)(r >> 40 & 7)) | flags); break;
     case 4: a64_store_relaxed(&c->version, version + (r >> 8 & 3)); break;
     case 5: a64_store_relaxed(&c->size, 1 + (r >> 8) % REGION_MOST); break;
-    case 6: a32_store_relaxed(&c->died, r >> 8 & 1); break;
+    case 6: a32_store_relaxed(&c->died, r >> 8 & (DIED_NEWS | DIED_OWED)); break;
+    case 7: a64_store_relaxed(&c->journal_used, (r >> 8) % (3 * BLOCK_AND_HEAD)); break;
+    case 8: a64_store_relaxed(&c->journal_used, (r >> 8 & 7) * BLOCK_AND_HEAD); break;
+    case 9: a32_store_relaxed(&c->slots[r >> 8 & 3].readers[r >> 10 & 1], r >> 11 & 1 ? generation : 0); break;
     default: a32_store_relaxed(&c->slots[r >> 8 & 3].generation, (uint32_t)(r >> 16 & 7)); break;
     }
 }

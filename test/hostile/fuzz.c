@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Hostile bytes from libFuzzer. The input is a script: overwrites of control and journal, and calls of three
- * handles of one region between them: one that writes plainly, one whose writes are journaled, a reader. From its end backwards it also says what is overwritten *inside* the calls: at
- * each look at the clock, each sleep, each question about a byte lock, each mapping.
+ * handles of one region between them: one that writes plainly, one whose writes are journaled, a reader. From
+ * its end backwards it also says what is overwritten *inside* the calls: at each look at the clock, each
+ * sleep, each question about a byte lock, each mapping.
  *
  * Time is not real here. The clock and the sleeping are replaced (by the linker's --wrap): a call that would
  * wait costs nothing, and its time-out is held to a few milliseconds whatever the machine does. Mappings are

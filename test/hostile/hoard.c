@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Those who take and do not give back: the lock, the life-cycle lock, the life tokens. */
+/* Those who take and do not give back: the lock, readers' entries, the life-cycle lock, the life tokens. */
 #include "peers.h"
 
 #include <fcntl.h>
@@ -60,6 +60,48 @@ void locked_out(void)
         locked_out_once(s, reader);
     get_ready(2);
     need_is(shms_stream_lock(s, LONG_MS), SHMS_OWNER_DIED);
+    need_is(shms_stream_unlock(s), 0);
+    shms_stream_close(reader);
+    shms_stream_close(s);
+}
+
+/* ---- readers' entries: its own, and by force those of everybody */
+
+void entry_hoarder(void)
+{
+    uint64_t inode;
+    await_ready(1);
+    shms_stream *s = open_region(SHMS_ACCESS_READ_WRITE);
+    struct control *c = map_control_of(board->name, &inode);
+    need(c != NULL);
+    need_is(shms_stream_lock_shared(s, LONG_MS), 0);
+    for (unsigned i = 0; i < LAYOUT_READERS; i++, count(&board->blows, 1))
+        a32_store_relaxed(&c->slots[s->member.slot].readers[i], (uint32_t)(s->member.id >> 32));
+    get_ready(2);
+    await_ready(3);
+    _exit(0); /* it dies */
+}
+
+/* Readers go in and out beside it, writers have their time; once it is dead its entries are nothing. */
+void read_beside(void)
+{
+    shms_stream *s = open_region(SHMS_ACCESS_READ_WRITE), *reader = open_region(SHMS_ACCESS_READ);
+    char byte = 1;
+    get_ready(1);
+    await_ready(2);
+    while (!stopped()) {
+        need_time_out(s);
+        need_is(shms_stream_lock_shared(reader, 0), 0);
+        need_is(shms_stream_lock_shared(s, 0), 0);
+        need_is(shms_stream_lock(s, 0), SHMS_E_DEADLOCK);
+        need_is(shms_stream_unlock(s), 0);
+        need_is(shms_stream_unlock(reader), 0);
+        need_is(shms_stream_notify(s), 0);
+        need_is(shms_stream_snapshot(s, &byte, 1, 0), 1);
+        done(8);
+    }
+    get_ready(3);
+    need_is(shms_stream_lock(s, LONG_MS), 0);
     need_is(shms_stream_unlock(s), 0);
     shms_stream_close(reader);
     shms_stream_close(s);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a hostile peer writes into control and the journal: fields that matter, numbers near the edges of what they mean. */
+/* What a hostile peer writes into control and journal: fields that matter, numbers near their edges. */
 #include "calls.h"
 
 #define AT(field, bytes) {offsetof(struct control, field), bytes}

@@ -25,6 +25,7 @@ const struct act acts[] = {
     {"flip-plausible", "control rewritten with what could be true", {flipped, flipper_plausible}},
     {"thief", "wake-ups sent for nothing, sleepers requeued", {robbed_first, robbed_second, thief}},
     {"lock-hoarder", "the lock taken and never released", {locked_out, lock_hoarder}},
+    {"entry-hoarder", "readers' entries taken and never given back", {read_beside, entry_hoarder}},
     {"life-hoarder", "the life-cycle lock taken and never released", {held_up, life_hoarder}},
     {"slot-hoarder", "all life tokens taken", {crowded_out, slot_hoarder}},
 };

@@ -60,6 +60,8 @@ void robbed_first(void);
 void robbed_second(void);
 void lock_hoarder(void);
 void locked_out(void);
+void entry_hoarder(void);
+void read_beside(void);
 void life_hoarder(void);
 void held_up(void);
 void slot_hoarder(void);

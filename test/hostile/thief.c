@@ -32,7 +32,8 @@ void thief(void)
     need(c != NULL);
     while (!stopped()) {
         uint64_t r = chance(&state);
-        strike(a64_low_half(r & 1 ? &c->cell : &c->version), (unsigned)(r >> 1 & 3));
+        a32 *entry = &c->slots[r >> 40 & 1].readers[0];
+        strike(r >> 4 & 1 ? entry : a64_low_half(r & 1 ? &c->cell : &c->version), (unsigned)(r >> 1 & 3));
         if (r >> 8 & 1) /* now and then, so that sleepers come to sleep at all */
             shms__nap((int64_t)(r >> 16 & 0xfffff));
     }
@@ -55,6 +56,19 @@ static void count_section(shms_stream *s, uint64_t r)
     count(&board->calls, 4);
 }
 
+/* A reader finds both equal: no section is open beside it. */
+static void look_at_counts(shms_stream *s, uint64_t r)
+{
+    uint64_t n = 0;
+    need_is(shms_stream_lock_shared(s, LONG_MS), 0);
+    need_is((int)shms_stream_pread(s, &n, sizeof n, 0), (int)sizeof n);
+    if (r & 1)
+        shms__nap((int64_t)(r >> 8 & 0x1fffff)); /* up to 2 ms: a writer sleeps on the entry */
+    need(n == a64_load_relaxed(&board->sections));
+    need_is(shms_stream_unlock(s), 0);
+    count(&board->calls, 3);
+}
+
 static void count_until_stopped(uint64_t state, bool waits)
 {
     shms_stream *s = open_region(SHMS_ACCESS_READ_WRITE);
@@ -63,7 +77,10 @@ static void count_until_stopped(uint64_t state, bool waits)
     while (!stopped()) {
         uint64_t r = chance(&state);
         int64_t seen = shms_stream_version(s), before = seen;
-        count_section(s, r);
+        if (r >> 48 & 1)
+            look_at_counts(s, r >> 49);
+        else
+            count_section(s, r);
         if (!waits)
             continue;
         seen = shms_stream_version(s);
