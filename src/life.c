@@ -137,10 +137,11 @@ const struct file *shms__region_control_file(struct region *r)
  */
 void shms__region_part_from_children(struct region *r)
 {
-    if (r->forks == shms__forks())
-        return;
-    shms__process_lock(); /* no fork between the new opening and the end of the old one */
-    if (own_opening(r) && shms__file_reopen(&r->control_file, LOCK_NURSERY) == 0) {
+    /* No fork while we look, and none between the new opening and the end of the old one: it would not be
+     * counted yet, or its child not know that the handle is being closed. */
+    shms__process_lock();
+    r->in_transit = true;
+    if (r->forks != shms__forks() && own_opening(r) && shms__file_reopen(&r->control_file, LOCK_NURSERY) == 0) {
         shms__region_unmap_control(r);
         r->token = 0;
     }

@@ -424,7 +424,6 @@ static void clean_up(struct region *r, const struct file *f)
 void shms__region_leave(struct region *r)
 {
     if (!r->data_only) {
-        r->in_transit = true;
         shms__region_part_from_children(r);
         const struct file *f = shms__region_control_file(r);
         if (f && shms__life_take(f, shms__now_ns() + r->timeout_ns) == 0)
