@@ -141,7 +141,8 @@ void shms__region_part_from_children(struct region *r)
      * counted yet, or its child not know that the handle is being closed. */
     shms__process_lock();
     r->in_transit = true;
-    if (r->forks != shms__forks() && own_opening(r) && shms__file_reopen(&r->control_file, LOCK_NURSERY) == 0) {
+    if (r->forks != shms__forks() && own_opening(r) &&
+        shms__file_reopen(&r->control_file, LOCK_NURSERY) == 0) {
         shms__region_unmap_control(r);
         r->token = 0;
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A thread closes its handle in the moment in which another has forked and the library has not noticed yet. */
+/* A thread closes its handle when another has forked and the library has not noticed yet. */
 #include "child.h"
 
 #include <pthread.h>
