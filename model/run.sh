@@ -3,13 +3,13 @@
 # model/run.sh [short|full] [MODEL...]: check the SPIN models, all states of each run, and print their number.
 # A run that must hold has no error and leaves no state out; a control is a mistake that must be found.
 # short takes under a minute, full some minutes and at most 6 GiB. MODEL: lock
-# version life shared.
+# version life shared journal.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 command -v spin >/dev/null || { echo "SKIP: no spin"; exit 77; }
 size=${1:-short}
 [ $# -gt 0 ] && shift
-[ $# -gt 0 ] || set -- lock version life shared
+[ $# -gt 0 ] || set -- lock version life shared journal
 
 # What, how big (short: in both sizes), model, then the definitions. live: the model's liveness claim, too;
 # with LIVE among the definitions it is that which must fail.
@@ -76,6 +76,18 @@ fails  short  shared   one-mark          KILLS=1 LIVES=2 OPS=2 SLICES BUG_ONE_MA
 fails  full   shared   slots-too-early   KILLS=0 LIVES=2 BUG_HIGH_EARLY
 fails  full   shared   reorder-slices    KILLS=0 REORDER
 fails  full   shared   dead-readers      KILLS=1 SLICES BUG_TRUST_DEAD LIVE
+holds  short  journal  crash             KILLS=1 FAILS PLAIN
+holds  full   journal  snapshot          KILLS=1 FAILS PLAIN SNAPSHOTS=1
+holds  full   journal  recoverer         P=3 KILLS=2
+fails  short  journal  used-first        KILLS=1 BUG_USED_FIRST
+fails  full   journal  write-first       KILLS=1 BUG_WRITE_FIRST
+fails  full   journal  commit-late       KILLS=1 BUG_COMMIT_LATE
+fails  short  journal  undo-first        P=3 KILLS=2 BUG_UNDO_FIRST
+fails  full   journal  no-heir           P=3 KILLS=2 PLAIN BUG_NO_HEIR
+fails  full   journal  memory-too-early  KILLS=1 BUG_CUT_EARLY
+fails  full   journal  readers-in        P=3 KILLS=1 FAILS BUG_READERS_IN
+fails  full   journal  version-even      KILLS=1 FAILS BUG_EVEN
+fails  full   journal  commit-of-others  KILLS=1 FAILS BUG_COMMIT_OWED
 '
 
 work=$(mktemp -d)
