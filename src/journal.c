@@ -307,6 +307,7 @@ static int undo_all(struct member *m, const struct undo *u)
     return 0;
 }
 
+/* All of a file from `offset` on. 1: there is nothing. */
 static int map_whole(const struct file *f, uint64_t offset, bool writable, unsigned char **ret,
                      uint64_t *ret_size)
 {
@@ -315,7 +316,7 @@ static int map_whole(const struct file *f, uint64_t offset, bool writable, unsig
     if (rc < 0)
         return rc;
     if (length <= offset)
-        return shms__fail(SHMS_E_LOST);
+        return 1;
     void *p = NULL;
     shms__process_lock(); /* as in map_more */
     rc = shms__map(f, offset, length - offset, writable, false, &p);

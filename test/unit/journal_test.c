@@ -398,6 +398,23 @@ static void nonsense(void **state)
     }
 }
 
+/* A word that says there is a journal where none ever was. */
+static void no_journal_at_all(void **state)
+{
+    (void)state;
+    shms_stream *s = patterned(SIZE, NULL);
+    a64_store_relaxed(&control_of(s)->journal_used, 12345);       /* relaxed: one thread */
+    a64_store_relaxed(&control_of(s)->cell, ref_owner(200, 7));   /* relaxed: one thread */
+    assert_int_equal(shms_stream_lock(s, 0), SHMS_OWNER_DIED);
+    assert_int_equal(used(s), 0);
+    assert_int_equal(shms_stream_repaired(s), 0);
+    assert_int_equal(shms_stream_unlock(s), 0);
+    assert_int_equal(shms_stream_lock(s, 0), 0);
+    assert_int_equal(shms_stream_unlock(s), 0);
+    assert_true(is_pattern(s, 0, SIZE));
+    shms_stream_close(s);
+}
+
 /* Sizes that are lies lead nowhere behind the end of the file. */
 static void sizes_that_are_lies(void **state)
 {
@@ -526,7 +543,7 @@ int main(void)
         TEST(undone_or_kept), TEST(each_block_once), TEST(outside_a_section), TEST(died_inside),
         TEST(kept_and_died),  TEST(resized_and_kept), TEST(a_large_section),  TEST(no_room),
         TEST(threads_inside), TEST(files),           TEST(nonsense),         TEST(owed),
-        TEST(asked_for_later), TEST(forked),         TEST(died_with_a_part), TEST(sizes_that_are_lies),
+        TEST(asked_for_later), TEST(forked),         TEST(died_with_a_part), TEST(sizes_that_are_lies), TEST(no_journal_at_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
