@@ -155,6 +155,8 @@ struct setting {
 void set_up(struct setting *t, const struct scene *sc);
 void before_step(struct setting *t, const struct scene *sc); /* what the bystander does meanwhile */
 void tear_down(struct setting *t, const struct scene *sc);
+/* Until it has prepared; its opening does not find the dead one's journal, so that it is for it to undo. */
+void await_ready_unsettled(pid_t pid, shms_stream *s);
 
 /* ---- copy.c */
 
@@ -216,7 +218,7 @@ unsigned open_descriptors(void);
 void kill_scene(const struct scene *sc, long stride);
 void kill_trips(const struct trip *trip, long stride);
 /* A process that does n instructions of a scene. */
-pid_t run_to(const struct scene *sc, long n, bool *ret_more);
+pid_t run_to(const struct scene *sc, shms_stream *s, long n, bool *ret_more);
 
 /* ---- race.c */
 

@@ -177,13 +177,13 @@ static void judge_turn(struct waiter *w, const struct control *c, unsigned allow
     counts.told_died += told == DIED;
 }
 
-pid_t run_to(const struct scene *sc, long n, bool *ret_more)
+pid_t run_to(const struct scene *sc, shms_stream *s, long n, bool *ret_more)
 {
     pid_t pid = spawn_tracee(sc, NULL);
     *ret_more = true;
     now_playing = sc;
     now_at = n;
-    await_ready(pid);
+    await_ready_unsettled(pid, s);
     reach_start(pid);
     for (long i = 0; i < n && *ret_more; i++)
         *ret_more = step(pid);
@@ -214,7 +214,7 @@ static unsigned kill_first(const struct trip *trip, shms_stream *s, struct waite
     unsigned ways = 0, last = 0;
     bool more = true;
     for (long n = 0; more; n += stride) {
-        pid_t pid = run_to(&trip->first, n, &more);
+        pid_t pid = run_to(&trip->first, s, n, &more);
         unsigned allowed = phase_allows(&trip->first, s);
         unsigned way = way_left(s);
         if (way != last && ways < DEATHS_MOST)
@@ -231,8 +231,8 @@ static unsigned kill_first(const struct trip *trip, shms_stream *s, struct waite
 static bool kill_both(const struct trip *trip, shms_stream *s, struct waiter *w, long death, long n)
 {
     bool more = true;
-    end_tracee(run_to(&trip->first, death, &more));
-    pid_t pid = run_to(&trip->second, n, &more);
+    end_tracee(run_to(&trip->first, s, death, &more));
+    pid_t pid = run_to(&trip->second, s, n, &more);
     unsigned allowed = phase_allows(&trip->second, s);
     send_to_sleep(w, s->member.region.control);
     end_tracee(pid);
@@ -248,8 +248,8 @@ static unsigned find_changes(const struct trip *trip, shms_stream *s, long death
     bool more = true;
     unsigned n_changes = 0;
     long n = 0;
-    end_tracee(run_to(&trip->first, death, &more));
-    pid_t pid = run_to(&trip->second, 0, &more);
+    end_tracee(run_to(&trip->first, s, death, &more));
+    pid_t pid = run_to(&trip->second, s, 0, &more);
     picture_by_member(&was, s);
     for (; more; n++, was = is) {
         more = step(pid);

@@ -9,19 +9,24 @@
 
 #define STEPS_ON 4000 /* of the first, beside a holder; it takes fewer to come in, or to go to sleep */
 
+static bool is_in(void)
+{
+    return a32_load_relaxed(&stage->phase) == 2; /* relaxed: the tracee is stopped */
+}
+
 static void at_instruction(const struct scene *sc, shms_stream *s, long n, bool *ret_more, unsigned *ret_ins)
 {
-    pid_t pid = run_to(sc, n, ret_more);
-    bool inside = a32_load_relaxed(&stage->phase) == 2; /* relaxed: the tracee is stopped */
+    pid_t pid = run_to(sc, s, n, ret_more);
+    bool inside = is_in();
     int rc = shms_stream_lock(s, 0);
     must(rc == 0 || rc == SHMS_E_TIMEOUT, "lock", "a try gives %d", rc);
     must(rc != 0 || !inside, "race", "the lock was given beside one who has it");
     must(rc == 0 || n > 0, "lock", "a free one is not given");
     const struct control *c = s->member.region.control;
     bool waits = rc != 0 || inside;
-    for (int i = 0; i < STEPS_ON && !waits; i++) /* relaxed: as above */
-        waits = !step(pid) || a32_load_relaxed(&stage->phase) == 2 || a64_load_relaxed(&c->cell) & CELL_WAITERS;
-    must(inside || a32_load_relaxed(&stage->phase) != 2, "race", "it came in beside a holder"); /* relaxed: so */
+    for (int i = 0; i < STEPS_ON && !waits; i++) /* relaxed: the tracee is stopped */
+        waits = !step(pid) || is_in() || (a64_load_relaxed(&c->cell) & CELL_WAITERS);
+    must(inside || !is_in(), "race", "it came in beside a holder");
     *ret_ins += rc == 0;
     if (rc == 0)
         shms_stream_unlock(s);
@@ -40,9 +45,9 @@ void race(const struct scene *sc, long stride)
     names_remove(region_name);
     shms_stream *s = open_region(region_name, sc);
     fill_old(s);
-    for (; more && a32_load_relaxed(&stage->phase) != 2; n += stride) /* relaxed: the tracee is dead */
+    for (; more && !is_in(); n += stride)
         at_instruction(sc, s, n, &more, &ins);
     shms_stream_close(s);
-    printf("raced:  %-20s %5ld instructions, at %u that were tried the other one was in first | %llu broken\n", sc->name,
-           n, ins, (unsigned long long)(counts.violations - broken));
+    printf("raced:  %-20s %5ld instructions, at %u of those tried the other one was in first | %llu broken\n",
+           sc->name, n, ins, (unsigned long long)(counts.violations - broken));
 }

@@ -26,6 +26,16 @@ static void surround(struct setting *t, const struct scene *sc)
         t->holds = shms_stream_lock_shared(t->bystander, 0) == 0;
 }
 
+void await_ready_unsettled(pid_t pid, shms_stream *s)
+{
+    struct control *c = s->member.region.control;
+    uint64_t used = a64_load_relaxed(&c->journal_used); /* relaxed: nobody else is there */
+    a64_store_relaxed(&c->journal_used, 0);             /* relaxed: as above */
+    await_ready(pid);
+    if (used)
+        a64_store_relaxed(&c->journal_used, used); /* relaxed: the tracee is stopped */
+}
+
 void set_up(struct setting *t, const struct scene *sc)
 {
     *t = (struct setting){.tracee = 0};
@@ -42,7 +52,10 @@ void set_up(struct setting *t, const struct scene *sc)
             t->bystander = enter_bystander(sc);
     }
     surround(t, sc);
-    await_ready(t->tracee);
+    if (sc->traits & (DEAD_HOLDER | DEAD_APART))
+        await_ready_unsettled(t->tracee, t->bystander);
+    else
+        await_ready(t->tracee);
     if (sc->traits & AWAITS)
         t->holds = shms__cell_take(&t->bystander->member, 0) == 0;
     if (sc->flags)

@@ -76,7 +76,7 @@ static void flip_plausible(struct control *c, uint64_t r)
     case 6: a32_store_relaxed(&c->died, r >> 8 & (DIED_NEWS | DIED_OWED)); break;
     case 7: a64_store_relaxed(&c->journal_used, (r >> 8) % (3 * BLOCK_AND_HEAD)); break;
     case 8: a64_store_relaxed(&c->journal_used, (r >> 8 & 7) * BLOCK_AND_HEAD); break;
-    case 9: a32_store_relaxed(&c->slots[r >> 8 & 3].readers[r >> 10 & 1], r >> 11 & 1 ? generation : 0); break;
+    case 9: a32_store_relaxed(&c->slots[r >> 8 & 3].readers[r >> 10 & 1], r & 2048 ? generation : 0); break;
     default: a32_store_relaxed(&c->slots[r >> 8 & 3].generation, (uint32_t)(r >> 16 & 7)); break;
     }
 }
