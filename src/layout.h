@@ -45,7 +45,7 @@ enum { DIED_NEWS = 1, DIED_OWED = 2 };
 #define CELL_NOTICE (1ull << 27)   /* N: this section must move the version, whatever it did */
 #define CELL_ATOMIC (1ull << 26)   /* A: the holder's writes go through the undo journal */
 #define CELL_SHARED (1ull << 25)   /* S: readers may be in; who takes the lock to write waits for them */
-#define CELL_HEIR (1ull << 24)     /* H: the holder took over a section that no journal covers */
+#define CELL_HEIR (1ull << 24)     /* H: the holder took over, and A is wrong for the open section */
 #define CELL_SLOT 0x1ffull
 #define CELL_OWNER (0xffffffff00000000ull | CELL_ATOMIC | CELL_SLOT)
 

@@ -11,8 +11,8 @@
  *     is taken and nobody is named. Whoever finds a dead holder named takes over by compare-and-swap.
  *  2. version is odd from before the first byte of a changing section is written until after the last.
  *  3. Who takes over a section that is open (version odd) and that no journal covers says so in died before
- *     its caller has the lock; only repaired() takes that back. H stands in the cell from the taking over to
- *     the end, in case that the heir dies before it has said it, and is one whose own sections are covered.
+ *     its caller has the lock; only repaired() takes that back. H stands in the cell while A, which is the
+ *     heir's own, says the wrong thing about that section, in case that the heir dies before it has ended it.
  *  4. Who takes over a section of which the journal has records undoes it (journal.c) before its caller has
  *     the lock, or puts it down in died as owed.
  *  5. A sleeper's flag stands in the cell from before it sleeps; whoever clears the flag wakes.
@@ -112,13 +112,15 @@ static bool take_over(struct member *m, uint64_t cell, bool slept)
     struct control *c = m->region.control;
     /* relaxed: the dead write no more, and if another has taken over already, the compare-and-swap fails */
     bool open = a64_load_relaxed(&c->version) & 1;
-    bool covered = (cell & CELL_ATOMIC) && !(cell & CELL_HEIR);
-    uint64_t heir = open && !covered ? CELL_HEIR : 0;
+    bool covered = !(cell & CELL_ATOMIC) != !(cell & CELL_HEIR);
+    uint64_t heir = open && covered != ((m->id & CELL_ATOMIC) != 0) ? CELL_HEIR : 0;
     if (!take(m, cell, slept, heir))
         return false;
     shms__gate_inherit(&m->region);
+    uint32_t died = open && !covered ? DIED_NEWS : 0u;
+    if (a64_load_relaxed(&c->journal_used)) /* relaxed: written by the holder only */
+        died |= DIED_OWED;
     /* relaxed: written by the holder only, handed on by unlock's release */
-    uint32_t died = (heir ? DIED_NEWS : 0u) | (a64_load_relaxed(&c->journal_used) ? DIED_OWED : 0u);
     a32_store_relaxed(&c->died, a32_load_relaxed(&c->died) | died);
     return true;
 }
@@ -190,6 +192,14 @@ int shms__cell_take(struct member *m, int timeout_ms)
     return wait_for_turn(m, &a, timeout_ms);
 }
 
+/* What was covered has been undone; what this plain writer does is not covered. */
+static void own_section(struct member *m)
+{
+    /* relaxed: ours, and asked for by who takes over from us, after our death */
+    if (a64_load_relaxed(&m->region.control->cell) & CELL_HEIR)
+        a64_and_relaxed(&m->region.control->cell, ~CELL_HEIR); /* relaxed: as above */
+}
+
 int shms__lock_wait(struct member *m, int timeout_ms, bool changes)
 {
     struct attempt a = {0};
@@ -213,7 +223,10 @@ int shms__lock_wait(struct member *m, int timeout_ms, bool changes)
             return rc;
         }
     }
-    return shms__section_begin(m, changes);
+    rc = shms__section_begin(m, changes);
+    if (rc >= 0 && changes && !(m->id & CELL_ATOMIC))
+        own_section(m);
+    return rc;
 }
 
 /* ---- what the dead left */

@@ -126,7 +126,7 @@ unsigned expected_news(const struct control *c)
 {
     uint64_t cell = a64_load_relaxed(&c->cell);                 /* relaxed: nobody moves */
     bool open = (cell & CELL_OWNER) && (a64_load_relaxed(&c->version) & 1); /* relaxed: as above */
-    bool covered = (cell & CELL_ATOMIC) && !(cell & CELL_HEIR);
+    bool covered = !(cell & CELL_ATOMIC) != !(cell & CELL_HEIR);
     bool news = (a32_load_relaxed(&c->died) & DIED_NEWS) != 0; /* relaxed: as above */
     return news || (open && !covered) ? DIED : CLEAN;
 }

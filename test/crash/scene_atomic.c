@@ -17,6 +17,13 @@ static void make_large(shms_stream *s)
     seek_first(s);
 }
 
+/* As a handle that was opened before the region became atomic. */
+static void be_plain(shms_stream *s)
+{
+    s->member.id &= ~CELL_ATOMIC;
+    seek_first(s);
+}
+
 static void hold_half_grown(shms_stream *s)
 {
     hold_half_written(s);
@@ -121,6 +128,8 @@ const struct scene scenes_atomic[] = {
     {"undo by lock", ATOMIC | DEAD_APART, 0, seek_first, do_section, BY_SECTION},
     {"undo by lock WCPN", ATOMIC | DEAD_APART, FLAGS_ALL, seek_first, do_section, BY_SECTION},
     {"undo in its slot", ATOMIC | DEAD_HOLDER, 0, seek_first, do_section, BY_SECTION},
+    {"undo by quiet lock", ATOMIC | DEAD_APART | READS, 0, NULL, do_lock, BY_UNDOING},
+    {"undo by reader", ATOMIC | DEAD_APART | READS, 0, NULL, do_read_undone, BY_UNDOING},
     {"undo by reading", ATOMIC | DEAD_APART, 0, NULL, do_read_undone, BY_UNDOING},
     {"undo by snapshot", ATOMIC | DEAD_APART, 0, NULL, do_snapshot, BY_UNDOING},
     {"undo by wait", ATOMIC | DEAD_APART, 0, NULL, do_wait_for_news, BY_UNDOING},
@@ -129,6 +138,8 @@ const struct scene scenes_atomic[] = {
     {"undo by open kept", ATOMIC | LIFE | ALONE | UNJOINED | KEEP | LEFT_DEAD, 0, NULL, do_open, BY_UNDOING},
     {"atomic behind plain", ATOMIC | DEAD_APART | DEAD_PLAIN, 0, seek_first, do_take_over,
      {0, DIED | MIX, DIED | MIX, DIED | MIX | NEW, DIED | NEW}},
+    {"plain behind atomic", ATOMIC | DEAD_APART, 0, be_plain, do_section,
+     {0, IN_LOCK, IN_SECTION, IN_UNLOCK, DONE}},
     {.name = NULL}};
 
 const struct trip trip_atomic = {
