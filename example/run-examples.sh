@@ -172,5 +172,10 @@ writes: the handle is read-only
 the version has not moved
 END
 
+expect pass_fd <<'END'
+given: 4096 bytes
+found: hello
+END
+
 [ "$failed" -eq 0 ] || exit 1
 [ "$skipped" -eq 0 ] || exit 77

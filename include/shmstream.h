@@ -8,8 +8,7 @@
  *
  *     shms_stream *s;
  *     int rc = shms_stream_open("Global\\test", 4096, NULL, &s);
- *     if (rc < 0)
- *         die(shms_strerror(rc));
+ *     if (rc < 0) die(shms_strerror(rc));
  *     if (shms_stream_lock(s, -1) >= 0) {         // 0, or SHMS_OWNER_DIED
  *         shms_stream_read(s, buf, sizeof buf);
  *         shms_stream_write(s, msg, len);
@@ -18,8 +17,7 @@
  *     shms_stream_close(s);
  *
  * The rules that hold for every call:
- * - success is >= 0; failure is one of the negative codes below, which
- *   shms_strerror() words and shms_last_oserror() explains;
+ * - success is >= 0, failure one of the negative codes below, which shms_last_oserror() explains;
  * - a time-out is `int timeout_ms`: -1 waits for ever, 0 tries once;
  * - results that come back through a pointer (`ret`, `seen`) are written on success only;
  * - in a child of fork, a handle's first call joins the region anew, and may also fail with what joining
@@ -59,10 +57,7 @@ extern "C" {
 #endif
 
 /* ------------------------------------------------------------------ codes */
-/**
- * Every code, its pinned value and its text. The numbers never change their meaning.
- * X(name, value, text)
- */
+/** Every code, its pinned value and its text: X(name, value, text). No number ever changes its meaning. */
 #define SHMS_CODES(X)                                                                              \
     X(SHMS_OWNER_DIED, 1, "the last holder of the lock died or closed while holding it")           \
     X(SHMS_OK, 0, "success")                                                                       \
@@ -120,7 +115,8 @@ typedef struct shms_stream_options {
     uint32_t owners;      /**< SHMS_OWNER_...; default only regions of the caller's effective user */
     uint32_t owner_uid;   /**< the user id that SHMS_OWNER_UID accepts */
     uint32_t mode;        /**< permission bits of a new region, the most an existing one may have: 0600 and
-                               any of 0066; 0 means 0600. Who may read but not write the data can only read */
+                               any of 0066; 0 means 0600. Who may read but not write the data can only read.
+                               0400, unnamed regions only: never can any but this handle write (nor resize) */
     uint64_t max_size;    /**< bytes of address space to map, so that the region can grow to it with stable
                                pointers; 0 means what the creator asked, if at most 1 TiB, or else its size */
     int32_t open_timeout_ms; /**< longest wait for the region's life-cycle lock; 0 means 5000; not negative */
@@ -136,20 +132,20 @@ typedef struct shms_stream_options {
 /**
  * Create or open the stream `name`.
  * @param name  UTF-8, zero-terminated: `Local\x` and plain `x` are private to the calling user, `Global\x` is
- *     one name for all users. x has 1 to SHMS_NAME_MAX bytes and no backslash. Case matters.
+ *     one name for all users. x has 1 to SHMS_NAME_MAX bytes and no backslash. Case matters. NULL: a new
+ *     region without a name, for shms_stream_fd(); options as for shms_stream_open_fd(), but for `sparse`.
  * @param size  bytes, 1 to 2^62. A new region gets exactly this size, zeroed; an existing one must have at
  *     least this size. 0: open an existing region, whatever its size, and create none.
  * @param options  NULL for the defaults
  * @param ret  receives the handle; not NULL
- * @return 0, or
- *     SHMS_E_INVALID (bad name, size or option), SHMS_E_NOT_FOUND (open only, no such region),
- *     SHMS_E_EXISTS (create only, there is one), SHMS_E_SIZE (it is smaller than asked),
- *     SHMS_E_DENIED (no permission, another owner or a looser mode than accepted, or the name is occupied
- *     by something that is not ours), SHMS_E_FORMAT (a control file of another format or no control file),
- *     SHMS_E_CORRUPT (control bytes out of range), SHMS_E_LOST (members live, but their data is cut short),
- *     SHMS_E_FULL (256 members), SHMS_E_NOSPACE (/dev/shm or a file size limit is too small),
- *     SHMS_E_NOMEM (memory, address space or mlock limit), SHMS_E_TIMEOUT (the life-cycle lock stayed
- *     taken for open_timeout_ms), SHMS_E_UNSUPPORTED (no tmpfs at /dev/shm), SHMS_E_OS.
+ * @return 0, or SHMS_E_INVALID (bad name, size or option), SHMS_E_NOT_FOUND (open only, no such region),
+ *     SHMS_E_EXISTS (create only, there is one), SHMS_E_SIZE (it is smaller than asked), SHMS_E_DENIED (no
+ *     permission, another owner or a looser mode than accepted, or the name is occupied by something that is
+ *     not ours), SHMS_E_FORMAT (a control file of another format, or none), SHMS_E_CORRUPT (control bytes out
+ *     of range), SHMS_E_LOST (members live, but their data is cut short), SHMS_E_FULL (256 members),
+ *     SHMS_E_NOSPACE (/dev/shm or a file size limit is too small), SHMS_E_NOMEM (memory, address space or
+ *     mlock limit), SHMS_E_TIMEOUT (the life-cycle lock stayed taken for open_timeout_ms), SHMS_E_UNSUPPORTED
+ *     (no tmpfs at /dev/shm; unnamed: no /proc, no seals, `atomic`), SHMS_E_OS.
  * Threads: safe.
  * Processes: safe; racing creators agree on one region.
  * Signals: not async-signal-safe; interrupted system calls are restarted.
@@ -555,30 +551,38 @@ SHMS_API int shms_stream_file(shms_stream *s, const char *mode, FILE **ret);
 
 /* -------------------------------------------------------- unnamed regions */
 /**
- * Open an unnamed region from a descriptor. Reserved: this version answers SHMS_E_UNSUPPORTED.
- * @param fd  the descriptor
- * @param options  NULL for the defaults
- * @param ret  receives the handle
- * @return SHMS_E_UNSUPPORTED
+ * Join the unnamed region of a descriptor. Such a region, made by shms_stream_open() without a name, is
+ * sealed: no member can take memory away from another. It ends with its last handle and descriptor.
+ * @param fd  from shms_stream_fd(), here or in another process; it stays the caller's
+ * @param options  NULL for the defaults; `owners` and `mode` say what is accepted, `max_size`, `keep` and
+ *     `sparse` are SHMS_E_INVALID, `atomic` is SHMS_E_UNSUPPORTED (a sealed file has no room for a journal)
+ * @param ret  receives the handle; not NULL. If fd may be read but not written, one with SHMS_ACCESS_READ
+ *     that can read, at the size the region was made with, and nothing else (SHMS_E_DENIED)
+ * @return 0, or SHMS_E_INVALID (fd is not open), SHMS_E_DENIED (not sealed memory; another owner or a looser
+ *     mode than accepted; no permission to write), SHMS_E_FORMAT (not a region), SHMS_E_UNSUPPORTED (no
+ *     /proc), SHMS_E_CORRUPT, SHMS_E_FULL, SHMS_E_NOMEM, SHMS_E_TIMEOUT, SHMS_E_OS as shms_stream_open().
  * Threads: safe.
- * Processes: no effect.
- * Signals: not async-signal-safe.
- * Fork: no state.
- * Blocks: never.
- * Since: 0.1.0 (the name; the function comes later)
+ * Processes: safe.
+ * Signals: not async-signal-safe; interrupted system calls are restarted.
+ * Fork: as shms_stream_open().
+ * Blocks: at most open_timeout_ms on other processes.
+ * Since: 0.1.0
  */
 SHMS_API int shms_stream_open_fd(int fd, const shms_stream_options *options, shms_stream **ret);
 
 /**
- * The descriptor that passes an unnamed region on. Reserved: this version answers SHMS_E_UNSUPPORTED.
+ * A new descriptor of an unnamed region, to pass on: over a socket (SCM_RIGHTS), by fork, or, once FD_CLOEXEC
+ * is off, by exec. Of a region of mode 0400 it can be read and mapped to be read, and no more, by anybody;
+ * there a child of fork is SHMS_E_DENIED everything, and there is no smaller size and no poll descriptor.
  * @param s  the handle
- * @return SHMS_E_UNSUPPORTED
+ * @return the descriptor, the caller's to close, or SHMS_E_INVALID (s is NULL), SHMS_E_UNSUPPORTED (it has a
+ *     name), SHMS_E_DENIED (as for open_fd), SHMS_E_LOST (the handle's own was closed), SHMS_E_OS.
  * Threads: safe.
- * Processes: no effect.
+ * Processes: who gets it joins by shms_stream_open_fd().
  * Signals: not async-signal-safe.
- * Fork: no state.
- * Blocks: never.
- * Since: 0.1.0 (the name; the function comes later)
+ * Fork: works in a child.
+ * Blocks: never, but for a child's first call (open_timeout_ms).
+ * Since: 0.1.0
  */
 SHMS_API int shms_stream_fd(shms_stream *s);
 

@@ -359,6 +359,10 @@ int shms__journal_roll_back(struct member *m)
     struct undo u = {.used = a64_load_acquire(&c->journal_used)};
     if (u.used == 0)
         return 0;
+    if (m->region.unnamed) { /* it has no journal: somebody made this up */
+        a64_store_relaxed(&c->journal_used, 0); /* relaxed: handed on by unlock's release */
+        return 1;
+    }
     const struct file *control = shms__region_control_file(&m->region);
     if (!control)
         return shms__fail(SHMS_E_LOST);

@@ -20,6 +20,8 @@
 #define LAYOUT_READERS 12u
 /* The undo journal starts here in the control file: a multiple of every page size. */
 #define LAYOUT_JOURNAL 65536u
+/* An unnamed region is one file: control, and the data from here on. It has no journal. */
+#define LAYOUT_UNNAMED_DATA 65536u
 
 /* control.state */
 enum { STATE_SETUP = 0, STATE_READY = 1 };

@@ -19,6 +19,8 @@ struct region {
     int64_t timeout_ns;
     bool token_pinned;     /* control_file is not the opening that holds the token: the mapping is */
     bool data_only;
+    bool unnamed; /* one sealed file, whose descriptor stands in control_file, or in data_file if data_only */
+    bool frozen;  /* nobody but this handle can write it */
     bool is_new;  /* made by this call, not visible yet */
     bool existed; /* was there before this call */
     uint32_t forks;      /* of this process when it was opened */

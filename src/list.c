@@ -5,6 +5,8 @@
  */
 #include "stream.h"
 
+#include "unnamed.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,6 +85,16 @@ static void fill_files(const struct name *n, shms_info *info)
     }
 }
 
+static void fill_unnamed(const struct region *r, shms_info *info)
+{
+    struct file_stat st;
+    if (shms__unnamed_stat(r, &st) == 0) {
+        info->memory_bytes = st.memory_bytes;
+        info->uid = st.uid;
+        info->mode = st.mode;
+    }
+}
+
 static void hand_out(const shms_info *info, shms_info *ret)
 {
     uint32_t size = ret->struct_size;
@@ -103,7 +115,9 @@ int shms_stream_info(shms_stream *s, shms_info *info)
     if (rc == 0) {
         shms_info full = {.struct_size = sizeof full};
         fill(&p->at.control, f, &s->member, &full);
-        if (shms__file_has_name(f, s->member.region.name.control))
+        if (s->member.region.unnamed)
+            fill_unnamed(&s->member.region, &full);
+        else if (shms__file_has_name(f, s->member.region.name.control))
             fill_files(&s->member.region.name, &full);
         hand_out(&full, info);
     }

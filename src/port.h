@@ -94,8 +94,22 @@ struct file_stat {
 int shms__file_stat(const char *path, struct file_stat *ret);
 int64_t shms__file_read(const struct file *f, void *buf, size_t n, uint64_t offset);
 
+int shms__file_stat_open(const struct file *f, struct file_stat *ret);
+
 /* Calls fn with each file name in the place; a non-zero answer ends the walk and is returned. */
 int shms__place_walk(const char *prefix, int (*fn)(void *context, const char *file_name), void *context);
+
+/*
+ * Memory without a name, to be passed on as a descriptor. Sealed, it can be made neither longer nor shorter,
+ * by nobody; `frozen`, nobody can write it any more but through the mappings that exist.
+ */
+int shms__memfd_new(uint32_t mode, struct file *ret);
+int shms__memfd_seal(const struct file *f, bool frozen);
+/* From a descriptor that somebody passed, if it is trusted and sealed. `joins`: by a writable opening of its
+ * own, for byte locks; SHMS_E_DENIED if that may not be. Else as it is, to read. */
+int shms__memfd_open(int fd, bool joins, const struct trust *trust, struct file *ret);
+/* A descriptor to pass on. `joins`: an opening of its own. */
+int shms__memfd_pass(const struct file *f, bool joins, bool frozen, int *ret_fd);
 
 /* `offset` is a multiple of every page size. `child`: a child of fork gets the mapping too. */
 int shms__map(const struct file *f, uint64_t offset, uint64_t size, bool writable, bool child, void **ret);

@@ -64,19 +64,19 @@ static uint32_t control_mode(uint32_t mode)
     return both;
 }
 
-/* Under the process lock: the mapping pins the token too, so fork must not come before it is kept from
- * children. */
-static int map_control(struct region *r)
+int shms__region_map_control(struct region *r)
 {
-    uint64_t size = r->control_file.size; /* the journal comes behind it, if there is one */
-    if (size != LAYOUT_CONTROL_SIZE && size <= LAYOUT_JOURNAL)
-        return shms__fail(SHMS_E_FORMAT);
     void *p = NULL;
     int rc = shms__map(&r->control_file, 0, LAYOUT_CONTROL_SIZE, true, false, &p);
-    if (rc < 0)
-        return rc;
     r->control = p;
-    return shms__stamp_ok(r->control) ? 0 : shms__fail(SHMS_E_FORMAT);
+    return rc;
+}
+
+int shms__region_check_control(const struct region *r)
+{
+    uint64_t size = r->control_file.size; /* the journal comes behind it, if there is one */
+    bool sound = size == LAYOUT_CONTROL_SIZE || size > LAYOUT_JOURNAL;
+    return sound && shms__stamp_ok(r->control) ? 0 : shms__fail(SHMS_E_FORMAT);
 }
 
 static int remove_names(const struct name *n)
@@ -93,6 +93,17 @@ static int remove_names(const struct name *n)
  * space. Who needs more says so itself. */
 #define MAX_SIZE_BELIEVED (1ull << 40)
 
+int shms__region_settle(struct region *r, const struct region_request *q, void *data, uint64_t mapped,
+                        uint64_t size)
+{
+    if (q->huge_pages)
+        shms__map_hint_huge(data, mapped);
+    r->data = data;
+    r->capacity = mapped;
+    a64_store_relaxed(&r->backed, size); /* relaxed: the handle is not shared yet */
+    return q->lock_memory ? shms__pin(data, size) : 0;
+}
+
 /* Map as much as was asked; where only the creator asked for that much, the present size will do. */
 static int map_data(struct region *r, const struct region_request *q, uint64_t size, uint64_t max_size)
 {
@@ -105,14 +116,7 @@ static int map_data(struct region *r, const struct region_request *q, uint64_t s
         want = size;
         rc = shms__map(&r->data_file, 0, want, q->writable, true, &p);
     }
-    if (rc < 0)
-        return rc;
-    if (q->huge_pages)
-        shms__map_hint_huge(p, want);
-    r->data = p;
-    r->capacity = want;
-    a64_store_relaxed(&r->backed, size); /* relaxed: the handle is not shared yet */
-    return q->lock_memory ? shms__pin(p, size) : 0;
+    return rc < 0 ? rc : shms__region_settle(r, q, p, want, size);
 }
 
 /* What an opener can also ask of a region that exists. */
@@ -121,18 +125,9 @@ static uint32_t wanted_flags(const struct region_request *q)
     return (q->keep ? FLAG_KEEP : 0u) | (q->atomic ? FLAG_ATOMIC : 0u);
 }
 
-/* All that a new life needs but its names and its first member. */
-static int begin_life(struct region *r, const struct region_request *q)
+void shms__region_begin(struct region *r, const struct region_request *q, uint64_t max_size)
 {
     struct control *c = r->control;
-    int rc = shms__file_grow(&r->data_file, 0, q->size, q->sparse);
-    if (rc < 0)
-        return rc;
-    uint64_t max_size = q->max_size > q->size ? q->max_size : q->size;
-    r->atomic = q->atomic;
-    rc = map_data(r, q, q->size, max_size);
-    if (rc < 0)
-        return rc;
     /* relaxed: nobody else is a member; the life-cycle lock hands these to the next one */
     a32_store_relaxed(&c->flags, wanted_flags(q) | (q->sparse ? FLAG_SPARSE : 0u));
     a64_store_relaxed(&c->data_inode, r->data_file.inode);
@@ -143,12 +138,24 @@ static int begin_life(struct region *r, const struct region_request *q)
     a32_store_relaxed(&c->died, 0);
     a64_store_relaxed(&c->journal_used, 0);
     a64_store_relaxed(&c->size, q->size);
-    return 0;
+}
+
+/* All that a new life needs but its names and its first member. */
+static int begin_life(struct region *r, const struct region_request *q)
+{
+    uint64_t max_size = q->max_size > q->size ? q->max_size : q->size;
+    r->atomic = q->atomic;
+    int rc = shms__file_grow(&r->data_file, 0, q->size, q->sparse);
+    if (rc == 0)
+        rc = map_data(r, q, q->size, max_size);
+    if (rc == 0)
+        shms__region_begin(r, q, max_size);
+    return rc;
 }
 
 /* ---- creating */
 
-static void write_stamp(struct control *c)
+void shms__stamp_write(struct control *c)
 {
     /* relaxed: the file has no name yet */
     a64_store_relaxed(&c->magic, LAYOUT_MAGIC);
@@ -168,15 +175,13 @@ static int make_control(struct region *r, uint32_t mode)
         rc = shms__file_grow(&r->control_file, 0, LAYOUT_CONTROL_SIZE, false);
     if (rc < 0)
         return rc;
-    void *p = NULL;
-    shms__process_lock(); /* as for map_control */
-    rc = shms__map(&r->control_file, 0, LAYOUT_CONTROL_SIZE, true, false, &p);
+    shms__process_lock();
+    rc = shms__region_map_control(r);
     shms__process_unlock();
     if (rc < 0)
         return rc;
-    r->control = p;
     r->control_file.size = LAYOUT_CONTROL_SIZE;
-    write_stamp(r->control);
+    shms__stamp_write(r->control);
     return shms__life_take(&r->control_file, 0);
 }
 
@@ -309,8 +314,10 @@ static int look(struct region *r, const struct region_request *q)
     if (!shms__file_is_named(&r->control_file))
         return SHMS__RETRY;
     shms__process_lock();
-    int rc = map_control(r);
+    int rc = shms__region_map_control(r);
     shms__process_unlock();
+    if (rc == 0)
+        rc = shms__region_check_control(r);
     if (rc < 0)
         return rc;
     int alive = shms__region_alive(&r->control_file);
@@ -426,7 +433,8 @@ void shms__region_leave(struct region *r)
     if (!r->data_only) {
         shms__region_part_from_children(r);
         const struct file *f = shms__region_control_file(r);
-        if (f && shms__life_take(f, shms__now_ns() + r->timeout_ns) == 0)
+        /* of an unnamed one nothing is left behind, whoever is still there */
+        if (f && !r->unnamed && shms__life_take(f, shms__now_ns() + r->timeout_ns) == 0)
             clean_up(r, f);
     }
     shms__region_drop(r);
@@ -473,6 +481,29 @@ uint64_t shms__region_backed(struct region *r, uint64_t size)
     return size;
 }
 
+/* The file that the data lies in, and where it begins there. */
+static const struct file *data_file(const struct region *r)
+{
+    return r->unnamed ? &r->control_file : &r->data_file;
+}
+
+static uint64_t data_start(const struct region *r)
+{
+    return r->unnamed ? LAYOUT_UNNAMED_DATA : 0;
+}
+
+static int data_length(const struct region *r, uint64_t *ret_length)
+{
+    int rc = shms__file_length(data_file(r), ret_length);
+    *ret_length -= min_u64(*ret_length, data_start(r));
+    return rc;
+}
+
+static int cut_data(const struct region *r, uint64_t from, uint64_t to)
+{
+    return shms__file_cut(data_file(r), data_start(r) + from, data_start(r) + to);
+}
+
 /* New bytes from `old` on, all zero; those below `precious` are so already. */
 static int grow_data(struct region *r, uint64_t old, uint64_t size, uint64_t precious, uint64_t length)
 {
@@ -480,8 +511,10 @@ static int grow_data(struct region *r, uint64_t old, uint64_t size, uint64_t pre
     bool sparse = a32_load_relaxed(&r->control->flags) & FLAG_SPARSE;
     uint64_t from = old > precious ? old : precious;
     /* Behind the size there may be old bytes, of a member that died while it shrank the region. */
-    int rc = length > from ? shms__file_cut(&r->data_file, from, length) : 0;
-    return rc == 0 && size > from ? shms__file_grow(&r->data_file, from, size, sparse) : rc;
+    int rc = length > from ? cut_data(r, from, length) : 0;
+    if (rc == 0 && size > from)
+        rc = shms__file_grow(data_file(r), data_start(r) + from, data_start(r) + size, sparse);
+    return rc;
 }
 
 static int change_size(struct region *r, uint64_t size, uint64_t precious)
@@ -489,7 +522,7 @@ static int change_size(struct region *r, uint64_t size, uint64_t precious)
     struct control *c = r->control;
     uint64_t old = a64_load_relaxed(&c->size); /* relaxed: written by the lock's holder only */
     uint64_t length = 0;
-    int rc = shms__file_length(&r->data_file, &length);
+    int rc = data_length(r, &length);
     if (rc == 0 && old > length)
         rc = shms__fail(SHMS_E_LOST);
     if (rc == 0 && size > old)
@@ -502,7 +535,7 @@ static int change_size(struct region *r, uint64_t size, uint64_t precious)
     if (size >= old || end >= length)
         return 0;
     /* The file is not truncated: another member that is still reading there must not get SIGBUS. */
-    rc = shms__file_cut(&r->data_file, end, length);
+    rc = cut_data(r, end, length);
     if (rc < 0)
         /* Old bytes must not come back as new ones. release: pairs with the acquire in shms__region_size */
         a64_store_release(&c->size, old);
@@ -512,7 +545,8 @@ static int change_size(struct region *r, uint64_t size, uint64_t precious)
 int shms__region_resize(struct region *r, uint64_t size, uint64_t precious)
 {
     const struct file *f = shms__region_control_file(r);
-    if (!f || (!shms__file_intact(&r->data_file) && !shms__region_reopen(&r->data_file, r->name.data)))
+    if (!f || (!r->unnamed && !shms__file_intact(&r->data_file) &&
+               !shms__region_reopen(&r->data_file, r->name.data)))
         return shms__fail(SHMS_E_LOST);
     int rc = shms__life_take(f, shms__now_ns() + r->timeout_ns);
     if (rc < 0)
@@ -527,12 +561,16 @@ int shms__region_resize(struct region *r, uint64_t size, uint64_t precious)
 int shms__region_rejoin(struct region *r)
 {
     const struct file *f = &r->control_file;
+    if (r->frozen)
+        return shms__fail(SHMS_E_DENIED); /* it could map control, but not write it */
     if (!shms__region_own_control(r))
         return shms__fail(SHMS_E_LOST);
     int rc = shms__life_take(f, shms__now_ns() + r->timeout_ns);
     if (rc < 0)
         return rc;
-    rc = map_control(r);
+    rc = shms__region_map_control(r);
+    if (rc == 0)
+        rc = shms__region_check_control(r);
     if (rc < 0) {
         shms__region_unmap_control(r);
         shms__byte_unlock(f, LOCK_LIFE);

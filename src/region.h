@@ -17,6 +17,8 @@ struct region_request {
     bool sparse;
     bool huge_pages;
     bool lock_memory;
+    bool unnamed;
+    int fd; /* of an unnamed region that exists; -1: make one */
     int64_t timeout_ns;
 };
 
@@ -56,7 +58,22 @@ static inline uint64_t shms__region_size(struct region *r)
 int shms__region_rejoin(struct region *r);
 void shms__region_rejoined(struct region *r, bool joined);
 
-/* Is this the stamp of a control file of ours? */
+/* ---- for unnamed.c, too */
+
+/* The stamp of a control file of ours. */
 bool shms__stamp_ok(const struct control *c);
+void shms__stamp_write(struct control *c);
+
+/* Under the process lock: the mapping pins the token too, so fork must not come before it is kept from
+ * children. shms__region_check_control must follow where somebody else made the file. */
+int shms__region_map_control(struct region *r);
+int shms__region_check_control(const struct region *r);
+
+/* What a life begins with, but for the state: control's fields, under the life-cycle lock. */
+void shms__region_begin(struct region *r, const struct region_request *q, uint64_t max_size);
+
+/* The data is mapped; `size` bytes of it are there. */
+int shms__region_settle(struct region *r, const struct region_request *q, void *data, uint64_t mapped,
+                        uint64_t size);
 
 #endif

@@ -2,6 +2,8 @@
 /* Streams: arguments checked, options resolved, and the calls handed to the rooms below. */
 #include "stream.h"
 
+#include "unnamed.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,19 +32,43 @@ static bool options_sound(const shms_stream_options *o, uint64_t size)
 {
     static const uint8_t zero[sizeof o->reserved];
     return o->access <= SHMS_ACCESS_READ && o->create <= SHMS_OPEN_ONLY && o->owners <= SHMS_OWNER_ANY &&
-           (o->mode == 0 || ((o->mode & 0600) == 0600 && !(o->mode & ~0666u))) &&
+           (o->mode == 0 || o->mode == 0400 || ((o->mode & 0600) == 0600 && !(o->mode & ~0666u))) &&
            (o->max_size == 0 || (o->max_size >= size && o->max_size <= SIZE_MOST)) &&
            o->open_timeout_ms >= 0 && o->keep <= 1 && o->sparse <= 1 && o->huge_pages <= 1 &&
            o->lock_memory <= 1 && o->atomic <= 1 && memcmp(o->reserved, zero, sizeof zero) == 0 &&
-           size <= SIZE_MOST && (size > 0 || o->create != SHMS_CREATE_ONLY);
+           size <= SIZE_MOST;
 }
 
-static int resolve_options(const shms_stream_options *options, uint64_t size, struct region_request *ret)
+enum kind { NAMED, NEW_UNNAMED, PASSED };
+
+/* What makes no sense for this kind of region. */
+static int check_kind(const shms_stream_options *o, uint64_t size, enum kind kind)
+{
+    bool sound;
+    if (kind == NAMED) {
+        sound = o->mode != 0400 && (size > 0 || o->create != SHMS_CREATE_ONLY);
+    } else {
+        bool is_new = kind == NEW_UNNAMED;
+        uint32_t contrary = is_new ? SHMS_OPEN_ONLY : SHMS_CREATE_ONLY;
+        sound = !o->keep && o->create != contrary && (size > 0) == is_new &&
+                (o->max_size == 0 || (is_new && o->max_size == size)) &&
+                (is_new ? o->owners == 0 && o->owner_uid == 0 : o->sparse == 0);
+        if (sound && o->atomic)
+            return shms__fail(SHMS_E_UNSUPPORTED); /* a sealed file has no room for a journal */
+    }
+    return sound ? 0 : shms__fail(SHMS_E_INVALID);
+}
+
+static int resolve_options(const shms_stream_options *options, uint64_t size, enum kind kind,
+                           struct region_request *ret)
 {
     shms_stream_options o;
     int rc = copy_options(options, &o);
     if (rc < 0 || !options_sound(&o, size))
         return shms__fail(SHMS_E_INVALID);
+    rc = check_kind(&o, size, kind);
+    if (rc < 0)
+        return rc;
     *ret = (struct region_request){
         .size = size,
         .max_size = o.max_size,
@@ -54,6 +80,8 @@ static int resolve_options(const shms_stream_options *options, uint64_t size, st
         .sparse = o.sparse,
         .huge_pages = o.huge_pages,
         .lock_memory = o.lock_memory,
+        .unnamed = kind != NAMED,
+        .fd = -1,
         .timeout_ns = (int64_t)(o.open_timeout_ms ? o.open_timeout_ms : OPEN_TIMEOUT_MS) * 1000000,
     };
     return 0;
@@ -64,7 +92,8 @@ static int resolve_options(const shms_stream_options *options, uint64_t size, st
 static int open_once(shms_stream *s, const struct region_request *q, int64_t deadline)
 {
     struct member *m = &s->member;
-    int rc = shms__region_open(&m->region, q, deadline);
+    int rc = q->unnamed ? shms__unnamed_open(&m->region, q, deadline)
+                        : shms__region_open(&m->region, q, deadline);
     if (rc < 0)
         return rc;
     rc = shms__member_join(m);
@@ -98,22 +127,19 @@ static void roll_back_the_dead(struct member *m)
         shms__settle(m);
 }
 
-int shms_stream_open(const char *name, uint64_t size, const shms_stream_options *options, shms_stream **ret)
+/* `name` may be NULL for a region without one. */
+static int open_stream(const char *name, const struct region_request *q, shms_stream **ret)
 {
-    struct region_request q;
-    if (!ret)
-        return shms__fail(SHMS_E_INVALID);
-    int rc = resolve_options(options, size, &q);
-    if (rc == 0)
-        rc = shms__region_setup();
+    int rc = shms__region_setup();
     if (rc < 0)
         return rc;
     shms_stream *s = calloc(1, sizeof *s);
     if (!s)
         return shms__fail(SHMS_E_NOMEM);
-    rc = shms__name_resolve(name, size > 0 && q.create != SHMS_OPEN_ONLY, &s->member.region.name);
+    if (!q->unnamed)
+        rc = shms__name_resolve(name, q->size > 0 && q->create != SHMS_OPEN_ONLY, &s->member.region.name);
     if (rc == 0)
-        rc = open_until(s, &q);
+        rc = open_until(s, q);
     if (rc < 0) {
         free(s);
         return rc;
@@ -121,6 +147,40 @@ int shms_stream_open(const char *name, uint64_t size, const shms_stream_options 
     roll_back_the_dead(&s->member);
     *ret = s;
     return 0;
+}
+
+int shms_stream_open(const char *name, uint64_t size, const shms_stream_options *options, shms_stream **ret)
+{
+    struct region_request q;
+    if (!ret)
+        return shms__fail(SHMS_E_INVALID);
+    int rc = resolve_options(options, size, name ? NAMED : NEW_UNNAMED, &q);
+    return rc < 0 ? rc : open_stream(name, &q, ret);
+}
+
+int shms_stream_open_fd(int fd, const shms_stream_options *options, shms_stream **ret)
+{
+    struct region_request q;
+    if (!ret || fd < 0)
+        return shms__fail(SHMS_E_INVALID);
+    int rc = resolve_options(options, 0, PASSED, &q);
+    q.fd = fd;
+    return rc < 0 ? rc : open_stream(NULL, &q, ret);
+}
+
+int shms_stream_fd(shms_stream *s)
+{
+    if (!s)
+        return shms__fail(SHMS_E_INVALID);
+    struct region *r = &s->member.region;
+    if (!r->unnamed)
+        return shms__fail(SHMS_E_UNSUPPORTED);
+    int rc = shms__stream_enter_data(s);
+    if (rc < 0)
+        return rc;
+    int fd = -1;
+    rc = shms__unnamed_pass(r, &fd);
+    return rc < 0 ? rc : fd;
 }
 
 void shms_stream_close(shms_stream *s)
@@ -293,21 +353,9 @@ int shms_stream_poll_fd(shms_stream *s)
 {
     int fd = -1;
     int rc = enter(s);
+    if (rc == 0 && s->member.region.frozen) /* ringing is a write, which it has forbidden itself, too */
+        rc = shms__fail(SHMS_E_UNSUPPORTED);
     if (rc == 0)
         rc = shms__poll_open(&s->member, &fd);
     return rc < 0 ? rc : fd;
-}
-
-/* ---- names whose function comes later */
-
-int shms_stream_open_fd(int fd, const shms_stream_options *options, shms_stream **ret)
-{
-    (void)fd, (void)options, (void)ret;
-    return shms__fail(SHMS_E_UNSUPPORTED);
-}
-
-int shms_stream_fd(shms_stream *s)
-{
-    (void)s;
-    return shms__fail(SHMS_E_UNSUPPORTED);
 }

@@ -294,6 +294,21 @@ static int64_t do_open(struct actor *a, unsigned x, unsigned y, int *ret_ms)
     return rc;
 }
 
+/* Only an unnamed region is passed on; its second handle lives for a moment. */
+static int64_t do_fd(struct actor *a, unsigned x, unsigned y, int *ret_ms)
+{
+    (void)y;
+    shms_stream_options o = {.struct_size = sizeof o, .open_timeout_ms = OPEN_TIMEOUT_MS, .access = x & 1};
+    shms_stream *s = NULL;
+    *ret_ms = 2 * OPEN_TIMEOUT_MS;
+    int fd = shms_stream_fd(a->s);
+    int rc = fd < 0 ? fd : shms_stream_open_fd(fd, &o, &s);
+    shms_stream_close(s);
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
 static int64_t do_close(struct actor *a, unsigned x, unsigned y, int *ret_ms)
 {
     (void)x, (void)y;
@@ -348,6 +363,8 @@ static const struct known_call {
     {"open", do_open, 0, USUAL | C(SHMS_E_NOT_FOUND) | C(SHMS_E_EXISTS) | C(SHMS_E_SIZE) | C(SHMS_E_FORMAT) |
                              C(SHMS_E_CORRUPT) | C(SHMS_E_LOST) | C(SHMS_E_FULL) | C(SHMS_E_NOSPACE) |
                              C(SHMS_E_NOMEM) | C(SHMS_E_TIMEOUT) | C(SHMS_E_OS)},
+    {"fd", do_fd, 0, USUAL | C(SHMS_E_UNSUPPORTED) | C(SHMS_E_FORMAT) | C(SHMS_E_CORRUPT) | C(SHMS_E_FULL) |
+                         C(SHMS_E_NOMEM) | C(SHMS_E_TIMEOUT) | C(SHMS_E_LOST) | C(SHMS_E_OS)},
     {"close", do_close, 0, 0},
 };
 const unsigned call_count = sizeof calls / sizeof calls[0];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Linux: files in /dev/shm, made without a name, opened with suspicion, mapped. */
-#include "../../port.h"
+#include "trust.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -86,7 +86,7 @@ int shms__place_walk(const char *prefix, int (*fn)(void *context, const char *fi
 /* ---- opening */
 
 /* Is this descriptor on tmpfs? Device numbers that were seen to be are remembered. */
-static bool on_tmpfs(int fd, dev_t device)
+bool shms__on_tmpfs(int fd, dev_t device)
 {
     static a64 known = {UINT64_MAX};
     /* relaxed: a single value that is right whenever it is found */
@@ -99,7 +99,7 @@ static bool on_tmpfs(int fd, dev_t device)
     return true;
 }
 
-static bool trusted_owner(const struct trust *t, uid_t owner)
+bool shms__trusted_owner(const struct trust *t, uid_t owner)
 {
     return owner == geteuid() || t->owners == SHMS_OWNER_ANY ||
            (t->owners == SHMS_OWNER_ROOT && owner == 0) ||
@@ -111,8 +111,8 @@ static int check_file(int fd, const struct trust *t, struct file *ret)
     struct stat st;
     if (fstat(fd, &st))
         return shms__fail_os(errno);
-    if (!S_ISREG(st.st_mode) || st.st_nlink > 1 || !trusted_owner(t, st.st_uid) ||
-        (st.st_mode & 0777 & ~t->mode) || !on_tmpfs(fd, st.st_dev))
+    if (!S_ISREG(st.st_mode) || st.st_nlink > 1 || !shms__trusted_owner(t, st.st_uid) ||
+        (st.st_mode & 0777 & ~t->mode) || !shms__on_tmpfs(fd, st.st_dev))
         return shms__fail(SHMS_E_DENIED);
     if (st.st_nlink == 0)
         return SHMS__RETRY;
@@ -144,7 +144,7 @@ int shms__file_new(const char *prefix, uint32_t mode, struct file *ret)
         close(fd);
         return rc;
     }
-    if (!on_tmpfs(fd, st.st_dev)) {
+    if (!shms__on_tmpfs(fd, st.st_dev)) {
         close(fd);
         return shms__fail(SHMS_E_UNSUPPORTED);
     }
@@ -237,6 +237,14 @@ int shms__file_length(const struct file *f, uint64_t *ret_size)
     return 0;
 }
 
+static struct file_stat stat_of(const struct stat *st)
+{
+    return (struct file_stat){.size = (uint64_t)st->st_size,
+                              .memory_bytes = (uint64_t)st->st_blocks * 512,
+                              .uid = (uint32_t)st->st_uid,
+                              .mode = st->st_mode & 0777};
+}
+
 int shms__file_stat(const char *path, struct file_stat *ret)
 {
     struct stat st;
@@ -244,10 +252,16 @@ int shms__file_stat(const char *path, struct file_stat *ret)
         return shms__fail_os(errno);
     if (!S_ISREG(st.st_mode))
         return shms__fail(SHMS_E_DENIED);
-    *ret = (struct file_stat){.size = (uint64_t)st.st_size,
-                              .memory_bytes = (uint64_t)st.st_blocks * 512,
-                              .uid = (uint32_t)st.st_uid,
-                              .mode = st.st_mode & 0777};
+    *ret = stat_of(&st);
+    return 0;
+}
+
+int shms__file_stat_open(const struct file *f, struct file_stat *ret)
+{
+    struct stat st;
+    if (fstat(f->fd, &st))
+        return shms__fail_os(errno);
+    *ret = stat_of(&st);
     return 0;
 }
 
