@@ -19,7 +19,7 @@
  *   PUBLISH .. READY         publish_new(), shms__region_publish() "STATE_READY"
  *   ORPHAN, and `orphan`     reclaim_orphan()
  *   LEAVE .. DROP            shms__region_leave(), clean_up(), shms__region_drop()
- *   PART                     shms__region_part_from_children() "no fork between the new opening"
+ *   PART                     shms__region_part_from_children() "No fork while we look"
  *   UNLINK                   unlink_once()
  *   forker                   fork(): shms__process_lock(), the copy, after_fork_in_parent()
  *   ON_CHILD                 on_child(), shms__file_reopen() "dup3"

@@ -51,6 +51,9 @@ holds  short  life     fork              KILLS=0 FORK
 live   short  life     progress          KILLS=1 UNLINKS
 holds  full   life     fork-crash        KILLS=1 FORK
 holds  full   life     time-outs         KILLS=1 KEEPS UNLINKS TIMEOUTS LIVES=2
+holds  full   life     three             P=3 KILLS=1 UNLINKS
+holds  full   life     two-users         KILLS=2 STICKY ORPHANS LIVES=2
+holds  full   life     fork-unlink       KILLS=1 FORK UNLINKS
 fails  short  life     name-unchecked    KILLS=1 UNLINKS LIVES=2 BUG_NO_NAME_CHECK
 fails  full   life     all-are-alive     KILLS=1 UNLINKS LIVES=2 BUG_NO_ALIVE
 fails  full   life     open-unlocked     KILLS=1 UNLINKS LIVES=2 BUG_NO_LIFE_LOCK
@@ -69,6 +72,7 @@ live   short  shared   progress          KILLS=0
 holds  full   shared   crash             KILLS=1 SLICES TIMEOUTS
 holds  full   shared   wakeups-2         KILLS=0 OPS=2
 holds  full   shared   reorder           KILLS=0 SLICES REORDER
+holds  full   shared   reuse-3           KILLS=1 LIVES=2 SLICES
 fails  short  shared   look-first        KILLS=0 BUG_LOOK_FIRST
 fails  full   shared   drain-first       KILLS=0 BUG_DRAIN_FIRST
 fails  short  shared   shared-too-early  KILLS=1 SLICES BUG_CLEAR_FIRST
@@ -78,7 +82,7 @@ fails  full   shared   reorder-slices    KILLS=0 REORDER
 fails  full   shared   dead-readers      KILLS=1 SLICES BUG_TRUST_DEAD LIVE
 holds  short  journal  crash             KILLS=1 FAILS PLAIN
 holds  full   journal  snapshot          KILLS=1 FAILS PLAIN SNAPSHOTS=1
-holds  full   journal  recoverer         P=3 KILLS=2
+holds  full   journal  recoverer         P=3 KILLS=3
 fails  short  journal  used-first        KILLS=1 BUG_USED_FIRST
 fails  full   journal  write-first       KILLS=1 BUG_WRITE_FIRST
 fails  full   journal  commit-late       KILLS=1 BUG_COMMIT_LATE
@@ -92,15 +96,15 @@ fails  full   journal  commit-of-others  KILLS=1 FAILS BUG_COMMIT_OWED
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-optimise=-O0 memory_mib=1900
-[ "$size" = full ] && optimise=-O2 memory_mib=6000
+optimise=-O0 memory_mib=1900 table=20
+[ "$size" = full ] && optimise=-O2 memory_mib=6000 table=26
 total=0 held=0 found=0 bad=0
 
 # check WHAT MODEL NAME DEFINITION...: one run, one line.
 check() {
-    local what=$1 model=$2 name=$3 options=(-m2000000 -w20) flags=(-DSAFETY) defines=("${@:4}") start=$SECONDS
+    local what=$1 model=$2 name=$3 options=(-m2000000 -w$table) flags=(-DSAFETY) defines=("${@:4}") start=$SECONDS
     [ "$what" = live ] && defines+=(LIVE)
-    case " ${defines[*]} " in *" LIVE "*) options+=(-a -f) flags=(-DNFAIR=4) ;; esac
+    case " ${defines[*]} " in *" LIVE "*) options+=(-a -f -w22) flags=(-DNFAIR=4) ;; esac
     flags+=("$([ "$what" = fails ] && echo -O0 || echo "$optimise")")
     mkdir "$work/$model.$name"
     cd "$work/$model.$name"

@@ -8,7 +8,7 @@
  *   own, fl                 control.cell: the holder, and the flags C and N (P is another C)
  *   BEGIN                   shms__section_begin()
  *   FREE .. RING            shms__unlock(), give_back(), shms__ring()
- *   waiter                  shms__wait(): LOOK and look(); END_DEAD is end_dead_section()
+ *   waiter                  shms__wait(): LOOK and look(); END_DEAD is shms__settle()
  *   notifier                shms__notify()
  *   reader                  shms__snapshot_whole(), the copy word by word
  *   slices                  the end of a sleep by the clock: it comes only when nothing else can happen, so
