@@ -51,6 +51,13 @@ static int64_t opens_only_new(void)
     return fault_open(o, FAULT_SIZE);
 }
 
+static int64_t opens_only_existing(void)
+{
+    shms_stream_options *o = fault_options();
+    o->create = SHMS_OPEN_ONLY;
+    return fault_open(o, FAULT_SIZE);
+}
+
 /* ---- close */
 
 static int64_t closes(void)
@@ -168,6 +175,9 @@ static const struct trial table[] = {
     {"open_over_a_half", HALF, NULL, .act = opens, .may = OPENING},
     {"begin_again_in_place", DEAD, NULL, .act = opens, .may = OPENING, .mode = GLOBAL_OPEN,
      .as_stranger = true},
+    {"begin_again_without_data", HALF, NULL, .act = opens, .may = OPENING, .mode = GLOBAL_OPEN,
+     .as_stranger = true},
+    {"open_only_the_dead", DEAD, NULL, .act = opens_only_existing, .usual = SHMS_E_NOT_FOUND, .may = OPENING},
     {"open_data_alone", ALIVE, NULL, .act = opens_to_read, .after = read_and_close, .may = OPENING,
      .mode = GLOBAL_SHOWN, .as_stranger = true},
     {"close_last", NOTHING, fault_member, .act = closes},

@@ -142,6 +142,46 @@ static int no_names(int argc, char **argv)
     return 0;
 }
 
+static void need_unsupported(const char *name)
+{
+    char global[100];
+    shms_stream *s = NULL;
+    snprintf(global, sizeof global, "Global\\%s", name);
+    need(shms_stream_open(global, 64, NULL, &s) == SHMS_E_UNSUPPORTED);
+    need(shms_stream_open(name, 64, NULL, &s) == SHMS_E_UNSUPPORTED);
+}
+
+static int nothing(const char *name, const shms_info *info, void *context)
+{
+    (void)name, (void)info, (void)context;
+    return 5;
+}
+
+/* Systems that have no shared memory at its place, or something else, or no /proc. */
+static int no_shm(int argc, char **argv)
+{
+    shms_stream *s = NULL;
+    need(argc == 2);
+    if (!small_shm("size=128m,mode=1777"))
+        return 77;
+    int fd = open("/dev/shm/shms.", O_CREAT | O_RDWR | O_CLOEXEC, 0600); /* a prefix, and no name behind it */
+    need(fd >= 0 && close(fd) == 0 && shms_list(nothing, NULL) == 0);
+    need(umount2("/proc", MNT_DETACH) == 0); /* whoever may, links without it */
+    need(shms_stream_open(argv[1], 66 * MIB, NULL, &s) == 0 && shms_stream_lock(s, 0) == 0);
+    shms_stream_close(s);
+    need(mount("none", "/dev/shm", "ramfs", 0, "mode=1777") == 0);
+    need_unsupported(argv[1]);
+    fd = open("/dev/shm/shms.x.ctl", O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+    need(fd >= 0 && close(fd) == 0 && shms_stream_open("Global\\x", 64, NULL, &s) == SHMS_E_DENIED);
+    need(mount("none", "/dev", "tmpfs", 0, "size=64k") == 0);
+    need_unsupported(argv[1]); /* not there */
+    need(shms_list(nothing, NULL) == 0);
+    fd = open("/dev/shm", O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+    need(fd >= 0 && close(fd) == 0);
+    need(shms_stream_open("Global\\x", 64, NULL, &s) == SHMS_E_DENIED); /* a file */
+    return 0;
+}
+
 static int file_size(int argc, char **argv)
 {
     struct rlimit limit = {.rlim_cur = 4 * KIB, .rlim_max = RLIM_INFINITY};
@@ -219,6 +259,18 @@ static int address_space(int argc, char **argv)
     return 0;
 }
 
+static int little_room(int argc, char **argv)
+{
+    struct rlimit limit = {.rlim_cur = 256 * MIB, .rlim_max = RLIM_INFINITY};
+    shms_stream *s = NULL;
+    need(argc == 2);
+    setrlimit(RLIMIT_AS, &limit);
+    need(shms_stream_open(argv[1], 64, NULL, &s) == 0 && shms_stream_lock(s, 0) == 0);
+    need(shms_stream_resize(s, 128) == SHMS_E_RANGE && shms_stream_unlock(s) == 0);
+    shms_stream_close(s);
+    return 0;
+}
+
 /* All of the heap, and all that it could grow by. The chain begins at the last piece. */
 static void **take_heap(void)
 {
@@ -290,6 +342,27 @@ static void test_no_names(void **state)
     run_role("no_names");
 }
 
+static void test_no_shm(void **state)
+{
+    (void)state;
+    run_role("no_shm");
+}
+
+/* Somebody mapped more than there is address space for here: what is there will do. */
+static void test_joins_with_little_room(void **state)
+{
+    (void)state;
+    const char *name = fresh_name();
+    shms_stream_options o = {.struct_size = sizeof o, .max_size = 512 * MIB};
+    shms_stream *s = NULL;
+    assert_int_equal(shms_stream_open(name, 64, &o, &s), 0);
+    if (!SANITIZED) {
+        struct proc p = start("little_room", name, NULL);
+        finish(&p);
+    }
+    shms_stream_close(s);
+}
+
 static void test_heap(void **state)
 {
     (void)state;
@@ -324,6 +397,8 @@ int main(int argc, char **argv)
                                         {"address_space", address_space},
                                         {"no_names", no_names},
                                         {"heap", heap},
+                                        {"no_shm", no_shm},
+                                        {"little_room", little_room},
                                         {NULL, NULL}};
     const struct CMUnitTest tests[] = {
         process_test(test_full_shm),
@@ -332,6 +407,8 @@ int main(int argc, char **argv)
         process_test(test_address_space),
         process_test(test_no_names),
         process_test(test_heap),
+        process_test(test_no_shm),
+        process_test(test_joins_with_little_room),
     };
     roles_begin(argc, argv, roles);
     return cmocka_run_group_tests(tests, NULL, NULL);
