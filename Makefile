@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all help demo test test-all fuzz test-crash test-mutants peers bench verify install doc clean
+.PHONY: all help demo test test-all fuzz test-crash test-mutants test-windows peers bench verify install doc clean
 
 all: ## build everything into build/
 	cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX)
@@ -26,8 +26,8 @@ test: ## the quick tests
 	$(MAKE) all
 	ctest --test-dir $(BUILD) -L quick -j$(JOBS) --output-on-failure
 
-test-all: ## all tests: quick, long, sanitize, package, cross
-	bash ci/setup build demo test bench verify long fuzz peers pascal
+test-all: ## all tests: quick, long, sanitize, package, cross, windows
+	bash ci/setup build demo test bench verify long fuzz peers pascal windows
 	$(MAKE) all
 	ctest --test-dir $(BUILD) -j$(JOBS) --output-on-failure --output-junit tests.xml
 
@@ -42,6 +42,10 @@ fuzz: ## hostile bytes and hostile peers, for FUZZ_SECONDS (300)
 test-mutants: ## plant bugs into a copy, and see the tests catch each
 	bash ci/setup build test
 	bash test/mutants/run.sh all
+
+test-windows: ## build for Windows, and run what wine can: the port, shms.exe, Pascal
+	bash ci/setup build windows pascal
+	BUILD=$(BUILD) bash ci/test-windows
 
 peers: ## strike the peers as the proofs strike us; writes to RESULT if that is set
 	bash ci/setup build test peers

@@ -149,10 +149,15 @@ void system_sleep(shms_stream *s, int fd, int64_t ms)
 
 /* ---- commands */
 
-/* One word, quoted as programs take command lines apart: a backslash counts only before a quote. */
+/* A word and a blank, quoted as programs take command lines apart: a backslash counts before a quote only. */
 static char *append_word(char *at, const char *word)
 {
-    size_t slashes = 0;
+    size_t slashes = 0, length = strlen(word);
+    if (length > 0 && strcspn(word, " \t\n\"") == length) {
+        memcpy(at, word, length);
+        at[length] = ' ';
+        return at + length + 1;
+    }
     *at++ = '"';
     for (; *word; word++) {
         if (*word == '"') {
@@ -180,7 +185,7 @@ static wchar_t *command_line(char **words)
     char *at = line;
     for (char **w = words; *w; w++)
         at = append_word(at, *w);
-    *at = 0;
+    at[-1] = 0; /* the last blank */
     wchar_t *wide = widen(line);
     free(line);
     return wide;

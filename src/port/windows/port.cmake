@@ -11,3 +11,5 @@ target_compile_definitions(shmstream_static INTERFACE SHMS_STATIC)
 # One file that needs nothing beside it, named as Windows programs name it: shmstream.dll.
 target_link_options(shmstream PRIVATE -static-libgcc)
 set_target_properties(shmstream PROPERTIES PREFIX "")
+# Programs look for it beside themselves.
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})

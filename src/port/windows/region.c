@@ -240,8 +240,8 @@ static int join(struct region *r, const struct region_request *q)
     if (rc < 0)
         return rc;
     rc = finish_map(r, q, p, size, want);
-    if (rc == 0 && shms__committed(p) < size)
-        rc = shms__fail(SHMS_E_LOST);
+    if (rc == 0)
+        rc = commit(r, size);
     return rc < 0 ? rc : set_flags(r, q, a32_load_relaxed(&c->flags)); /* relaxed: as above */
 }
 
@@ -339,12 +339,13 @@ int shms__region_unlink(const struct name *name, int64_t timeout_ns)
 
 /* ---- size */
 
-/* Any member can write any size; it is believed as far as there is memory. */
+/* Any member can write any size; it is believed as far as there is memory. What another member committed is
+ * committed once more, which costs nothing: wine does not always tell. */
 uint64_t shms__region_backed(struct region *r, uint64_t size)
 {
     uint64_t backed = a64_load_relaxed(&r->backed); /* relaxed: private, and true whenever it was stored */
     size = min_u64(size, r->capacity);
-    if (size <= backed || shms__committed(r->data) < size)
+    if (size <= backed || commit(r, size) < 0)
         return min_u64(size, backed);
     a64_store_relaxed(&r->backed, size); /* relaxed: as above; of two racing threads either is right */
     return size;
@@ -365,7 +366,7 @@ static int change_size(struct region *r, uint64_t size, uint64_t precious)
 {
     struct control *c = r->control;
     uint64_t old = a64_load_relaxed(&c->size); /* relaxed: written by the lock's holder only */
-    if (old > shms__committed(r->data))
+    if (shms__region_backed(r, old) < old)
         return shms__fail(SHMS_E_LOST);
     int rc = size > old ? grow_data(r, old, size, precious) : 0;
     if (rc < 0)

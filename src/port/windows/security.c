@@ -77,20 +77,27 @@ void shms__security_free(struct security *s)
     LocalFree(s->descriptor);
 }
 
+static ACCESS_MASK rights_of(PACL list, PSID who)
+{
+    ACCESS_ALLOWED_ACE *ace;
+    ACCESS_MASK rights = 0;
+    for (DWORD i = 0; i < list->AceCount; i++)
+        if (GetAce(list, i, (void **)&ace) && ace->Header.AceType == ACCESS_ALLOWED_ACE_TYPE &&
+            EqualSid(&ace->SidStart, who))
+            rights |= ace->Mask;
+    return rights;
+}
+
 /* Of a section's rights. A missing list lets everyone do everything. */
 static uint32_t mode_of(PACL list)
 {
-    TRUSTEE_W everyone;
-    BYTE sid[SECURITY_MAX_SID_SIZE];
-    DWORD size = sizeof sid;
-    ACCESS_MASK rights = 0;
+    BYTE everyone[SECURITY_MAX_SID_SIZE];
+    DWORD size = sizeof everyone;
     if (!list)
         return 0666;
-    if (!CreateWellKnownSid(WinWorldSid, NULL, sid, &size))
+    if (!CreateWellKnownSid(WinWorldSid, NULL, everyone, &size))
         return 0600;
-    BuildTrusteeWithSidW(&everyone, sid);
-    if (GetEffectiveRightsFromAclW(list, &everyone, &rights) != ERROR_SUCCESS)
-        return 0600;
+    ACCESS_MASK rights = rights_of(list, everyone);
     bool reads = rights & (SECTION_MAP_READ | GENERIC_READ | GENERIC_ALL);
     bool writes = rights & (SECTION_MAP_WRITE | GENERIC_WRITE | GENERIC_ALL);
     return 0600 | (reads ? 04 : 0) | (writes ? 02 : 0);
