@@ -124,9 +124,9 @@ typedef struct shms_stream_options {
     uint8_t sparse;       /**< 1: reserve no memory at creation; writing raises SIGBUS if none is left */
     uint8_t huge_pages;   /**< 1: ask for huge pages; a hint that the system may ignore */
     uint8_t lock_memory;  /**< 1: keep the size at opening out of swap (mlock); SHMS_E_NOMEM if refused */
-    uint8_t atomic;       /**< 1: what a section writes is all there or not at all (once any opener asked, for
-                               those who open from then on); see shms_stream_write() */
-    uint8_t reserved[7];  /**< must be zero */
+    uint8_t atomic;       /**< 1: sections are whole or undone (for who opens from then on): shms_stream_write */
+    uint8_t no_bell;      /**< 1: start no thread, which finds the dead at once, for it; see doc/caveats.md */
+    uint8_t reserved[6];  /**< must be zero */
 } shms_stream_options;
 
 /**
@@ -238,8 +238,8 @@ SHMS_API int shms_stream_existed(shms_stream *s);
  *     SHMS_E_INVALID (s is NULL, timeout_ms < -1); SHMS_E_DENIED (a handle that may only read the data);
  *     SHMS_E_NOMEM, SHMS_E_LOST, SHMS_E_OS (a dead holder's section could not be undone; the lock is free).
  * Threads: safe; threads that share a handle exclude each other, and any of them may unlock.
- * Processes: safe; a holder that dies at any instruction is found within one slice (20 ms), a stopped one
- *     keeps the lock. Who has slept for the lock is passed over at most once by those who have not.
+ * Processes: safe; a holder that dies at any instruction is found within one slice (20 ms), mostly at once; a
+ *     stopped one keeps the lock. Who has slept for it is passed over at most once by those who have not.
  * Signals: not async-signal-safe; signals do not end the wait.
  * Fork: what the parent holds stays the parent's; the child's first call joins it as a member of its own.
  * Blocks: at most timeout_ms; no system call when nobody else wants the lock.

@@ -29,6 +29,10 @@ enum { STATE_SETUP = 0, STATE_READY = 1 };
 enum { FLAG_KEEP = 1, FLAG_SPARSE = 2, FLAG_ATOMIC = 4 };
 /* control.died: SHMS_OWNER_DIED is up; a roll-back is owed that could not be made */
 enum { DIED_NEWS = 1, DIED_OWED = 2 };
+/* slot.bell, as Linux has it: a thread's id; set by the kernel once that has died; wake a sleeper then */
+#define BELL_GUARD 0x3fffffffu
+#define BELL_RUNG 0x40000000u
+#define BELL_AWAITED 0x80000000u
 
 /*
  * The lock cell, 64 bits: who holds the lock, and who must be woken.
@@ -56,7 +60,7 @@ struct slot {
     a32 generation; /* counted up at each join */
     a32 pid;        /* of the member, in its own PID namespace; 0: it left. A hint, and for people */
     a32 waiting;    /* its threads asleep on the lock: for people only */
-    a32 bell;       /* kept for the death bell; zero */
+    a32 bell;       /* changes by itself when the member's process ends: BELL_...; 0: it does not */
     a32 readers[LAYOUT_READERS]; /* for each thread that holds the shared lock, the generation; else 0 */
 };
 

@@ -34,8 +34,10 @@ int shms__life_take(const struct file *f, int64_t deadline)
 
 void shms__region_unmap_control(struct region *r)
 {
+    shms__bell_drop(r->bell);
     if (r->control)
         shms__unmap(r->control, LAYOUT_CONTROL_SIZE);
+    r->bell = NULL;
     r->control = NULL;
 }
 
@@ -62,7 +64,9 @@ static void forget(struct region *r)
 
 void shms__region_drop(struct region *r)
 {
+    shms__bell_drop(r->bell);
     shms__unmap_both(r->data, r->capacity, r->control, LAYOUT_CONTROL_SIZE);
+    r->bell = NULL;
     r->data = NULL;
     r->control = NULL;
     shms__file_close(&r->data_file);
@@ -156,8 +160,10 @@ void shms__region_part_from_children(struct region *r)
  */
 static void on_child(void)
 {
+    shms__bell_forget();
     for (struct region *r = known_regions; r; r = r->next) {
         r->control = NULL;
+        r->bell = NULL;
         r->token = 0;
         r->token_pinned = false;
         if (!r->in_transit && shms__file_reopen(&r->control_file, LOCK_NURSERY) == 0)

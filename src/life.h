@@ -8,6 +8,7 @@
 
 struct region {
     struct control *control; /* NULL: a reader of the data alone, or a child of fork before it joins */
+    struct bell *bell;       /* the place in control where this member's hangs; NULL: it has none */
     unsigned char *data;
     uint64_t capacity; /* bytes of data that are mapped */
     a64 backed;        /* of these, the ones that were seen to be in the file; private memory */
@@ -21,6 +22,7 @@ struct region {
     bool data_only;
     bool unnamed; /* one sealed file, whose descriptor stands in control_file, or in data_file if data_only */
     bool frozen;  /* nobody but this handle can write it */
+    bool no_bell; /* as its opener wished */
     bool is_new;  /* made by this call, not visible yet */
     bool existed; /* was there before this call */
     uint32_t forks;      /* of this process when it was opened */

@@ -29,10 +29,11 @@
  *
  * Progress. Uncontended, lock and unlock are one read-modify-write each and no system call. A waiter spins
  * for some microseconds, then sleeps in slices of 1 ms doubling to 20 ms, and asks after each whether the
- * holder lives; so neither a lost wake-up nor a stolen one, nor a death without a wake-up, costs more than a
- * slice. A waiter that slept, was woken and found the lock taken by a newcomer sets RESERVED: from then on a
- * newcomer may not take the free cell before it has slept a slice too, so a sleeper is passed over at most
- * once by those that never slept. (A try, time-out 0, cannot sleep and does not stand back.)
+ * holder lives, or sooner if the holder's bell rings (slice.c); so neither a lost wake-up nor a stolen one,
+ * nor a death without a bell, costs more than a slice. A waiter that slept, was woken and found the lock
+ * taken by a newcomer sets RESERVED: from then on a newcomer may not take the free cell before it has slept a
+ * slice too, so a sleeper is passed over at most once by those that never slept. (A try, time-out 0, cannot
+ * sleep and does not stand back.)
  * RESERVED is a courtesy, never a claim: whoever has slept may take the cell, so its setter may die.
  *
  * What a crash at each step leaves, and who repairs it:
@@ -60,7 +61,7 @@
 /* One call of shms__lock that did not get the lock at once. */
 struct attempt {
     int64_t deadline; /* 0: not yet looked up, since the clock costs more than a short wait */
-    int64_t slice_ns;
+    struct slices slices;
     int64_t ask_at; /* when to ask next whether the holder lives; 0: at once */
     bool tries_only;
     bool slept;       /* may take a reserved cell */
@@ -125,7 +126,7 @@ static bool take_over(struct member *m, uint64_t cell, bool slept)
     return true;
 }
 
-/* Sleep until woken or the slice is over. */
+/* Sleep until woken, the holder's bell rings, or the slice is over. */
 static void sleep_once(struct member *m, struct attempt *a, uint64_t cell, int64_t now)
 {
     struct control *c = m->region.control;
@@ -135,15 +136,15 @@ static void sleep_once(struct member *m, struct attempt *a, uint64_t cell, int64
         return;
     struct slot *slot = &c->slots[m->slot];
     a32_add_relaxed(&slot->waiting, 1); /* relaxed: for people only */
-    int how = shms__sleep_on(a64_low_half(&c->cell), (uint32_t)with_flags,
-                             min_u64((uint64_t)a->slice_ns, (uint64_t)(a->deadline - now)) & INT64_MAX);
+    int how = shms__sleep(m, &a->slices, cell & CELL_OWNER, a64_low_half(&c->cell), (uint32_t)with_flags,
+                          a->deadline - now);
     a32_add_relaxed(&slot->waiting, UINT32_MAX); /* relaxed: for people only */
-    if (how == SLEEP_CHANGED)
+    if (how == SLEEP_RUNG)
+        a->ask_at = 0;
+    if (how == SLEEP_CHANGED || how == SLEEP_RUNG)
         return;
     a->slept = true;
     a->passed_over |= how == SLEEP_WOKEN;
-    if (how == SLEEP_TIMEOUT)
-        a->slice_ns = shms__next_slice(a->slice_ns);
 }
 
 /* 1: taken; 0: go on; or a failure. */
@@ -158,7 +159,7 @@ static int attempt_once(struct member *m, struct attempt *a)
     int64_t now = shms__now_ns();
     if (now >= a->ask_at) {
         a->slept |= a->ask_at != 0; /* by the clock, since signals may cut every sleep short */
-        a->ask_at = now + a->slice_ns;
+        a->ask_at = now + a->slices.ns;
         if (!is_free && !shms__member_alive(m, cell & CELL_OWNER))
             return take_over(m, cell, a->slept);
     }
@@ -171,7 +172,7 @@ static int attempt_once(struct member *m, struct attempt *a)
 
 static int wait_for_turn(struct member *m, struct attempt *a, int timeout_ms)
 {
-    a->slice_ns = SLICE_FIRST_NS;
+    a->slices.ns = shms__first_slice_ns;
     a->tries_only = timeout_ms == 0;
     if (!a->tries_only && spin(m))
         return 0;

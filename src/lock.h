@@ -5,6 +5,7 @@
 
 #include "gate.h"
 #include "journal.h"
+#include "slice.h"
 
 /*
  * 0 or SHMS_OWNER_DIED (held), or a failure. A section that `changes` moves the version; a quiet one leaves
@@ -44,14 +45,6 @@ void shms__ring(struct member *m, uint64_t cell);
 
 /* A time-out as a moment; INT64_MAX for -1. */
 int64_t shms__deadline(int timeout_ms);
-
-/* How long to sleep before asking whether who is waited for lives: growing to 20 ms. */
-#define SLICE_FIRST_NS 1000000
-#define SLICE_LAST_NS 20000000
-static inline int64_t shms__next_slice(int64_t slice_ns)
-{
-    return slice_ns < SLICE_LAST_NS / 2 ? slice_ns * 2 : SLICE_LAST_NS;
-}
 
 /* ---- the uncontended paths, inline because a call to each would cost what they cost */
 

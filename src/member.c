@@ -3,8 +3,8 @@
  * Members, and how one is known to be dead.
  *
  * Who takes part. A member writes its own slot: generation and pid while it joins (under the life-cycle
- * lock), waiting whenever one of its threads goes to sleep on the lock, readers as shared.c tells. Anybody
- * reads all slots.
+ * lock), waiting whenever one of its threads goes to sleep on the lock, readers as shared.c tells, bell as
+ * slice.c tells. Anybody reads all slots.
  *
  * The life token of slot s is a byte lock at LOCK_SLOT(s), held by the member's own opening of control. The
  * system frees it when the process ends, however it ends, and at exec; a stopped process keeps it. Death is
@@ -77,6 +77,8 @@ int shms__member_join(struct member *m)
     for (uint32_t i = 0; i < LAYOUT_READERS; i++)
         a32_store_relaxed(&slot->readers[i], 0); /* relaxed: a dead member's, which nobody waits for */
     a32_store_relaxed(&slot->generation, generation); /* relaxed: see "order of the two reads" above */
+    a32_store_release(&slot->bell, 0); /* release: whose it is, first; pairs with bell_of in slice.c */
+    shms__bell_hang(r->bell, &slot->bell);
     /* relaxed: written under the life-cycle lock; a writer sees it by the taking that SHARED came before */
     if (a32_load_relaxed(&r->control->slots_used) <= s)
         a32_store_relaxed(&r->control->slots_used, s + 1); /* relaxed: as above */

@@ -48,9 +48,12 @@ uint32_t shms__forks(void);                   /* how many forks this process has
 
 /* ---- sleeping on a word of shared memory */
 
-enum { SLEEP_WOKEN, SLEEP_CHANGED, SLEEP_TIMEOUT };
+enum { SLEEP_WOKEN, SLEEP_CHANGED, SLEEP_TIMEOUT, SLEEP_RUNG };
 /* Sleep while *word == expected, at most ns nanoseconds. A signal counts as SLEEP_CHANGED. */
 int shms__sleep_on(a32 *word, uint32_t expected, int64_t ns);
+/* The same, and while *bell == says: SLEEP_RUNG if it was the bell that woke. Where a thread cannot sleep on
+ * two words, the bell is not heard. */
+int shms__sleep_on_both(a32 *word, uint32_t expected, a32 *bell, uint32_t says, int64_t ns);
 void shms__wake(a32 *word, int count);
 
 /* ---- files in shared memory */
@@ -120,6 +123,20 @@ void shms__unmap_both(void *a, uint64_t a_size, void *b, uint64_t b_size);
 int shms__pin(void *address, uint64_t size); /* keep out of swap */
 /* Is there a file behind this byte of a mapping? Touching it where the file has ended raises SIGBUS. */
 bool shms__memory_there(const void *address);
+
+/*
+ * ---- the death bell: a word of control, slot.bell, that the system itself changes when this process ends,
+ * however it ends, waking one sleeper. It is a hint. Where it cannot be, no bell is ever rung.
+ */
+
+struct bell; /* the place in a mapping where one bell can hang */
+/* Map control, for writing and not for children of fork, and with a place for a bell: *ret_bell, or NULL. */
+int shms__bell_map(const struct file *f, struct bell **ret_bell, void **ret);
+/* From now on, or soon, the word reads as layout.h says (BELL_...). NULL does nothing, here and below. */
+void shms__bell_hang(struct bell *b, a32 *word);
+void shms__bell_drop(struct bell *b); /* before control is unmapped: it hangs no more, the place goes */
+void shms__bell_forget(void);         /* in a child of fork: all of this is the parent's */
+bool shms__bell_off(void);            /* the user wants none in this process, neither rung nor heard */
 
 /* ---- byte locks: exclusive, shared, and asking about other openings' locks */
 

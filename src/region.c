@@ -67,7 +67,8 @@ static uint32_t control_mode(uint32_t mode)
 int shms__region_map_control(struct region *r)
 {
     void *p = NULL;
-    int rc = shms__map(&r->control_file, 0, LAYOUT_CONTROL_SIZE, true, false, &p);
+    int rc = r->no_bell ? shms__map(&r->control_file, 0, LAYOUT_CONTROL_SIZE, true, false, &p)
+                        : shms__bell_map(&r->control_file, &r->bell, &p);
     r->control = p;
     return rc;
 }
@@ -396,6 +397,7 @@ int shms__region_open(struct region *r, const struct region_request *q, int64_t 
     r->control_file.fd = r->data_file.fd = -1;
     r->timeout_ns = q->timeout_ns;
     r->writable = q->writable;
+    r->no_bell = q->no_bell;
     int rc = find(r, q, deadline);
     if (rc != SHMS_E_NOT_FOUND)
         return rc;

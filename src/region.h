@@ -19,6 +19,7 @@ struct region_request {
     bool lock_memory;
     bool unnamed;
     int fd; /* of an unnamed region that exists; -1: make one */
+    bool no_bell;
     int64_t timeout_ns;
 };
 

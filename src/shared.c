@@ -158,7 +158,7 @@ static bool reader_alive(struct member *m, uint32_t slot, uint32_t generation)
 
 static int await_entry(struct member *m, uint32_t slot, a32 *entry, int64_t deadline)
 {
-    int64_t slice_ns = SLICE_FIRST_NS;
+    struct slices slices = {.ns = shms__first_slice_ns};
     uint32_t seen;
     /* acquire: the reads of who has left come before our writes; pairs with shms__reader_leave */
     while ((seen = a32_load_acquire(entry)) != 0) {
@@ -168,8 +168,7 @@ static int await_entry(struct member *m, uint32_t slot, a32 *entry, int64_t dead
         int64_t now = shms__now_ns();
         if (now >= deadline)
             return shms__fail(SHMS_E_TIMEOUT);
-        shms__sleep_on(entry, seen, slice_ns < deadline - now ? slice_ns : deadline - now);
-        slice_ns = shms__next_slice(slice_ns);
+        shms__sleep(m, &slices, ref_owner(slot, seen), entry, seen, deadline - now);
     }
     return 0;
 }

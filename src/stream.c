@@ -35,8 +35,8 @@ static bool options_sound(const shms_stream_options *o, uint64_t size)
            (o->mode == 0 || o->mode == 0400 || ((o->mode & 0600) == 0600 && !(o->mode & ~0666u))) &&
            (o->max_size == 0 || (o->max_size >= size && o->max_size <= SIZE_MOST)) &&
            o->open_timeout_ms >= 0 && o->keep <= 1 && o->sparse <= 1 && o->huge_pages <= 1 &&
-           o->lock_memory <= 1 && o->atomic <= 1 && memcmp(o->reserved, zero, sizeof zero) == 0 &&
-           size <= SIZE_MOST;
+           o->lock_memory <= 1 && o->atomic <= 1 && o->no_bell <= 1 &&
+           memcmp(o->reserved, zero, sizeof zero) == 0 && size <= SIZE_MOST;
 }
 
 enum kind { NAMED, NEW_UNNAMED, PASSED };
@@ -80,6 +80,7 @@ static int resolve_options(const shms_stream_options *options, uint64_t size, en
         .sparse = o.sparse,
         .huge_pages = o.huge_pages,
         .lock_memory = o.lock_memory,
+        .no_bell = o.no_bell,
         .unnamed = kind != NAMED,
         .fd = -1,
         .timeout_ns = (int64_t)(o.open_timeout_ms ? o.open_timeout_ms : OPEN_TIMEOUT_MS) * 1000000,

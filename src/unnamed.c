@@ -130,6 +130,7 @@ int shms__unnamed_open(struct region *r, const struct region_request *q, int64_t
     r->control_file.fd = r->data_file.fd = -1;
     r->timeout_ns = q->timeout_ns;
     r->writable = q->writable;
+    r->no_bell = q->no_bell;
     r->unnamed = true;
     int rc = q->fd < 0 ? make(r, q) : find(r, q, deadline);
     if (rc < 0)

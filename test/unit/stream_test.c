@@ -45,8 +45,9 @@ static void bad_values(void **state)
         {.huge_pages = 2},
         {.lock_memory = 255},
         {.atomic = 2},
+        {.no_bell = 2},
         {.reserved = {1}},
-        {.reserved = {0, 0, 0, 0, 0, 0, 1}},
+        {.reserved = {0, 0, 0, 0, 0, 1}},
     };
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
