@@ -17,6 +17,8 @@ trap 'rm -rf "$work"' EXIT
 tree=$work/tree build=$work/build log=$work/log
 export TMPDIR=$work/tmp GIT_CEILING_DIRECTORIES=$work
 mkdir "$tree" "$build" "$TMPDIR"
+# One scene of the crash tests: where a shared byte has changed, and a sample.
+export SHMS_CRASH_STRIDE=64 SHMS_CRASH_LONG_STRIDE=97 SHMS_CRASH_KILL_STRIDE=9973 SHMS_CRASH_TRIP_STRIDE=8
 
 # ---- which
 
@@ -33,10 +35,20 @@ patience=90 little_patience=10
 
 # catchers MUTANT: the tests that should notice, best first.
 catchers() { sed -n 's/^# caught-by: //p' "$here/$1.patch" | head -n 1; }
-# target_of unit.lock_test: its target in CMake.
-target_of() { printf '%s\n' "${1/./_}"; }
-# program_of unit.lock_test
-program_of() { printf '%s/test/%s/%s\n' "$build" "${1%%.*}" "${1#*.}"; }
+# target_of unit.lock_test: its target in CMake. crash.atomic_load is one scene of a program that has many.
+target_of() {
+    case $1 in
+    crash.*) echo crash_O2 ;;
+    *) printf '%s\n' "${1/./_}" ;;
+    esac
+}
+# program_of unit.lock_test: its program, and a line for its argument
+program_of() {
+    case $1 in
+    crash.*) printf '%s/test/crash/crash_O2\n%s\n' "$build" "$(tr _ ' ' <<<"${1#*.}")" ;;
+    *) printf '%s/test/%s/%s\n' "$build" "${1%%.*}" "${1#*.}" ;;
+    esac
+}
 
 tests=()
 for mutant in "${chosen[@]}"; do
@@ -59,16 +71,18 @@ in_private='mount -t tmpfs -o mode=1777 tmpfs /dev/shm && "$@"; exit $?'
 # tells of each process that was killed: that is for nobody.)
 run_test() {
     local status=0 pid
+    local -a program
+    mapfile -t program < <(program_of "$1")
     if [ ${#apart[@]} -gt 0 ]; then
-        timeout -s KILL "$2" "${apart[@]}" sh -c "$in_private" sh "$(program_of "$1")" >"$log" 2>&1 \
+        timeout -s KILL "$2" "${apart[@]}" sh -c "$in_private" sh "${program[@]}" >"$log" 2>&1 \
             </dev/null || status=$?
         return $status
     fi
     # shellcheck disable=SC2016
-    timeout -s KILL "$2" sh -c 'echo $$ >"$1" && exec "$2"' sh "$work/pid" "$(program_of "$1")" >"$log" 2>&1 \
+    timeout -s KILL "$2" sh -c 'echo $$ >"$1" && shift && exec "$@"' sh "$work/pid" "${program[@]}" >"$log" 2>&1 \
         </dev/null || status=$?
     pid=$(<"$work/pid")
-    rm -f /dev/shm/shms-"$(id -u)"/{unit,process-test}-"$pid"-* /dev/shm/shms.{unit,process-test}-"$pid"-*
+    rm -f /dev/shm/shms-"$(id -u)"/{unit,process-test,crash}-"$pid"* /dev/shm/shms.{unit,process-test}-"$pid"-*
     return $status
 }
 
@@ -93,7 +107,8 @@ echo "nothing broken: ${#tests[@]} test programs pass"
 # how STATUS: in what way the last test failed.
 how() {
     local failed
-    failed=$(sed -n 's/^\[ *\(FAILED\|ERROR\) *\] \([a-z_0-9]*\)$/\2/p' "$log" | head -n 1)
+    failed=$(sed -n 's/^\[ *\(FAILED\|ERROR\) *\] \([a-z_0-9]*\)$/\2/p; s/^BROKEN \[\([a-z]*\)\].*/the invariant "\1"/p' \
+        "$log" | head -n 1)
     case $1 in
     137) echo "time-out" ;;
     *) echo "${failed:-status $1}" ;;

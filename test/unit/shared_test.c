@@ -188,6 +188,25 @@ static void the_slot_of_a_dead_reader(void **state)
     shms_stream_close(a);
 }
 
+/* Who joins in the slot of one that died with all of its entries in has all of them, and nobody waits. */
+static void a_slot_full_of_dead_readers(void **state)
+{
+    (void)state;
+    shms_stream *a = unit_open(NAME, 16, NULL), *b = unit_open(NAME, 0, NULL);
+    uint32_t slot = b->member.slot;
+    shms_stream_close(b);
+    for (uint32_t i = 0; i < LAYOUT_READERS; i++) /* relaxed: one thread */
+        a32_store_relaxed(&a->member.region.control->slots[slot].readers[i], 1);
+    b = unit_open(NAME, 0, NULL);
+    assert_int_equal(b->member.slot, slot);
+    assert_int_equal(shms_stream_lock_shared(b, 0), 0);
+    assert_int_equal(shms_stream_unlock(b), 0);
+    assert_int_equal(shms_stream_lock(a, 0), 0);
+    assert_int_equal(shms_stream_unlock(a), 0);
+    shms_stream_close(b);
+    shms_stream_close(a);
+}
+
 static int write_and_die(void *gates)
 {
     shms_stream *s;
@@ -304,6 +323,7 @@ int main(void)
         TEST(who_is_in_with_whom),   TEST(wrong_uses),       TEST(threads_of_one_handle),
         TEST(closed_while_reading),  TEST(died_while_reading), TEST(a_reader_is_told),
         TEST(readers_and_writers),   TEST(forked_while_reading), TEST(the_slot_of_a_dead_reader),
+        TEST(a_slot_full_of_dead_readers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
