@@ -70,7 +70,8 @@ static void refused_names(void)
     memset(longest, 'n', sizeof longest - 1);
     for (int i = 0; bad[i]; i++)
         CHECK_RC(shms_stream_open(bad[i], 10, NULL, &s), SHMS_E_INVALID);
-    CHECK_RC(shms_stream_open(NULL, 10, NULL, &s), SHMS_E_INVALID);
+    CHECK_RC(shms_stream_open(NULL, 10, NULL, &s), SHMS_E_UNSUPPORTED); /* a region without a name */
+    CHECK_RC(shms_stream_open_fd(0, NULL, &s), SHMS_E_UNSUPPORTED);
     CHECK(s == NULL);
     HANDLE event = CreateEventW(NULL, FALSE, TRUE, wide(unique("", "kind"), ""));
     CHECK_RC(shms_stream_open(unique("", "kind"), 10, NULL, &s), SHMS_E_DENIED);
