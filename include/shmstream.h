@@ -124,7 +124,7 @@ typedef struct shms_stream_options {
     uint8_t sparse;       /**< 1: reserve no memory at creation; writing raises SIGBUS if none is left */
     uint8_t huge_pages;   /**< 1: ask for huge pages; a hint that the system may ignore */
     uint8_t lock_memory;  /**< 1: keep the size at opening out of swap (mlock); SHMS_E_NOMEM if refused */
-    uint8_t atomic;       /**< 1: sections are whole or undone (for who opens from then on): shms_stream_write */
+    uint8_t atomic;       /**< 1: sections are whole or undone, for who opens from then on (see _write) */
     uint8_t no_bell;      /**< 1: start no thread, which finds the dead at once, for it; see doc/caveats.md */
     uint8_t reserved[6];  /**< must be zero */
 } shms_stream_options;
