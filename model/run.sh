@@ -102,7 +102,7 @@ total=0 held=0 found=0 bad=0
 
 # check WHAT MODEL NAME DEFINITION...: one run, one line.
 check() {
-    local what=$1 model=$2 name=$3 options=(-m2000000 -w$table) flags=(-DSAFETY) defines=("${@:4}") start=$SECONDS
+    local what=$1 model=$2 name=$3 options=(-m2000000 "-w$table") flags=(-DSAFETY) defines=("${@:4}") start=$SECONDS
     [ "$what" = live ] && defines+=(LIVE)
     case " ${defines[*]} " in *" LIVE "*) options+=(-a -f -w22) flags=(-DNFAIR=4) ;; esac
     flags+=("$([ "$what" = fails ] && echo -O0 || echo "$optimise")")
