@@ -58,6 +58,48 @@ static int64_t opens_only_existing(void)
     return fault_open(o, FAULT_SIZE);
 }
 
+/* ---- without a name */
+
+static shms_stream *unnamed;
+static int passed_on = -1;
+
+static int64_t creates_unnamed(void)
+{
+    return shms_stream_open(NULL, FAULT_SIZE, NULL, &fault_handle);
+}
+
+static void have_unnamed(void)
+{
+    need(shms_stream_open(NULL, FAULT_SIZE, NULL, &unnamed) == 0);
+}
+
+static void have_descriptor(void)
+{
+    have_unnamed();
+    passed_on = shms_stream_fd(unnamed);
+    need(passed_on >= 0);
+}
+
+static int64_t passes_on(void)
+{
+    passed_on = shms_stream_fd(unnamed);
+    return passed_on < 0 ? passed_on : 0;
+}
+
+static int64_t joins_by_descriptor(void)
+{
+    return shms_stream_open_fd(passed_on, NULL, &fault_handle);
+}
+
+static void close_both(int64_t rc)
+{
+    fault_use_and_close(rc);
+    if (passed_on >= 0)
+        close(passed_on);
+    fault_handle = unnamed;
+    fault_use_and_close(rc);
+}
+
 /* ---- close */
 
 static int64_t closes(void)
@@ -180,6 +222,10 @@ static const struct trial table[] = {
     {"open_only_the_dead", DEAD, NULL, .act = opens_only_existing, .usual = SHMS_E_NOT_FOUND, .may = OPENING},
     {"open_data_alone", ALIVE, NULL, .act = opens_to_read, .after = read_and_close, .may = OPENING,
      .mode = GLOBAL_SHOWN, .as_stranger = true},
+    {"create_unnamed", NOTHING, NULL, .act = creates_unnamed, .may = OPENING},
+    {"pass_on", NOTHING, have_unnamed, .act = passes_on, .after = close_both, .may = OPENING},
+    {"join_by_descriptor", NOTHING, have_descriptor, .act = joins_by_descriptor, .after = close_both,
+     .may = OPENING},
     {"close_last", NOTHING, fault_member, .act = closes},
     {"close_one_of_two", ALIVE, fault_member, .act = closes},
     {"close_a_reader", ALIVE, be_a_reader, .act = closes},

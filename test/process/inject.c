@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/user.h>
@@ -49,10 +50,14 @@ static struct user_regs_struct registers(pid_t pid)
 
 /* ---- does Linux ever fail so? */
 
-/* Byte locks. Asking about one fails only where the kernel is out of memory, giving one back never does. */
-static bool lock_may_fail(pid_t pid, const struct user_regs_struct *r, int error)
+/* Asking about a byte lock fails only where the kernel is out of memory, giving one back never does. */
+static bool fcntl_may_fail(pid_t pid, const struct user_regs_struct *r, int error)
 {
     long lock = ptrace(PTRACE_PEEKDATA, pid, (void *)r->rdx, 0);
+    if ((int)r->rsi == F_DUPFD_CLOEXEC)
+        return error == EMFILE || error == ENOMEM;
+    if ((int)r->rsi == F_ADD_SEALS)
+        return error == EPERM || error == EINVAL;
     if ((int)r->rsi == F_OFD_GETLK)
         return error == ENOMEM;
     if ((int)r->rsi != F_OFD_SETLK || (short)(lock & 0xffff) == F_UNLCK)
@@ -82,7 +87,8 @@ static bool never_fails(const struct user_regs_struct *r)
 
 static bool makes_a_descriptor(long call)
 {
-    return call == SYS_openat || call == SYS_dup3 || call == SYS_inotify_init1;
+    return call == SYS_openat || call == SYS_dup3 || call == SYS_inotify_init1 ||
+           call == SYS_memfd_create;
 }
 
 static bool makes_a_file_of_shared_memory(const struct user_regs_struct *r)
@@ -90,11 +96,19 @@ static bool makes_a_file_of_shared_memory(const struct user_regs_struct *r)
     return ((int)r->rdx & O_TMPFILE) == O_TMPFILE;
 }
 
-static bool may_be_interrupted(const struct user_regs_struct *r)
+/* By way of /proc, what is open already is opened once more. */
+static bool opens_again(pid_t pid, const struct user_regs_struct *r)
+{
+    long beginning = ptrace(PTRACE_PEEKDATA, pid, (void *)r->rsi, 0);
+    return memcmp(&beginning, "/proc/se", sizeof beginning) == 0;
+}
+
+static bool may_be_interrupted(pid_t pid, const struct user_regs_struct *r)
 {
     switch ((long)r->orig_rax) {
     case SYS_openat: /* of a pipe, and of files that another machine has */
-        return !((int)r->rdx & (O_NOFOLLOW | O_NONBLOCK)) && !makes_a_file_of_shared_memory(r);
+        return !((int)r->rdx & (O_NOFOLLOW | O_NONBLOCK)) && !makes_a_file_of_shared_memory(r) &&
+               !opens_again(pid, r);
     case SYS_fallocate: /* while it reserves, not while it gives back */
         return r->rsi == 0;
     case SYS_read:
@@ -135,26 +149,28 @@ static bool takes_room(const struct user_regs_struct *r)
 static bool asks_for_permission(long call)
 {
     return call != SYS_read && call != SYS_pread64 && call != SYS_write && call != SYS_mmap &&
-           call != SYS_madvise && call != SYS_futex && call != SYS_inotify_init1 && call != SYS_prlimit64;
+           call != SYS_madvise && call != SYS_futex && call != SYS_memfd_create &&
+           call != SYS_inotify_init1 && call != SYS_prlimit64;
 }
 
 /* By the kernel's configuration, or by a sandbox. */
 static bool may_be_missing(long call)
 {
     return call == SYS_futex || call == SYS_fallocate || call == SYS_madvise || call == SYS_mlock ||
-           call == SYS_inotify_init1 || call == SYS_inotify_add_watch || call == SYS_prlimit64;
+           call == SYS_memfd_create || call == SYS_inotify_init1 || call == SYS_inotify_add_watch ||
+           call == SYS_prlimit64;
 }
 
 static bool plausible(pid_t pid, const struct user_regs_struct *r, int error)
 {
     long call = (long)r->orig_rax;
-    if (never_fails(r) || (call == SYS_fcntl && !lock_may_fail(pid, r, error)))
+    if (never_fails(r) || (call == SYS_fcntl && !fcntl_may_fail(pid, r, error)))
         return false;
     if (call == SYS_close)
         return error == EINTR || error == EIO || error == ENOSPC;
     switch (error) {
     case EINTR:
-        return may_be_interrupted(r);
+        return may_be_interrupted(pid, r);
     case EMFILE:
     case ENFILE:
         return makes_a_descriptor(call);
