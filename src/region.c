@@ -12,9 +12,10 @@
  *  2. Whoever changes what the names X.ctl and X.data mean holds the life-cycle lock of the file that is
  *     called X.ctl at that moment, and has looked after taking it that the file still has its name.
  *  3. A region is alive while somebody holds a token (a byte lock on a slot) or the nursery. A region that
- *     is not alive, and not both kept and ready, is dead: nobody is ever shown its bytes.
- *  4. state is READY only if the data file of inode data_inode is complete: size bytes, with memory behind
- *     each unless the region is sparse.
+ *     is not alive, and not both kept and ready, is dead: nobody is ever shown its bytes. (Who found it alive
+ *     and still holds the life-cycle lock may join it, even if all others die meanwhile.)
+ *  4. While a region is alive, state is READY only if the data file of inode data_inode is complete: size
+ *     bytes, with memory behind each unless the region is sparse.
  *
  * States of a name:   none -> SETUP -> READY (alive, or kept) -> none;   SETUP or READY, dead -> none, or
  * SETUP again where the files are another user's and cannot be removed ("restart").

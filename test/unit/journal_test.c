@@ -543,7 +543,8 @@ int main(void)
         TEST(undone_or_kept), TEST(each_block_once), TEST(outside_a_section), TEST(died_inside),
         TEST(kept_and_died),  TEST(resized_and_kept), TEST(a_large_section),  TEST(no_room),
         TEST(threads_inside), TEST(files),           TEST(nonsense),         TEST(owed),
-        TEST(asked_for_later), TEST(forked),         TEST(died_with_a_part), TEST(sizes_that_are_lies), TEST(no_journal_at_all),
+        TEST(asked_for_later), TEST(forked),         TEST(died_with_a_part), TEST(sizes_that_are_lies),
+        TEST(no_journal_at_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
