@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/**
- * @file shmstream.h
+/** @file shmstream.h
  * shmstream: memory that several processes share, as simple as a file.
  *
- * A *stream* is a named region of memory with a position, a lock and a version.
- * Open it by name, lock it, read it, write it:
+ * A *stream* is a named region of memory with a position, a lock and a version. Open, lock, read, write:
  *
  *     shms_stream *s;
  *     int rc = shms_stream_open("Global\\test", 4096, NULL, &s);
@@ -22,7 +20,9 @@
  * - results that come back through a pointer (`ret`, `seen`) are written on success only;
  * - in a child of fork, a handle's first call joins the region anew, and may also fail with what joining
  *   can give: SHMS_E_FULL, SHMS_E_LOST, SHMS_E_TIMEOUT, SHMS_E_NOMEM, SHMS_E_OS;
- * - the library never prints, never aborts, never calls exit, and catches no signal.
+ * - where a region's memory is taken away (a file cut short), zeros are put in its place, and any call on the
+ *   handle gives SHMS_E_LOST; it catches SIGBUS for that, passing on what is not its own (doc/caveats.md);
+ * - the library never prints, never aborts, never calls exit, and catches no other signal.
  * What is not in this header is not API. doc/guarantees.md says what holds when
  * a process dies, doc/format.md what the shared bytes are, doc/caveats.md what to avoid.
  */
@@ -103,9 +103,7 @@ enum { SHMS_OWNER_SELF = 0, SHMS_OWNER_ROOT = 1, SHMS_OWNER_UID = 2, SHMS_OWNER_
 
 /**
  * Options of shms_stream_open(). Zero everything, set struct_size, then what differs:
- *
  *     shms_stream_options o = { .struct_size = sizeof o, .keep = 1 };
- *
  * A longer struct of a later header is fine while its unknown tail is zero.
  */
 typedef struct shms_stream_options {
@@ -121,12 +119,13 @@ typedef struct shms_stream_options {
                                pointers; 0 means what the creator asked, if at most 1 TiB, or else its size */
     int32_t open_timeout_ms; /**< longest wait for the region's life-cycle lock; 0 means 5000; not negative */
     uint8_t keep;         /**< 1: the region stays without members until unlinked (once any opener asked) */
-    uint8_t sparse;       /**< 1: reserve no memory at creation; writing raises SIGBUS if none is left */
+    uint8_t sparse;       /**< 1: reserve no memory at creation; writing is SHMS_E_LOST if none is left */
     uint8_t huge_pages;   /**< 1: ask for huge pages; a hint that the system may ignore */
     uint8_t lock_memory;  /**< 1: keep the size at opening out of swap (mlock); SHMS_E_NOMEM if refused */
     uint8_t atomic;       /**< 1: sections are whole or undone, for who opens from then on (see _write) */
     uint8_t no_bell;      /**< 1: start no thread, which finds the dead at once, for it; see doc/caveats.md */
-    uint8_t reserved[6];  /**< must be zero */
+    uint8_t no_guard;     /**< 1: memory that is taken away is SIGBUS, not SHMS_E_LOST */
+    uint8_t reserved[5];  /**< must be zero */
 } shms_stream_options;
 
 /**

@@ -48,6 +48,7 @@ static int map_more(struct member *m, const struct file *f, uint64_t size)
     shms__process_unlock();
     if (rc < 0)
         return rc;
+    shms__guard_range(m->region.guard, GUARD_JOURNAL, p, size, true);
     if (j->at)
         shms__unmap(j->at, j->mapped);
     j->at = p;
@@ -194,7 +195,7 @@ int shms__journal_save(struct member *m, uint64_t offset, uint64_t n)
     begin(m);
     int rc = save_blocks(m, offset, n);
     leave(&m->journal);
-    return rc;
+    return (int)shms__member_done(m, rc);
 }
 
 /* ---- resize */
@@ -342,7 +343,11 @@ static int with_data(struct member *m, const struct file *control, struct undo *
         rc = map_whole(control, LAYOUT_JOURNAL, false, &u->records, &journal_size);
         if (rc == 0) {
             u->used = min_u64(u->used, journal_size);
+            shms__guard_range(r->guard, GUARD_UNDO, u->records, journal_size, false);
+            shms__guard_range(r->guard, GUARD_UNDO_DATA, u->data, u->size, true);
             rc = undo_all(m, u);
+            shms__guard_range(r->guard, GUARD_UNDO, NULL, 0, false);
+            shms__guard_range(r->guard, GUARD_UNDO_DATA, NULL, 0, false);
             shms__unmap(u->records, journal_size);
         }
         shms__unmap(u->data, u->size);
@@ -376,6 +381,7 @@ int shms__journal_roll_back(struct member *m)
 void shms__journal_close(struct member *m)
 {
     struct journal *j = &m->journal;
+    shms__guard_range(m->region.guard, GUARD_JOURNAL, NULL, 0, false);
     if (j->at && m->region.control) /* a child of fork that never joined has neither mapping */
         shms__unmap(j->at, j->mapped);
     free(j->saved);

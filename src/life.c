@@ -35,6 +35,7 @@ int shms__life_take(const struct file *f, int64_t deadline)
 void shms__region_unmap_control(struct region *r)
 {
     shms__bell_drop(r->bell);
+    shms__guard_range(r->guard, GUARD_CONTROL, NULL, 0, false);
     if (r->control)
         shms__unmap(r->control, LAYOUT_CONTROL_SIZE);
     r->bell = NULL;
@@ -65,6 +66,8 @@ static void forget(struct region *r)
 void shms__region_drop(struct region *r)
 {
     shms__bell_drop(r->bell);
+    shms__guard_range(r->guard, GUARD_CONTROL, NULL, 0, false);
+    shms__guard_range(r->guard, GUARD_DATA, NULL, 0, false);
     shms__unmap_both(r->data, r->capacity, r->control, LAYOUT_CONTROL_SIZE);
     r->bell = NULL;
     r->data = NULL;
@@ -164,6 +167,8 @@ static void on_child(void)
     for (struct region *r = known_regions; r; r = r->next) {
         r->control = NULL;
         r->bell = NULL;
+        shms__guard_range(r->guard, GUARD_CONTROL, NULL, 0, false);
+        shms__guard_range(r->guard, GUARD_JOURNAL, NULL, 0, false);
         r->token = 0;
         r->token_pinned = false;
         if (!r->in_transit && shms__file_reopen(&r->control_file, LOCK_NURSERY) == 0)

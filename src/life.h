@@ -25,6 +25,7 @@ struct region {
     bool no_bell; /* as its opener wished */
     bool is_new;  /* made by this call, not visible yet */
     bool existed; /* was there before this call */
+    struct guard *guard; /* of its mappings; may be NULL */
     uint32_t forks;      /* of this process when it was opened */
     bool in_transit;     /* being opened or left: a child of fork cannot use it */
     struct region *next; /* of all known to the process, for fork */

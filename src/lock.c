@@ -184,7 +184,7 @@ static int wait_for_turn(struct member *m, struct attempt *a, int timeout_ms)
     if (rc < 0 && a->passed_over)
         /* relaxed: withdraw a courtesy nobody needs to see in order */
         a64_and_relaxed(&m->region.control->cell, ~CELL_RESERVED);
-    return rc < 0 ? rc : 0;
+    return (int)shms__member_done(m, rc < 0 ? rc : 0);
 }
 
 int shms__cell_take(struct member *m, int timeout_ms)
@@ -227,7 +227,7 @@ int shms__lock_wait(struct member *m, int timeout_ms, bool changes)
     rc = shms__section_begin(m, changes);
     if (rc >= 0 && changes && !(m->id & CELL_ATOMIC))
         own_section(m);
-    return rc;
+    return (int)shms__member_done(m, rc);
 }
 
 /* ---- what the dead left */

@@ -109,8 +109,26 @@ bool shms__member_alive(struct member *m, uint64_t owner)
     return !f || shms__byte_locked(f, LOCK_SLOT(s), 1, BYTE_EXCLUSIVE);
 }
 
+void shms__member_lose(void *member)
+{
+    struct member *m = member;
+    a32_store_release(&m->epoch, EPOCH_LOST); /* release: nothing; pairs with shms__member_lost */
+}
+
+/* Whatever looks at this goes the long way, where it learns the truth: a lock that is held by nobody who
+ * could live, and a section that never ends. */
+void shms__member_fill(void *control)
+{
+    struct control *c = control;
+    a64_store_relaxed(&c->cell, CELL_SLOT); /* relaxed: nobody sees it yet; the same below */
+    a64_store_relaxed(&c->version, 1);      /* relaxed: as above */
+}
+
 static int rejoin(struct member *m)
 {
+    uint32_t was = a32_load_relaxed(&m->epoch); /* relaxed: under the process lock, or the guard's mark */
+    if (was == EPOCH_LOST)
+        return shms__fail(SHMS_E_LOST);
     shms__fork_catch_up();
     /* relaxed: the word is private, and written before in this thread or under the process lock */
     uint32_t now = a32_load_relaxed(shms__fork_word);
@@ -132,9 +150,8 @@ static int rejoin(struct member *m)
     if (m->watch_fd >= 0)
         shms__watch_close(m->watch_fd);
     m->watch_fd = -1;
-    /* release: all that joining wrote; pairs with the acquire in shms__member_enter */
-    a32_store_release(&m->epoch, now);
-    return 0;
+    /* orders: all that joining wrote; pairs with the acquire in shms__member_here. Lost stays lost */
+    return a32_cas_seq_cst(&m->epoch, &was, now) ? 0 : shms__fail(SHMS_E_LOST);
 }
 
 int shms__member_rejoin(struct member *m)

@@ -5,7 +5,8 @@
 
 #include "region.h"
 
-#define EPOCH_NONE UINT32_MAX /* no process has it */
+#define EPOCH_NONE UINT32_MAX       /* no process has it */
+#define EPOCH_LOST (UINT32_MAX - 1) /* nor this: memory was taken away under the handle */
 
 /* What the undo journal keeps to itself: journal.c's alone. */
 struct journal {
@@ -54,6 +55,23 @@ static inline bool shms__member_here(const struct member *m)
      * relaxed: the word is private, and a child that reads it is a child already */
     return a32_load_acquire(&m->epoch) == a32_load_relaxed(shms__fork_word);
 }
+
+/* Was memory taken away, up to now? Asked after the region was touched, of what was read or written then. */
+static inline bool shms__member_lost(const struct member *m)
+{
+    fence_acquire(); /* orders: what was touched before the look; pairs with the handler in this thread */
+    return a32_load_relaxed(&m->epoch) == EPOCH_LOST; /* relaxed: ordered by the fence */
+}
+
+/* What a call gives that would give rc. */
+static inline int64_t shms__member_done(const struct member *m, int64_t rc)
+{
+    return shms__member_lost(m) ? shms__fail(SHMS_E_LOST) : rc;
+}
+
+/* The guard's two hooks, for a signal handler: the handle is lost; its control is this from now on. */
+void shms__member_lose(void *member);
+void shms__member_fill(void *control);
 
 /* To be called first by every call that touches control. 0, or why this handle cannot take part. */
 static inline int shms__member_enter(struct member *m)

@@ -138,6 +138,18 @@ void shms__bell_drop(struct bell *b); /* before control is unmapped: it hangs no
 void shms__bell_forget(void);         /* in a child of fork: all of this is the parent's */
 bool shms__bell_off(void);            /* the user wants none in this process, neither rung nor heard */
 
+/*
+ * ---- memory that may be taken away: a file is cut short, or a hole is made and no memory is left to fill
+ * it. Who then touches one of a guard's ranges gets zeros instead of SIGBUS (what `fill` makes of them, for
+ * control), and on_lost(context) has been called before, in a signal handler. *ret stays as it is where there
+ * are no guards. All else takes a NULL guard, too.
+ */
+enum { GUARD_CONTROL, GUARD_DATA, GUARD_JOURNAL, GUARD_UNDO, GUARD_UNDO_DATA, GUARD_RANGES };
+struct guard;
+int shms__guard_take(void *context, void (*on_lost)(void *), void (*fill)(void *), struct guard **ret);
+void shms__guard_range(struct guard *g, int which, const void *start, uint64_t size, bool writable);
+void shms__guard_drop(struct guard *g);
+
 /* ---- byte locks: exclusive, shared, and asking about other openings' locks */
 
 int shms__byte_lock(const struct file *f, uint64_t offset, bool *ret_taken); /* tries once */

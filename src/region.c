@@ -70,6 +70,8 @@ int shms__region_map_control(struct region *r)
     void *p = NULL;
     int rc = r->no_bell ? shms__map(&r->control_file, 0, LAYOUT_CONTROL_SIZE, true, false, &p)
                         : shms__bell_map(&r->control_file, &r->bell, &p);
+    if (rc == 0)
+        shms__guard_range(r->guard, GUARD_CONTROL, p, LAYOUT_CONTROL_SIZE, true);
     r->control = p;
     return rc;
 }
@@ -100,6 +102,7 @@ int shms__region_settle(struct region *r, const struct region_request *q, void *
 {
     if (q->huge_pages)
         shms__map_hint_huge(data, mapped);
+    shms__guard_range(r->guard, GUARD_DATA, data, mapped, q->writable);
     r->data = data;
     r->capacity = mapped;
     a64_store_relaxed(&r->backed, size); /* relaxed: the handle is not shared yet */

@@ -20,6 +20,7 @@ struct region_request {
     bool unnamed;
     int fd; /* of an unnamed region that exists; -1: make one */
     bool no_bell;
+    bool no_guard;
     int64_t timeout_ns;
 };
 

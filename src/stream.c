@@ -35,7 +35,7 @@ static bool options_sound(const shms_stream_options *o, uint64_t size)
            (o->mode == 0 || o->mode == 0400 || ((o->mode & 0600) == 0600 && !(o->mode & ~0666u))) &&
            (o->max_size == 0 || (o->max_size >= size && o->max_size <= SIZE_MOST)) &&
            o->open_timeout_ms >= 0 && o->keep <= 1 && o->sparse <= 1 && o->huge_pages <= 1 &&
-           o->lock_memory <= 1 && o->atomic <= 1 && o->no_bell <= 1 &&
+           o->lock_memory <= 1 && o->atomic <= 1 && o->no_bell <= 1 && o->no_guard <= 1 &&
            memcmp(o->reserved, zero, sizeof zero) == 0 && size <= SIZE_MOST;
 }
 
@@ -83,6 +83,7 @@ static int resolve_options(const shms_stream_options *options, uint64_t size, en
         .no_bell = o.no_bell,
         .unnamed = kind != NAMED,
         .fd = -1,
+        .no_guard = o.no_guard,
         .timeout_ns = (int64_t)(o.open_timeout_ms ? o.open_timeout_ms : OPEN_TIMEOUT_MS) * 1000000,
     };
     return 0;
@@ -105,12 +106,12 @@ static int open_once(shms_stream *s, const struct region_request *q, int64_t dea
     return rc;
 }
 
-static int open_until(shms_stream *s, const struct region_request *q)
+static int open_until(shms_stream *s, const struct region_request *q, struct guard *guard)
 {
     int64_t deadline = shms__now_ns() + q->timeout_ns;
     struct name name = s->member.region.name;
     for (;;) {
-        *s = (shms_stream){.member = {.region = {.name = name}, .watch_fd = -1}};
+        *s = (shms_stream){.member = {.region = {.name = name, .guard = guard}, .watch_fd = -1}};
         a32_store_relaxed(&s->member.epoch, a32_load_relaxed(shms__fork_word)); /* relaxed: not shared yet */
         int rc = open_once(s, q, deadline);
         if (rc != SHMS__RETRY)
@@ -139,13 +140,21 @@ static int open_stream(const char *name, const struct region_request *q, shms_st
         return shms__fail(SHMS_E_NOMEM);
     if (!q->unnamed)
         rc = shms__name_resolve(name, q->size > 0 && q->create != SHMS_OPEN_ONLY, &s->member.region.name);
+    struct guard *guard = NULL;
+    if (rc == 0 && !q->no_guard)
+        rc = shms__guard_take(&s->member, shms__member_lose, shms__member_fill, &guard);
     if (rc == 0)
-        rc = open_until(s, q);
+        rc = open_until(s, q, guard);
     if (rc < 0) {
+        shms__guard_drop(guard);
         free(s);
         return rc;
     }
     roll_back_the_dead(&s->member);
+    if (shms__member_lost(&s->member)) {
+        shms_stream_close(s);
+        return shms__fail(SHMS_E_LOST);
+    }
     *ret = s;
     return 0;
 }
@@ -196,7 +205,9 @@ void shms_stream_close(shms_stream *s)
         shms__lock_forsake(m, m->region.writable);
     shms__poll_close(m);
     shms__journal_close(m);
+    struct guard *guard = m->region.guard;
     shms__member_leave(m);
+    shms__guard_drop(guard);
     free(s);
 }
 
@@ -241,7 +252,7 @@ int shms_stream_resize(shms_stream *s, uint64_t size)
     uint64_t precious = 0;
     if (s->member.id & CELL_ATOMIC)
         rc = shms__journal_resize(&s->member, size, &precious);
-    return rc < 0 ? rc : shms__region_resize(r, size, precious);
+    return rc < 0 ? rc : (int)shms__member_done(&s->member, shms__region_resize(r, size, precious));
 }
 
 /* ---- lock */
@@ -270,7 +281,9 @@ static __attribute__((noinline, cold)) int unlock_first(shms_stream *s)
     if (rc < 0)
         return rc;
     rc = shms__unlock_wake(&s->member, s->member.region.writable);
-    return rc == SHMS_E_NOT_OWNER ? shms__unlock_shared(&s->member) : rc;
+    if (rc == SHMS_E_NOT_OWNER)
+        rc = shms__unlock_shared(&s->member);
+    return (int)shms__member_done(&s->member, rc);
 }
 
 int shms_stream_lock(shms_stream *s, int timeout_ms)
@@ -305,7 +318,7 @@ int shms_stream_lock_shared(shms_stream *s, int timeout_ms)
 int shms_stream_repaired(shms_stream *s)
 {
     int rc = enter(s);
-    return rc < 0 ? rc : shms__repaired(&s->member);
+    return rc < 0 ? rc : (int)shms__member_done(&s->member, shms__repaired(&s->member));
 }
 
 /* ---- version */
@@ -318,7 +331,9 @@ static __attribute__((noinline, cold)) int64_t snapshot_first(shms_stream *s, vo
     if (offset < 0)
         return shms__fail(SHMS_E_RANGE);
     int rc = enter(s);
-    return rc < 0 ? rc : shms__snapshot_again(&s->member, buf, n, (uint64_t)offset);
+    if (rc < 0)
+        return rc;
+    return shms__member_done(&s->member, shms__snapshot_again(&s->member, buf, n, (uint64_t)offset));
 }
 
 int64_t shms_stream_snapshot(shms_stream *s, void *buf, size_t n, int64_t offset)
@@ -333,13 +348,13 @@ int64_t shms_stream_snapshot(shms_stream *s, void *buf, size_t n, int64_t offset
 int64_t shms_stream_version(shms_stream *s)
 {
     int rc = enter(s);
-    return rc < 0 ? rc : shms__version(&s->member);
+    return rc < 0 ? rc : shms__member_done(&s->member, shms__version(&s->member));
 }
 
 int shms_stream_wait(shms_stream *s, int64_t *seen, int timeout_ms)
 {
     int rc = !seen || timeout_ms < -1 ? shms__fail(SHMS_E_INVALID) : enter(s);
-    return rc < 0 ? rc : shms__wait(&s->member, seen, timeout_ms);
+    return rc < 0 ? rc : (int)shms__member_done(&s->member, shms__wait(&s->member, seen, timeout_ms));
 }
 
 int shms_stream_notify(shms_stream *s)
@@ -347,7 +362,7 @@ int shms_stream_notify(shms_stream *s)
     int rc = enter(s);
     if (rc == 0 && !s->member.region.writable)
         rc = shms__fail(SHMS_E_READ_ONLY);
-    return rc < 0 ? rc : shms__notify(&s->member);
+    return rc < 0 ? rc : (int)shms__member_done(&s->member, shms__notify(&s->member));
 }
 
 int shms_stream_poll_fd(shms_stream *s)

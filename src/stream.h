@@ -14,7 +14,9 @@ struct shms_stream {
 /* Before touching data or size: makes a child of fork a member; a reader of the data alone may pass. */
 static inline int shms__stream_enter_data(shms_stream *s)
 {
-    return s->member.region.data_only ? 0 : shms__member_enter(&s->member);
+    if (s->member.region.data_only)
+        return (int)shms__member_done(&s->member, 0);
+    return shms__member_enter(&s->member);
 }
 
 /* Where lseek's arguments lead from a position, or SHMS_E_RANGE, or SHMS_E_INVALID. */

@@ -39,7 +39,7 @@ int64_t shms_stream_read(shms_stream *s, void *buf, size_t n)
         part = ref_part(at, n, size);
     while (!a64_cas_relaxed(&s->position, &at, at + part)); /* relaxed: private, no bytes hang on it */
     copy(buf, s->member.region.data + at, part);
-    return (int64_t)part;
+    return shms__member_done(&s->member, (int64_t)part);
 }
 
 int64_t shms_stream_write(shms_stream *s, const void *buf, size_t n)
@@ -53,12 +53,12 @@ int64_t shms_stream_write(shms_stream *s, const void *buf, size_t n)
         if (n == 0)
             return 0;
         if (!ref_fits(at, n, size))
-            return shms__fail(SHMS_E_RANGE);
+            return shms__member_done(&s->member, shms__fail(SHMS_E_RANGE));
         if ((s->member.id & CELL_ATOMIC) && (rc = shms__journal_save(&s->member, at, n)) < 0)
             return rc;
     } while (!a64_cas_relaxed(&s->position, &at, at + n)); /* relaxed: as in shms_stream_read */
     copy(s->member.region.data + at, buf, n);
-    return (int64_t)n;
+    return shms__member_done(&s->member, (int64_t)n);
 }
 
 int64_t shms_stream_pread(shms_stream *s, void *buf, size_t n, int64_t offset)
@@ -73,7 +73,7 @@ int64_t shms_stream_pread(shms_stream *s, void *buf, size_t n, int64_t offset)
     uint64_t part = ref_part((uint64_t)offset, n, shms__region_size(&s->member.region));
     if (part > 0)
         copy(buf, s->member.region.data + offset, part);
-    return (int64_t)part;
+    return shms__member_done(&s->member, (int64_t)part);
 }
 
 int64_t shms_stream_pwrite(shms_stream *s, const void *buf, size_t n, int64_t offset)
@@ -86,11 +86,11 @@ int64_t shms_stream_pwrite(shms_stream *s, const void *buf, size_t n, int64_t of
     if (n == 0)
         return 0;
     if (!ref_fits((uint64_t)offset, n, shms__region_size(&s->member.region)))
-        return shms__fail(SHMS_E_RANGE);
+        return shms__member_done(&s->member, shms__fail(SHMS_E_RANGE));
     if ((s->member.id & CELL_ATOMIC) && (rc = shms__journal_save(&s->member, (uint64_t)offset, n)) < 0)
         return rc;
     copy(s->member.region.data + offset, buf, n);
-    return (int64_t)n;
+    return shms__member_done(&s->member, (int64_t)n);
 }
 
 /* Where offset and whence lead, or SHMS_E_RANGE. */

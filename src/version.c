@@ -134,7 +134,7 @@ int shms__wait(struct member *m, int64_t *seen, int timeout_ms)
             continue;
         again = 0;
         int64_t now = shms__now_ns();
-        if (now >= deadline)
+        if (now >= deadline || shms__member_lost(m)) /* its caller looks for the latter again */
             return shms__fail(SHMS_E_TIMEOUT);
         if (now >= ask_at) { /* by the clock: signals may cut every sleep short */
             /* relaxed: a hint; a dead holder may owe a NOTICE although its section changed nothing */

@@ -24,7 +24,8 @@ static inline bool shms__snapshot_whole(const struct member *m, void *buf, uint6
     racy_copy(buf, r->data + offset, (size_t)n);
     /* orders: the copy before the second look; pairs with fence_release in shms__section_begin */
     fence_acquire();
-    return a64_load_relaxed(&c->version) == before; /* relaxed: ordered by the fence */
+    /* relaxed: ordered by the fence; zeros that the guard has put there are no snapshot */
+    return a64_load_relaxed(&c->version) == before && a32_load_relaxed(&m->epoch) != EPOCH_LOST;
 }
 
 /* All other cases: fewer bytes, some tries, at last under the lock. */

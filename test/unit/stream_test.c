@@ -47,7 +47,8 @@ static void bad_values(void **state)
         {.atomic = 2},
         {.no_bell = 2},
         {.reserved = {1}},
-        {.reserved = {0, 0, 0, 0, 0, 1}},
+        {.no_guard = 2},
+        {.reserved = {0, 0, 0, 0, 1}},
     };
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {

@@ -23,6 +23,8 @@ int shms__os_code(int oserror)
     case EFBIG:
     case EDQUOT:
         return SHMS_E_NOSPACE;
+    case EFAULT: /* of memory that was taken away */
+        return SHMS_E_LOST;
     case ENOMEM:
         return SHMS_E_NOMEM;
     case EOPNOTSUPP:
