@@ -18,6 +18,7 @@
  * - success is >= 0, failure one of the negative codes below, which shms_last_oserror() explains;
  * - a time-out is `int timeout_ms`: -1 waits for ever, 0 tries once;
  * - results that come back through a pointer (`ret`, `seen`) are written on success only;
+ * - a call that asks the system for something may also fail with SHMS_E_NOMEM or SHMS_E_OS;
  * - in a child of fork, a handle's first call joins the region anew, and may also fail with what joining
  *   can give: SHMS_E_FULL, SHMS_E_LOST, SHMS_E_TIMEOUT, SHMS_E_NOMEM, SHMS_E_OS;
  * - where a region's memory is taken away (a file cut short), zeros are put in its place, and any call on the
@@ -520,7 +521,7 @@ SHMS_API int64_t shms_stream_save(shms_stream *s, const char *path);
  * @param path  the file, regular
  * @return bytes read, or SHMS_E_RANGE (the file is larger than the region; nothing is written),
  *     SHMS_E_READ_ONLY, SHMS_E_NOT_FOUND, SHMS_E_DENIED, SHMS_E_INVALID (NULL, or not a regular file),
- *     SHMS_E_OS (reading failed; a part may have been written).
+ *     SHMS_E_OS (reading failed; a part may have been written); atomic: as for shms_stream_write().
  * Threads: safe.
  * Processes: hold the lock.
  * Signals: not async-signal-safe; interrupted system calls are restarted.
