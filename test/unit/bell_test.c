@@ -6,8 +6,11 @@
  */
 #include "child.h"
 
+#include <linux/filter.h>
 #include <linux/futex.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/syscall.h>
 
 #define LONG_MS 600000
@@ -311,6 +314,71 @@ static void off_by_variable(void **state)
     assert_int_equal(unit_child(with_the_variable, NAME, 0), 0);
 }
 
+/* ---- where the system has none: a filter answers `error` to a call, if its first argument has `flag` */
+
+#define FUTEX_WAITV 449 /* younger than some headers */
+
+static bool forbid(uint32_t call, uint32_t flag, uint32_t error)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args)),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, flag, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {.len = sizeof filter / sizeof *filter, .filter = filter};
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, 2, &program) == 0;
+}
+
+static uint32_t answer_to_waitv;
+
+/* The holder has a bell, which cannot be heard. */
+static int waits_deaf(void *s)
+{
+    EXPECT(forbid(FUTEX_WAITV, UINT32_MAX, answer_to_waitv));
+    EXPECT(shms_stream_lock(s, 60) == SHMS_E_TIMEOUT);
+    unit_gate_open(gate);
+    EXPECT(shms_stream_lock(s, SOON_MS) == SHMS_OWNER_DIED);
+    EXPECT(shms_stream_repaired(s) == 0);
+    EXPECT(shms_stream_unlock(s) == 0);
+    shms_stream_close(s);
+    return 0;
+}
+
+static void nobody_can_hear(void **state)
+{
+    static const uint32_t answers[] = {ENOSYS, EPERM, ENOMEM};
+    (void)state;
+    shms_stream *s = unit_open(NAME, 16, NULL);
+    for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+        answer_to_waitv = answers[i];
+        pid_t holder = unit_fork(hold, NAME, 0);
+        uint32_t slot = slot_told();
+        WAIT_FOR(hangs(s, slot));
+        pid_t waiter = unit_fork(waits_deaf, s, 0);
+        slot_told();
+        kill(holder, SIGKILL);
+        assert_int_equal(unit_wait(waiter), 0);
+        assert_int_equal(unit_wait(holder), 128 + SIGKILL);
+    }
+    shms_stream_close(s);
+}
+
+static int has_no_threads(void *name)
+{
+    EXPECT(forbid(SYS_clone3, UINT32_MAX, ENOSYS) && forbid(SYS_clone, CLONE_THREAD, EPERM));
+    EXPECT(has_no_guard(name) == 0);
+    return has_no_guard(name);
+}
+
+static void no_thread_can_be_made(void **state)
+{
+    (void)state;
+    assert_int_equal(unit_child(has_no_threads, NAME, 0), 0);
+}
+
 /* Open and close again and again: the process is as big afterwards. */
 static void nothing_is_left(void **state)
 {
@@ -394,6 +462,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(off_by_variable),    TEST(a_killed_holder), TEST(a_killed_reader), TEST(one_handle_of_many),
         TEST(the_guard_outlives_handles), TEST(an_exec), TEST(a_child_of_fork), TEST(off_by_option),
+        TEST(nobody_can_hear),    TEST(no_thread_can_be_made),
         TEST(nothing_is_left),    TEST(a_hostile_bell),
     };
     return pipe2(gate, O_CLOEXEC) ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
