@@ -78,21 +78,3 @@ void shms__wake(a32 *word, int count)
     if (bell)
         SetEvent(bell);
 }
-
-/* ---- there is no death bell: the system tells of a death only who may open the process */
-
-int shms__sleep_on_both(a32 *word, uint32_t expected, a32 *bell, uint32_t says, int64_t ns)
-{
-    (void)bell, (void)says;
-    return shms__sleep_on(word, expected, ns);
-}
-
-void shms__bell_hang(struct bell *b, a32 *word)
-{
-    (void)b, (void)word;
-}
-
-bool shms__bell_off(void)
-{
-    return true;
-}
