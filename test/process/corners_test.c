@@ -147,6 +147,7 @@ static int fork_without_descriptors(int argc, char **argv)
     close_all_descriptors();
     pid_t pid = fork();
     if (pid == 0) {
+        need(shms_stream_lock_shared(s, 0) == 0 && shms_stream_unlock(s) == 0);
         need(shms_stream_lock(s, 0) == 0 && shms_stream_pwrite(s, &c, 1, 1) == 1);
         need(shms_stream_unlock(s) == 0);
         shms_stream_close(s);

@@ -19,6 +19,7 @@ static const int errors[] = {EINTR, EAGAIN, ENOMEM, EACCES, EIO, /* from here on
 #define ERRORS_QUICK 5
 #define CALLS_MOST 100 /* of one trial; there are about thirty, but a list is as long as /dev/shm is full */
 #define REFUSED 100    /* exit status of a traced process: this less the code */
+#define FUTEX_WAITV 449 /* the number everywhere; older headers lack it */
 #define TRIALS_MOST 60
 
 static const struct trial *trials; /* the table, and the one whose turn it is */
@@ -248,26 +249,22 @@ static struct around set_up(const char *name)
     return a;
 }
 
-static bool is_sleep(long call)
-{
-    enum { FUTEX_WAITV = 449 }; /* younger than some headers */
-    return call == SYS_futex || call == FUTEX_WAITV;
-}
-
 /* Until it has been seen to sleep; it wakes up now and then to look around. */
 static void await_asleep(pid_t pid)
 {
     char path[64];
     long call = 0;
+    bool asleep = false;
     snprintf(path, sizeof path, "/proc/%d/syscall", (int)pid);
-    for (int64_t end = now_ms() + BOUND_MS; !is_sleep(call) && now_ms() < end; rest()) {
+    for (int64_t end = now_ms() + BOUND_MS; !asleep && now_ms() < end; rest()) {
         FILE *f = fopen(path, "re");
         if (f && fscanf(f, "%ld", &call) != 1)
             call = 0; /* it is running */
         if (f)
             fclose(f);
+        asleep = call == SYS_futex || call == FUTEX_WAITV;
     }
-    assert_true(is_sleep(call));
+    assert_true(asleep);
 }
 
 /* The peers that come when the traced process is prepared. */
