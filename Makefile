@@ -31,6 +31,10 @@ test-all: ## all tests: quick, long, sanitize, package, cross, windows
 	$(MAKE) all
 	ctest --test-dir $(BUILD) -j$(JOBS) --output-on-failure --output-junit tests.xml
 
+coverage: ## which branches of src/ the tests take; each other one has its reason in doc/coverage.md
+	bash ci/setup build test coverage
+	bash ci/coverage $(BUILD)/coverage
+
 test-crash: ## judge the region as a death at each instruction of each call leaves it
 	bash ci/setup build test crash
 	bash test/crash/run.sh $(BUILD)
