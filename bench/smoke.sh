@@ -54,6 +54,14 @@ hand-off sem_t
 hand-off Boost interprocess_mutex
 hand-off flock
 hand-off fcntl (OFD)
+shared shmstream
+shared pthread rwlock
+readers shmstream
+readers shmstream, one process
+readers pthread rwlock
+readers pthread rwlock, one process
+atomic-64 shmstream
+atomic-64 shmstream, atomic
 recovery shmstream
 recovery pthread robust
 newcomer shmstream

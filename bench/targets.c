@@ -37,6 +37,8 @@ static const struct target targets[] = {
     {"snapshot, a write each 10 us, to a bare seqlock", "snapshot", "bare seqlock", TIMES_AS_GOOD, true, 0.75,
      "x"},
     {"wait/notify round trip, of a bare futex's time", "round-trip", "bare futex", COST, false, 1.3, "x"},
+    {"recovery, a waiter asleep, median", "recovery", BENCH_OURS, MEDIAN, false, 1, "ms"},
+    {"recovery, a waiter asleep, of pthread robust's", "recovery", "pthread robust", COST, false, 2, "x"},
     {"recovery, a waiter asleep, p99", "recovery", BENCH_OURS, P99, false, 25, "ms"},
     {"recovery by a newcomer, p99", "newcomer", BENCH_OURS, P99, false, 100, "us"},
     {"open+close, of the bare calls' time", "open", "shm_open+mmap+munmap+close", COST, false, 5, "x"},

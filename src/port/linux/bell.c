@@ -127,6 +127,7 @@ static bool start_guard(void)
     pthread_attr_setdetachstate(&how, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&how, GUARD_STACK);
     sigfillset(&all);
+    sigdelset(&all, SIGBUS); /* it writes bells: memory that is taken away is for guard.c here, too */
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int e = pthread_create(&thread, &how, guard, NULL);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
