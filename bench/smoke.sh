@@ -103,7 +103,7 @@ EOT
 
 sed -n 's/.*"group": "\([^"]*\)", "name": "\([^"]*\)".*/\1 \2/p' "$work/json" | no_boost > "$work/lines"
 diff -u "$work/expected" "$work/lines"
-[ "$(grep -c '"met": ' "$work/json")" = 11 ]
+[ "$(grep -c '"met": ' "$work/json")" = 17 ]
 grep -q '^what it must reach' "$work/text"
 [ "$(grep -c '^# ' "$work/table")" = "$(cut -d' ' -f1 "$work/lines" | sort -u | wc -l)" ]
 if command -v python3 >/dev/null; then
