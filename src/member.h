@@ -63,10 +63,10 @@ static inline bool shms__member_lost(const struct member *m)
     return a32_load_relaxed(&m->epoch) == EPOCH_LOST; /* relaxed: ordered by the fence */
 }
 
-/* What a call gives that would give rc. */
+/* What a call gives that would give rc. The hint is worth a nanosecond to a short copy. */
 static inline int64_t shms__member_done(const struct member *m, int64_t rc)
 {
-    return shms__member_lost(m) ? shms__fail(SHMS_E_LOST) : rc;
+    return __builtin_expect(shms__member_lost(m), 0) ? shms__fail(SHMS_E_LOST) : rc;
 }
 
 /* The guard's two hooks, for a signal handler: the handle is lost; its control is this from now on. */
