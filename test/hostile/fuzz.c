@@ -330,7 +330,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     snprintf(path, sizeof path, "%s/fuzz.ctl", dir);
     snprintf(data_path, sizeof data_path, "%s/fuzz.data", dir);
     demand(access(path, F_OK) != 0, "HOSTILE_DIR is in use");
-    setenv("SHMSTREAM_BELL", "off", 1); /* control stands between pages of nobody's here, not before an apron */
+    setenv("SHMSTREAM_BELL", "off", 1); /* control stands between pages of nobody's */
     build();
     atexit(report);
     return 0;

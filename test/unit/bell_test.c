@@ -459,6 +459,7 @@ static void a_hostile_bell(void **state)
 
 int main(void)
 {
+    unsetenv("SHMSTREAM_BELL");
     const struct CMUnitTest tests[] = {
         TEST(off_by_variable),    TEST(a_killed_holder), TEST(a_killed_reader), TEST(one_handle_of_many),
         TEST(the_guard_outlives_handles), TEST(an_exec), TEST(a_child_of_fork), TEST(off_by_option),

@@ -318,11 +318,14 @@ static void no_room(void **state)
     shms_stream_close(other);
 }
 
-static void *write_half(void *s)
+static shms_stream *shared_handle;
+
+/* Each its own two of every eight bytes, so that all write in the same blocks. */
+static void *write_a_part(void *offset)
 {
-    for (int i = 0; i < 2000; i++)
-        if (shms_stream_pwrite(s, "ab", 2, i * 2) != 2)
-            return s;
+    for (int i = 0; i < 1000; i++)
+        if (shms_stream_pwrite(shared_handle, "ab", 2, i * 8 + (int)(intptr_t)offset) != 2)
+            return shared_handle;
     return NULL;
 }
 
@@ -333,9 +336,10 @@ static void threads_inside(void **state)
     void *rc;
     (void)state;
     shms_stream *s = patterned(SIZE, ATOMIC), *other = unit_open(NAME, 0, NULL);
+    shared_handle = s;
     assert_int_equal(shms_stream_lock(s, 0), 0);
     for (int i = 0; i < 4; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, write_half, s), 0);
+        assert_int_equal(pthread_create(&threads[i], NULL, write_a_part, (void *)(intptr_t)(i * 2)), 0);
     for (int i = 0; i < 4; i++) {
         pthread_join(threads[i], &rc);
         assert_null(rc);
