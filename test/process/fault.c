@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,6 +58,17 @@ int fault_open(const shms_stream_options *options, uint64_t size)
 void fault_member(void)
 {
     need(fault_open(NULL, FAULT_SIZE) == 0);
+}
+
+void fault_become_child(void)
+{
+    pid_t pid = (pid_t)syscall(SYS_clone, (long)(CLONE_PARENT | SIGCHLD), 0L, 0L, 0L, 0L);
+    need(pid >= 0);
+    if (pid == 0)
+        bounded();
+    else
+        for (;; pause()) /* ends with the test's child */
+            continue;
 }
 
 void fault_use(void)

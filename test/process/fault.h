@@ -52,6 +52,7 @@ extern shms_stream *fault_handle;
 shms_stream_options *fault_options(void); /* the defaults that the trial's mode needs */
 int fault_open(const shms_stream_options *options, uint64_t size); /* into fault_handle */
 void fault_member(void);           /* prepare: open it */
+void fault_become_child(void);     /* prepare: what is traced is a child, made behind the C library's back */
 void fault_use(void);              /* the handle works */
 void fault_use_and_close(int64_t rc);
 void fault_only_close(int64_t rc); /* after: for handles that cannot be used so */

@@ -4,9 +4,7 @@
 #include "fault.h"
 
 #include <linux/close_range.h>
-#include <sched.h>
 #include <signal.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define SHORT_MS 20 /* of time-outs that must pass */
@@ -62,28 +60,16 @@ static void hold_and_lose_descriptors(void)
     close_range(3, ~0u, 0);
 }
 
-/* What is traced is a child, made behind the C library's back, that calls for the first time. */
-static void become_child(void)
-{
-    pid_t pid = (pid_t)syscall(SYS_clone, (long)(CLONE_PARENT | SIGCHLD), 0L, 0L, 0L, 0L);
-    need(pid >= 0);
-    if (pid == 0)
-        bounded();
-    else
-        for (;; pause()) /* ends with the test's child */
-            continue;
-}
-
 static void be_a_child_of_a_watcher(void)
 {
     watch();
-    become_child();
+    fault_become_child();
 }
 
 static void be_a_child_of_a_holder(void)
 {
     hold();
-    become_child();
+    fault_become_child();
 }
 
 static void lock_only(void)

@@ -4,9 +4,7 @@
 #include "fault.h"
 
 #include <linux/close_range.h>
-#include <sched.h>
 #include <signal.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -152,17 +150,10 @@ static void end_the_child(int64_t rc)
     need(kill(sleeper, SIGKILL) == 0 && waitpid(sleeper, NULL, 0) == sleeper);
 }
 
-/* What is traced is a child, made behind the C library's back, that calls for the first time. */
 static void be_a_child(void)
 {
     fault_member();
-    pid_t pid = (pid_t)syscall(SYS_clone, (long)(CLONE_PARENT | SIGCHLD), 0L, 0L, 0L, 0L);
-    need(pid >= 0);
-    if (pid == 0)
-        bounded();
-    else
-        for (;; pause()) /* ends with the test's child */
-            continue;
+    fault_become_child();
 }
 
 /* ---- unlink, and a child's first call */
