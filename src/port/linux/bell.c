@@ -150,7 +150,7 @@ bool shms__bell_off(void)
     static a32 known = {0};
     uint32_t answer = a32_load_relaxed(&known); /* relaxed: a single value, right whenever it is found */
     if (answer == 0) {
-        const char *wish = getenv("SHMSTREAM_BELL");
+        const char *wish = secure_getenv("SHMSTREAM_BELL");
         answer = wish && strcmp(wish, "off") == 0 ? 2 : 1;
         a32_store_relaxed(&known, answer); /* relaxed: as above */
     }
