@@ -307,6 +307,7 @@ int main(void)
     int status = 1;
     snprintf(region_name, sizeof region_name, "hostile-fetch-%d", (int)getpid());
     snprintf(file, sizeof file, "/tmp/%s", region_name);
+    setenv("SHMSTREAM_BELL", "off", 1); /* its thread would run into the closed control, traps blocked */
     pid_t pid = fork();
     if (pid == 0) {
         try_all();
