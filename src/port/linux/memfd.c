@@ -26,7 +26,7 @@ static int open_again(int fd, int rights, int *ret_fd)
 {
     char own[64];
     own_path(fd, own);
-    int again = open(own, rights | O_CLOEXEC);
+    int again = open(own, rights | O_CLOEXEC | O_NONBLOCK); /* waits for nobody's lease */
     if (again < 0)
         return shms__fail_os(errno == ENOENT ? EOPNOTSUPP : errno); /* no /proc */
     *ret_fd = again;
@@ -69,12 +69,12 @@ int shms__memfd_seal(const struct file *f, bool frozen)
 static int check(int fd, bool joins, const struct trust *t, struct file *ret)
 {
     struct stat st;
-    if (fstat(fd, &st)) {
+    int seals = fcntl(fd, F_GET_SEALS); /* first: fstat would ask any file system, and wait for its answer */
+    if (seals < 0 && errno == EBADF) {
         shms__fail_os(errno);
         return SHMS_E_INVALID;
     }
-    int seals = fcntl(fd, F_GET_SEALS);
-    if (seals < 0 || (seals & SEALS) != SEALS || !shms__on_tmpfs(fd, st.st_dev) ||
+    if (seals < 0 || (seals & SEALS) != SEALS || fstat(fd, &st) || !shms__on_tmpfs(fd, st.st_dev) ||
         !shms__trusted_owner(t, st.st_uid) || (st.st_mode & 0777 & ~t->mode) ||
         (joins && (seals & (F_SEAL_WRITE | FUTURE_WRITE_SEAL))))
         return shms__fail(SHMS_E_DENIED);
