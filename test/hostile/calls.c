@@ -273,19 +273,20 @@ static int64_t do_file(struct actor *a, unsigned x, unsigned y, int *ret_ms)
     return done > sizeof some ? -1 : 0;
 }
 
-/* A second handle of the same name for a moment; or, where this actor has none, its own again. */
+/* A second handle of the same region for a moment; or, where this actor has none, its own again. */
 static int64_t do_open(struct actor *a, unsigned x, unsigned y, int *ret_ms)
 {
     static const uint64_t asked[] = {0, 1, 4096, 4097, 65536};
     shms_stream_options o = {.struct_size = sizeof o, .open_timeout_ms = OPEN_TIMEOUT_MS};
     o.access = a->reads_only;
-    o.max_size = y & 8 ? 2 * REGION_MOST : 0;
+    o.max_size = y & 8 && a->name ? 2 * REGION_MOST : 0;
     o.create = y & 16 ? SHMS_OPEN_ONLY : SHMS_CREATE_OR_OPEN;
     o.keep = (y & 96) == 96;
-    o.atomic = (y & 5) == 5;
+    o.atomic = (y & 5) == 5 && a->name;
+    o.no_guard = !a->name; /* nobody can take its memory */
     shms_stream *s = NULL;
     *ret_ms = 2 * OPEN_TIMEOUT_MS; /* and closing it */
-    int rc = shms_stream_open(a->name, PICK(asked, x), &o, &s);
+    int rc = a->name ? shms_stream_open(a->name, PICK(asked, x), &o, &s) : shms_stream_open_fd(a->fd, &o, &s);
     if (rc < 0)
         return rc;
     if (a->s)
@@ -301,6 +302,7 @@ static int64_t do_fd(struct actor *a, unsigned x, unsigned y, int *ret_ms)
     (void)y;
     shms_stream_options o = {.struct_size = sizeof o, .open_timeout_ms = OPEN_TIMEOUT_MS, .access = x & 1};
     shms_stream *s = NULL;
+    o.no_guard = !a->name;
     *ret_ms = 2 * OPEN_TIMEOUT_MS;
     int fd = shms_stream_fd(a->s);
     int rc = fd < 0 ? fd : shms_stream_open_fd(fd, &o, &s);

@@ -16,7 +16,8 @@
 /* Who calls: one handle of the region that somebody else meddles with. */
 struct actor {
     shms_stream *s; /* NULL: not open now */
-    const char *name;
+    const char *name;         /* NULL: it has none */
+    int fd;                   /* then, of an unnamed region */
     const char *path;         /* of an ordinary file, to save to and load from */
     int64_t (*now_ns)(void);  /* the clock that time-outs are held against */
     int64_t slack_ns;         /* what a call may take beyond its time-out */

@@ -22,13 +22,22 @@ static void open_again(struct actor *a)
     shms_stream_options o = {.struct_size = sizeof o, .open_timeout_ms = OPEN_TIMEOUT_MS};
     o.max_size = REGION_MOST;
     o.access = a->reads_only;
-    if (shms_stream_open(a->name, REGION_SIZE, &o, &a->s) < 0)
+    if (!a->name) {
+        o.max_size = 0;
+        o.no_guard = 1; /* nobody can take its memory */
+        shms_stream_open_fd(a->fd, &o, &a->s);
+    } else if (shms_stream_open(a->name, REGION_SIZE, &o, &a->s) < 0) {
         shms_stream_unlink(a->name);
+    }
 }
 
 void flipped(void)
 {
     struct actor some[2] = {{.name = board->name, .path = board->path, .now_ns = real_now}};
+    if (unnamed_fd >= 0) {
+        some[0].name = NULL;
+        some[0].fd = unnamed_fd;
+    }
     some[0].slack_ns = STUCK_S * INT64_C(1000000000);
     some[1] = some[0];
     some[1].reads_only = true;
@@ -81,11 +90,21 @@ static void flip_plausible(struct control *c, uint64_t r)
     }
 }
 
-static bool still_named(uint64_t inode)
+static bool still_the_one(uint64_t inode)
 {
     struct name n;
     struct stat st;
+    if (unnamed_fd >= 0)
+        return true;
     return shms__name_resolve(board->name, false, &n) == 0 && stat(n.control, &st) == 0 && st.st_ino == inode;
+}
+
+/* What an unnamed region cannot be joined without comes back: nobody can be given another one. */
+static void mend(struct control *c)
+{
+    shms__stamp_write(c);
+    a32_store_relaxed(&c->state, STATE_READY);
+    a64_store_relaxed(&c->size, REGION_SIZE);
 }
 
 /* At full speed, and with pauses of many lengths, so that calls are hit at their start and deep inside. */
@@ -95,6 +114,8 @@ static void flip_one(void (*flip)(struct control *, uint64_t), struct control *c
     int pause = mood & 1 ? 0 : 1 << (mood >> 1) % 12;
     for (int i = 0; i < (pause > 64 ? FLIPS / 16 : FLIPS); i++) {
         flip(c, chance(state));
+        if (i % 16 == 0 && unnamed_fd >= 0)
+            mend(c);
         for (int p = 0; p < pause; p++)
             spin_pause();
     }
@@ -106,8 +127,8 @@ static void flip_until_stopped(void (*flip)(struct control *, uint64_t))
     uint64_t state = 2;
     while (!stopped()) {
         uint64_t inode = 0;
-        struct control *c = map_control_of(board->name, &inode);
-        while (c && !stopped() && still_named(inode))
+        struct control *c = map_control(&inode);
+        while (c && !stopped() && still_the_one(inode))
             flip_one(flip, c, &state);
         if (c)
             munmap(c, sizeof *c);

@@ -72,7 +72,7 @@ void entry_hoarder(void)
     uint64_t inode;
     await_ready(1);
     shms_stream *s = open_region(SHMS_ACCESS_READ_WRITE);
-    struct control *c = map_control_of(board->name, &inode);
+    struct control *c = map_control(&inode);
     need(c != NULL);
     need_is(shms_stream_lock_shared(s, LONG_MS), 0);
     for (unsigned i = 0; i < LAYOUT_READERS; i++, count(&board->blows, 1))
@@ -118,7 +118,7 @@ static bool take_byte(int fd, size_t offset)
 void life_hoarder(void)
 {
     await_ready(1);
-    int fd = open_control_of(board->name);
+    int fd = open_control();
     need(fd >= 0 && take_byte(fd, LOCK_LIFE));
     get_ready(2);
     await_ready(3);
@@ -127,9 +127,8 @@ void life_hoarder(void)
 
 static shms_stream *open_soon(void)
 {
-    shms_stream_options o = {.struct_size = sizeof o, .open_timeout_ms = SHORT_MS, .max_size = REGION_MOST};
     shms_stream *s = NULL;
-    need_is(shms_stream_open(board->name, REGION_SIZE, &o, &s), 0);
+    need_is(join(SHMS_ACCESS_READ_WRITE, SHORT_MS, &s), 0);
     return s;
 }
 
@@ -141,8 +140,7 @@ void held_up(void)
     await_ready(2);
     shms_stream_close(other);
     while (!stopped()) {
-        shms_stream_options o = {.struct_size = sizeof o, .open_timeout_ms = SHORT_MS};
-        need_is(shms_stream_open(board->name, 1, &o, &none), SHMS_E_TIMEOUT);
+        need_is(join(SHMS_ACCESS_READ_WRITE, SHORT_MS, &none), SHMS_E_TIMEOUT);
         need_is(shms_stream_lock(s, 0), 0);
         need_is(shms_stream_resize(s, 2 * REGION_SIZE), SHMS_E_TIMEOUT);
         need(shms_stream_size(s) == REGION_SIZE);
@@ -159,8 +157,8 @@ void slot_hoarder(void)
 {
     uint64_t inode;
     await_ready(1);
-    int fd = open_control_of(board->name);
-    struct control *c = map_control_of(board->name, &inode);
+    int fd = open_control();
+    struct control *c = map_control(&inode);
     need(fd >= 0 && c);
     unsigned taken = 0;
     for (size_t i = 0; i < LAYOUT_SLOTS; i++)
@@ -182,7 +180,7 @@ void crowded_out(void)
     shms_stream *s = open_region(SHMS_ACCESS_READ_WRITE), *none = NULL;
     get_ready(1);
     await_ready(2);
-    need_is(shms_stream_open(board->name, 1, NULL, &none), SHMS_E_FULL);
+    need_is(join(SHMS_ACCESS_READ_WRITE, 0, &none), SHMS_E_FULL);
     need_is(shms_stream_lock(s, 0), 0);
     need_is(shms_stream_unlock(s), 0);
     get_ready(3);
@@ -191,7 +189,7 @@ void crowded_out(void)
         int64_t began = shms__now_ns();
         need_is(shms_stream_lock(s, SHORT_MS), SHMS_E_TIMEOUT);
         need(shms__now_ns() - began >= (SHORT_MS - 1) * INT64_C(1000000));
-        need_is(shms_stream_open(board->name, 1, NULL, &none), SHMS_E_FULL);
+        need_is(join(SHMS_ACCESS_READ_WRITE, 0, &none), SHMS_E_FULL);
         done(2);
     }
     get_ready(5);

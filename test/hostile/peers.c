@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * hostile_peers SECONDS [ACT...]: hostile processes beside victims that make calls under the sanitizers, in
- * real time. Each act gets an equal share of the seconds. It fails by a victim that ends badly, that a
- * sanitizer stops, that gets an answer its words do not name, or that makes no call for STUCK_S seconds.
+ * real time, in named regions and in unnamed ones whose descriptor was passed to all. Each act gets an equal
+ * share of the seconds. It fails by a victim that ends badly, that a sanitizer stops, that gets an answer its
+ * words do not name, or that makes no call for STUCK_S seconds.
  *
- * Not in scope: truncating the files, and punching holes into them. This version has no guard against SIGBUS.
+ * Named regions that are cut short: test/unit/guard_test.c.
  */
 #include "peers.h"
 
@@ -14,20 +15,30 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 struct board *board;
+int unnamed_fd = -1;
+int sockets[2];
 
 const struct act acts[] = {
-    {"flip", "control rewritten with anything", {flipped, flipper_wild}},
-    {"flip-plausible", "control rewritten with what could be true", {flipped, flipper_plausible}},
-    {"thief", "wake-ups sent for nothing, sleepers requeued", {robbed_first, robbed_second, thief}},
-    {"lock-hoarder", "the lock taken and never released", {locked_out, lock_hoarder}},
-    {"entry-hoarder", "readers' entries taken and never given back", {read_beside, entry_hoarder}},
-    {"life-hoarder", "the life-cycle lock taken and never released", {held_up, life_hoarder}},
-    {"slot-hoarder", "all life tokens taken", {crowded_out, slot_hoarder}},
+    {"flip", "control rewritten with anything", NAMED | UNNAMED, {flipped, flipper_wild}},
+    {"flip-plausible", "control rewritten with what could be true", NAMED | UNNAMED,
+     {flipped, flipper_plausible}},
+    {"thief", "wake-ups sent for nothing, sleepers requeued", NAMED | UNNAMED,
+     {robbed_first, robbed_second, thief}},
+    {"lock-hoarder", "the lock taken and never released", NAMED | UNNAMED, {locked_out, lock_hoarder}},
+    {"entry-hoarder", "readers' entries taken and never given back", NAMED | UNNAMED,
+     {read_beside, entry_hoarder}},
+    {"life-hoarder", "the life-cycle lock taken and never released", NAMED | UNNAMED,
+     {held_up, life_hoarder}},
+    {"slot-hoarder", "all life tokens taken", NAMED | UNNAMED, {crowded_out, slot_hoarder}},
+    {"grabber", "memory cut, punched, sealed, leased by who was given it", UNNAMED, {flipped, grabber}},
+    {"frozen", "the same, and written, by who may only read it", THEIR_OWN,
+     {frozen_writer, frozen_reader, frozen_grabber}},
 };
 const unsigned act_count = sizeof acts / sizeof acts[0];
 
@@ -70,23 +81,36 @@ uint64_t chance(uint64_t *state)
     return z ^ (z >> 31);
 }
 
+int join(uint32_t access, int timeout_ms, shms_stream **ret)
+{
+    shms_stream_options o = {.struct_size = sizeof o, .access = access, .open_timeout_ms = timeout_ms};
+    o.no_guard = unnamed_fd >= 0; /* nobody can take its memory */
+    if (unnamed_fd >= 0)
+        return shms_stream_open_fd(unnamed_fd, &o, ret);
+    o.max_size = REGION_MOST;
+    return shms_stream_open(board->name, REGION_SIZE, &o, ret);
+}
+
 shms_stream *open_region(uint32_t access)
 {
-    shms_stream_options o = {.struct_size = sizeof o, .access = access, .max_size = REGION_MOST};
     shms_stream *s = NULL;
-    need_is(shms_stream_open(board->name, REGION_SIZE, &o, &s), 0);
+    need_is(join(access, 0, &s), 0);
     return s;
 }
 
-int open_control_of(const char *name)
+int open_control(void)
 {
+    char own[64];
     struct name n;
-    return shms__name_resolve(name, false, &n) < 0 ? -1 : open(n.control, O_RDWR | O_CLOEXEC);
+    snprintf(own, sizeof own, "/proc/self/fd/%d", unnamed_fd);
+    if (unnamed_fd >= 0)
+        return open(own, O_RDWR | O_CLOEXEC);
+    return shms__name_resolve(board->name, false, &n) < 0 ? -1 : open(n.control, O_RDWR | O_CLOEXEC);
 }
 
-struct control *map_control_of(const char *name, uint64_t *ret_inode)
+struct control *map_control(uint64_t *ret_inode)
 {
-    int fd = open_control_of(name);
+    int fd = open_control();
     struct stat st;
     if (fd < 0)
         return NULL;
@@ -112,11 +136,11 @@ static pid_t start(void (*part)(void))
     exit(0); /* through the leak check */
 }
 
-/* Waits `seconds`; false: a part ended badly, or nothing happened any more. */
-static bool watch(pid_t pids[3], int64_t seconds)
+/* Waits so long; false: a part ended badly, or nothing happened any more. */
+static bool watch(pid_t pids[3], int64_t milliseconds)
 {
     uint64_t calls = 0;
-    int64_t end = shms__now_ns() + seconds * 1000000000, moved_at = shms__now_ns();
+    int64_t end = shms__now_ns() + milliseconds * 1000000, moved_at = shms__now_ns();
     while (shms__now_ns() < end) {
         shms__nap(20000000);
         for (int i = 0; i < 3; i++) {
@@ -160,21 +184,51 @@ static bool end_all(pid_t pids[3])
     return well;
 }
 
-static bool play(const struct act *act, int64_t seconds)
+/* As its owner would pass it on: bytes to grow by, and nobody in it. This process starts and catches nothing. */
+static int make_unnamed(void)
 {
+    shms_stream_options o = {.struct_size = sizeof o, .no_bell = 1, .no_guard = 1};
+    shms_stream *s = NULL;
+    need_is(shms_stream_open(NULL, REGION_MOST, &o, &s), 0);
+    need_is(shms_stream_lock(s, 0), 0);
+    need_is(shms_stream_resize(s, REGION_SIZE), 0);
+    need_is(shms_stream_unlock(s), 0);
+    int fd = shms_stream_fd(s);
+    need(fd >= 0);
+    shms_stream_close(s);
+    return fd;
+}
+
+static void set_stage(const struct act *act, bool unnamed)
+{
+    const char *scratch = getenv("TMPDIR");
     memset(board, 0, sizeof *board);
     snprintf(board->name, sizeof board->name, "hostile-%d-%s", (int)getpid(), act->name);
-    const char *scratch = getenv("TMPDIR");
     snprintf(board->path, sizeof board->path, "%s/hostile-%d", scratch ? scratch : "/tmp", (int)getpid());
+    unnamed_fd = unnamed ? make_unnamed() : -1;
+    need(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) == 0);
+}
+
+static void clear_stage(void)
+{
+    shms_stream_unlink(board->name);
+    unlink(board->path);
+    close(unnamed_fd);
+    close(sockets[0]);
+    close(sockets[1]);
+}
+
+static bool play(const struct act *act, unsigned region, int64_t milliseconds)
+{
+    set_stage(act, region == UNNAMED);
     pid_t pids[3] = {0};
     for (int i = 0; i < 3 && act->parts[i]; i++)
         pids[i] = start(act->parts[i]);
-    bool well = watch(pids, seconds);
+    bool well = watch(pids, milliseconds);
     well &= end_all(pids);
-    shms_stream_unlink(board->name);
-    unlink(board->path);
-    printf("%-15s %s: %llu calls, %llu blows: %s\n", act->name, act->words,
-           (unsigned long long)a64_load_relaxed(&board->calls),
+    clear_stage();
+    printf("%-15s %s%s: %llu calls, %llu blows: %s\n", act->name, region == UNNAMED ? "unnamed: " : "",
+           act->words, (unsigned long long)a64_load_relaxed(&board->calls),
            (unsigned long long)a64_load_relaxed(&board->blows), well ? "passed" : "FAILED");
     return well;
 }
@@ -187,19 +241,31 @@ static bool wanted(const char *name, int argc, char **argv)
     return argc <= 2;
 }
 
+/* The plays of all acts that are wanted; 0 milliseconds: only counts them. */
+static int play_all(int argc, char **argv, int64_t milliseconds, bool *ret_well)
+{
+    int n = 0;
+    for (unsigned i = 0; i < act_count; i++)
+        for (unsigned region = NAMED; region <= THEIR_OWN; region *= 2) {
+            if (!(acts[i].regions & region) || !wanted(acts[i].name, argc, argv))
+                continue;
+            n++;
+            if (milliseconds)
+                *ret_well &= play(&acts[i], region, milliseconds);
+        }
+    return n;
+}
+
 int main(int argc, char **argv)
 {
-    int64_t seconds = argc > 1 ? atoll(argv[1]) : 0, n = 0;
+    bool well = true;
+    int64_t seconds = argc > 1 ? atoll(argv[1]) : 0;
+    int n = play_all(argc, argv, 0, &well);
     board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    for (unsigned i = 0; i < act_count; i++)
-        n += wanted(acts[i].name, argc, argv);
     if (seconds <= 0 || n == 0 || board == MAP_FAILED) {
         fprintf(stderr, "usage: %s SECONDS [ACT...]\n", argv[0]);
         return 2;
     }
-    bool well = true;
-    for (unsigned i = 0; i < act_count; i++)
-        if (wanted(acts[i].name, argc, argv))
-            well &= play(&acts[i], seconds > n ? seconds / n : 1);
+    play_all(argc, argv, seconds * 1000 / n, &well);
     return well ? 0 : 1;
 }

@@ -10,6 +10,11 @@
 
 #define STUCK_S 20 /* a victim that makes no call for so long hangs; nothing else is that slow */
 
+/* The region of the act as it was passed to all who play in it; -1: they open it by its name. */
+extern int unnamed_fd;
+/* A pair of sockets for those who pass a descriptor of their own. */
+extern int sockets[2];
+
 /* Memory of the acts alone; no hostile peer touches it. */
 struct board {
     a32 stop;
@@ -39,14 +44,17 @@ void count(a64 *a, uint64_t n);
 void await_ready(uint32_t value); /* without a bound: who watches the act has one */
 void get_ready(uint32_t value);
 uint64_t chance(uint64_t *state); /* the next pseudo-random number */
+int join(uint32_t access, int timeout_ms, shms_stream **ret);
 shms_stream *open_region(uint32_t access);
-struct control *map_control_of(const char *name, uint64_t *ret_inode); /* NULL: there is none */
-int open_control_of(const char *name);
+struct control *map_control(uint64_t *ret_inode); /* NULL: there is none */
+int open_control(void);                           /* always an opening of its own */
 
-/* An act: who plays in it. Each part returns when stopped(), or earlier. */
+/* An act: who plays in it, and in what. Each part returns when stopped(), or earlier. */
+enum { NAMED = 1, UNNAMED = 2, THEIR_OWN = 4 };
 struct act {
     const char *name;
     const char *words;
+    unsigned regions;
     void (*parts[3])(void);
 };
 extern const struct act acts[];
@@ -66,5 +74,9 @@ void life_hoarder(void);
 void held_up(void);
 void slot_hoarder(void);
 void crowded_out(void);
+void grabber(void);
+void frozen_writer(void);
+void frozen_reader(void);
+void frozen_grabber(void);
 
 #endif

@@ -28,7 +28,7 @@ void thief(void)
 {
     uint64_t state = 3, inode;
     await_ready(1);
-    struct control *c = map_control_of(board->name, &inode);
+    struct control *c = map_control(&inode);
     need(c != NULL);
     while (!stopped()) {
         uint64_t r = chance(&state);
