@@ -184,7 +184,7 @@ static bool end_all(pid_t pids[3])
     return well;
 }
 
-/* As its owner would pass it on: bytes to grow by, and nobody in it. This process starts and catches nothing. */
+/* As its owner would pass it on: bytes to grow by, nobody in it. This process starts and catches nothing. */
 static int make_unnamed(void)
 {
     shms_stream_options o = {.struct_size = sizeof o, .no_bell = 1, .no_guard = 1};
