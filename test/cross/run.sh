@@ -3,13 +3,17 @@
 # run.sh STEP: builds of several kinds share one region. BUILD and SRC are set by CTest.
 #   build KIND     compile the library and mix.c for one kind: native, i686, musl, aarch64
 #   count          all kinds at once, each counts under the lock; the sum must be exact
+#   turns          all kinds at once wait for each other's notes, one after the other
 #   kill           each kind in turn is killed holding the lock, half-way; each other kind recovers it
+# Each in a named region, and in an unnamed one; kill in an atomic one, too.
 set -euo pipefail
 
 work=$BUILD/test/cross
 kinds=(native i686 musl aarch64)
 rounds=200000
-name=test-cross-$$
+turns=200
+carried=9
+name=${CROSS_NAME:-test-cross-$$}
 
 fail() { echo "FAIL: $*"; exit 1; }
 skip() { echo "SKIP: $*"; exit 77; }
@@ -19,8 +23,11 @@ mix() {
     local kind=$1 role=$2 runner=()
     shift 2
     [ "$kind" != aarch64 ] || runner=(qemu-aarch64)
-    "${runner[@]}" "$work/$kind/mix" "$role" "$name" "$@"
+    ${prefix:-} "${runner[@]}" "$work/$kind/mix" "$role" "$name" "$@"
 }
+
+# start KIND ROLE [NUMBER...]: in the background, where it takes the place of the shell, so that clean_up ends it.
+start() { local prefix=exec && mix "$@"; }
 
 # musl comes without the kernel's headers; these are the same for every C library.
 kernel_headers() {
@@ -59,27 +66,35 @@ build() {
     echo "$kind:$file"
 }
 
-count() {
-    local kind pids=() sum
-    mix native create
-    for kind in "${kinds[@]}"; do
-        mix "$kind" count ${#kinds[@]} $rounds &
+# all ROLE [NUMBER...]: at once, in all kinds; INDEX among the numbers is each one's own.
+all() {
+    local i pids=()
+    for i in "${!kinds[@]}"; do
+        start "${kinds[i]}" "${@/INDEX/$i}" &
         pids+=($!)
     done
-    for kind in "${kinds[@]}"; do
-        wait "${pids[0]}" || fail "$kind"
-        pids=("${pids[@]:1}")
+    for i in "${!kinds[@]}"; do
+        wait "${pids[i]}" || fail "${kinds[i]}: $*"
     done
+}
+
+count() {
+    local kind sum
+    all count ${#kinds[@]} $rounds
     for kind in "${kinds[@]}"; do
         sum=$(mix "$kind" show)
         [ "$sum" = $((${#kinds[@]} * rounds)) ] || fail "$kind reads $sum"
     done
-    echo "${#kinds[@]} kinds at once, $rounds rounds each: the sum is $sum"
+    echo "$region: ${#kinds[@]} kinds at once, $rounds rounds each: the sum is $sum"
+}
+
+take_turns() {
+    all turns ${#kinds[@]} INDEX $turns
+    echo "$region: ${#kinds[@]} kinds took $turns turns each"
 }
 
 kill_each() {
     local victim heir pid
-    mix native create
     for victim in "${kinds[@]}"; do
         for heir in "${kinds[@]}"; do
             [ "$victim" != "$heir" ] || continue
@@ -89,7 +104,7 @@ kill_each() {
             mix "$heir" recover || fail "$heir after $victim"
             wait $pid 2>/dev/null && fail "$victim did not die"
             [ "$(mix "$victim" show)" = 0 ] || fail "$heir did not repair"
-            echo "$victim killed while holding the lock: $heir recovered"
+            echo "$region: $victim killed while holding the lock: $heir recovered"
         done
     done
 }
@@ -99,17 +114,46 @@ clean_up() {
     left=$(jobs -p)
     # shellcheck disable=SC2086 # one word a job
     [ -z "$left" ] || kill $left 2>/dev/null || true
-    mix native remove 2>/dev/null || true
+    [ "${name%%:*}" = fd ] || mix native remove 2>/dev/null || true
 }
 
-case $1 in
-build) build "$2" ;;
-count | kill)
-    for kind in "${kinds[@]}"; do
-        [ -x "$work/$kind/mix" ] || skip "$kind was not built"
+# in_named FUNCTION [WORD]: in a region that a kind makes by name
+in_named() {
+    region=${2:-named}
+    mix native create "${@:2}"
+    $1
+    mix native remove
+}
+
+# in_unnamed STEP KIND: in one whose descriptor this script gets from a program of that kind, by exec
+in_unnamed() {
+    name=fd:$carried mix "$2" carry env CROSS_NAME=fd:$carried CROSS_MAKER="$2" bash "$0" "$1"
+}
+
+# run STEP FUNCTION: called once more by in_unnamed
+run() {
+    local kind
+    if [ -n "${CROSS_MAKER:-}" ]; then
+        region="unnamed, by $CROSS_MAKER"
+        "$2"
+        return
+    fi
+    in_named "$2"
+    [ "$1" != kill ] || in_named "$2" atomic
+    for kind in "${makers[@]}"; do
+        in_unnamed "$1" "$kind"
     done
-    trap clean_up EXIT
-    if [ "$1" = count ]; then count; else kill_each; fi
-    ;;
-*) fail "no such step: $1" ;;
+}
+
+step=$1
+[ "$step" = build ] || for kind in "${kinds[@]}"; do
+    [ -x "$work/$kind/mix" ] || skip "$kind was not built"
+done
+trap clean_up EXIT
+case $step in
+build) build "$2" ;;
+count) makers=(i686) && run count count ;;
+turns) makers=(musl) && run turns take_turns ;;
+kill) makers=(native aarch64) && run kill kill_each ;;
+*) fail "no such step: $step" ;;
 esac
