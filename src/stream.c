@@ -280,10 +280,14 @@ static __attribute__((noinline, cold)) int unlock_first(shms_stream *s)
     int rc = enter(s);
     if (rc < 0)
         return rc;
-    rc = shms__unlock_wake(&s->member, s->member.region.writable);
+    struct member *m = &s->member;
+    /* A thread of this handle that waits for readers has the cell, too, but no section to give back yet.
+     * relaxed: private; whoever may release the lock knows that it was taken */
+    bool reads = shms__reads_here(m) || a64_load_relaxed(&m->holder) == 0;
+    rc = reads ? shms__unlock_shared(m) : shms__unlock_wake(m, m->region.writable);
     if (rc == SHMS_E_NOT_OWNER)
-        rc = shms__unlock_shared(&s->member);
-    return (int)shms__member_done(&s->member, rc);
+        rc = reads ? shms__unlock_wake(m, m->region.writable) : shms__unlock_shared(m);
+    return (int)shms__member_done(m, rc);
 }
 
 int shms_stream_lock(shms_stream *s, int timeout_ms)

@@ -111,6 +111,35 @@ static void threads_of_one_handle(void **state)
     shms_stream_close(s);
 }
 
+static void *lock_for_long(void *s)
+{
+    return (void *)(intptr_t)shms_stream_lock(s, 20000);
+}
+
+/* A thread of this handle waits to write: it has the cell, but no section, so what is given back is a reader's. */
+static void a_writer_waits_for_its_own_handle(void **state)
+{
+    (void)state;
+    shms_stream *s = unit_open(NAME, 16, NULL);
+    for (int by_another = 0; by_another < 2; by_another++) {
+        pthread_t writer;
+        void *rc = NULL;
+        assert_int_equal(elsewhere(read_lock, s), 0);
+        assert_int_equal(shms_stream_lock_shared(s, 0), 0);
+        assert_int_equal(elsewhere(unlock, s), 0);
+        assert_int_equal(entry_of(s, 0), 0); /* this thread's is the second */
+        assert_int_equal(pthread_create(&writer, NULL, lock_for_long, s), 0);
+        WAIT_FOR((cell_of(s) & CELL_OWNER) == s->member.id);
+        assert_int_equal(by_another ? elsewhere(unlock, s) : shms_stream_unlock(s), 0);
+        assert_int_equal(pthread_join(writer, &rc), 0);
+        assert_int_equal((intptr_t)rc, 0);
+        assert_int_equal(cell_of(s) & CELL_OWNER, s->member.id);
+        assert_int_equal(shms_stream_unlock(s), 0);
+        assert_int_equal(shms_stream_unlock(s), SHMS_E_NOT_OWNER);
+    }
+    shms_stream_close(s);
+}
+
 static void closed_while_reading(void **state)
 {
     (void)state;
@@ -323,7 +352,7 @@ int main(void)
         TEST(who_is_in_with_whom),   TEST(wrong_uses),       TEST(threads_of_one_handle),
         TEST(closed_while_reading),  TEST(died_while_reading), TEST(a_reader_is_told),
         TEST(readers_and_writers),   TEST(forked_while_reading), TEST(the_slot_of_a_dead_reader),
-        TEST(a_slot_full_of_dead_readers),
+        TEST(a_slot_full_of_dead_readers), TEST(a_writer_waits_for_its_own_handle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
