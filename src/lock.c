@@ -163,7 +163,7 @@ static int attempt_once(struct member *m, struct attempt *a)
         if (!is_free && !shms__member_alive(m, cell & CELL_OWNER))
             return take_over(m, cell, a->slept);
     }
-    if (now >= a->deadline)
+    if (now >= a->deadline || shms__member_lost(m)) /* its caller looks for the latter again */
         return shms__fail(SHMS_E_TIMEOUT);
     if (!may_take) /* else somebody was faster: look again at once */
         sleep_once(m, a, cell, now);
@@ -221,7 +221,7 @@ int shms__lock_wait(struct member *m, int timeout_ms, bool changes)
         rc = shms__await_readers(m, a.deadline ? a.deadline : shms__deadline(timeout_ms));
         if (rc < 0) {
             shms__unlock(m, false);
-            return rc;
+            return (int)shms__member_done(m, rc);
         }
     }
     rc = shms__section_begin(m, changes);

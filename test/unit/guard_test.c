@@ -2,6 +2,7 @@
 /* guard.c: memory that is taken away is SHMS_E_LOST, and other people's faults stay theirs. */
 #include "child.h"
 
+#include <pthread.h>
 #include <sys/mman.h>
 
 #define SIZE 100000u
@@ -229,6 +230,44 @@ static void a_part_is_cut(void **state)
     shms_stream_close(t);
 }
 
+/* ---- threads that wait for their own handle, which can give nothing back any more */
+
+static void *wait_to_write(void *s)
+{
+    return (void *)(intptr_t)shms_stream_lock(s, -1);
+}
+
+static void *wait_to_read(void *s)
+{
+    return (void *)(intptr_t)shms_stream_lock_shared(s, -1);
+}
+
+static void lose_what_is_waited_for(bool shared, void *(*waits)(void *))
+{
+    pthread_t thread;
+    void *rc = NULL;
+    shms_stream *s = unit_open(NAME, SIZE, NULL);
+    const struct control *c = s->member.region.control;
+    assert_int_equal(shared ? shms_stream_lock_shared(s, 0) : shms_stream_lock(s, 0), 0);
+    assert_int_equal(pthread_create(&thread, NULL, waits, s), 0);
+    /* relaxed: looked at again */
+    WAIT_FOR(a64_load_relaxed(&c->cell) & (shared ? CELL_OWNER : CELL_WAITERS));
+    assert_int_equal(truncate(local_files.data, 0), 0);
+    assert_int_equal(shms_stream_pread(s, buf, 1, 0), SHMS_E_LOST);
+    pthread_join(thread, &rc);
+    assert_int_equal((intptr_t)rc, SHMS_E_LOST);
+    shms_stream_close(s);
+}
+
+static void threads_of_a_lost_one(void **state)
+{
+    (void)state;
+    guard_again();
+    lose_what_is_waited_for(false, wait_to_write);
+    lose_what_is_waited_for(false, wait_to_read);
+    lose_what_is_waited_for(true, wait_to_write);
+}
+
 static void a_reader_of_the_data_alone(void **state)
 {
     (void)state;
@@ -290,6 +329,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(control_is_cut),     TEST(data_is_cut),  TEST(a_part_is_cut), TEST(a_reader_of_the_data_alone),
         TEST(fork_of_a_lost_one), TEST(many_handles),
+        TEST(threads_of_a_lost_one),
     };
     int failed = cmocka_run_group_tests_name("before anything is open", first, NULL, NULL);
     shms_stream *s = NULL;
