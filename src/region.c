@@ -575,8 +575,8 @@ int shms__region_rejoin(struct region *r)
     if (rc < 0)
         return rc;
     rc = shms__region_map_control(r);
-    if (rc == 0)
-        rc = shms__region_check_control(r);
+    if (rc == 0 && shms__region_check_control(r) < 0)
+        rc = shms__fail(SHMS_E_LOST); /* it was sound when the parent joined */
     if (rc < 0) {
         shms__region_unmap_control(r);
         shms__byte_unlock(f, LOCK_LIFE);
