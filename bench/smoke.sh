@@ -64,8 +64,10 @@ atomic-64 shmstream
 atomic-64 shmstream, atomic
 recovery shmstream
 recovery pthread robust
+recovery fcntl (OFD)
 newcomer shmstream
 newcomer pthread robust
+newcomer fcntl (OFD)
 write-64 shmstream
 write-64 memcpy
 read-64 shmstream
