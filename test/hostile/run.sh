@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# run.sh BUILD_DIR [SECONDS]: hostile bytes and, at the same time, hostile peers, for so long (default 300), in a build
-# of its own.
-# What breaks a promise is left in BUILD_DIR as crash-*: run.sh BUILD_DIR replay FILE shows it again.
+# run.sh BUILD_DIR [SECONDS]: hostile bytes (two fuzzers: all calls, and the fast ones alone) and, at the same time,
+# hostile peers, for so long (default 300), in a build of its own.
+# What breaks a promise is left in BUILD_DIR as all-crash-* or fast-crash-*: run.sh BUILD_DIR replay FILE shows it again.
 set -euo pipefail
 
 build=$1 seconds=${2:-300} here=$(cd "$(dirname "$0")" && pwd)
@@ -21,24 +21,37 @@ export ASAN_OPTIONS=abort_on_error=0:exitcode=99:detect_stack_use_after_return=1
 export UBSAN_OPTIONS=print_stacktrace=1
 trap 'rm -rf "$HOSTILE_DIR"' EXIT
 
-fuzz=("$build/hostile_fuzz" -timeout=20 -max_len=400 -len_control=0 -artifact_prefix="$build/")
+# fuzz CALLS ARGUMENT...: all calls, or only those that are quick, in a world of their own.
+fuzz() {
+    mkdir -p "$HOSTILE_DIR/$1"
+    HOSTILE_CALLS=$1 HOSTILE_DIR=$HOSTILE_DIR/$1 "$build/hostile_fuzz" \
+        -timeout=20 -max_len=400 -len_control=0 -artifact_prefix="$build/$1-" "${@:2}"
+}
+
 if [ "$seconds" = replay ]; then
-    "${fuzz[@]}" "$3"
+    case ${3##*/} in fast-*) calls=fast ;; *) calls=all ;; esac
+    fuzz $calls "$3"
     exit
 fi
 
+# The corpus grows from run to run, and begins with seeds that are made here.
+for calls in all fast; do
+    python3 "$here/seeds.py" "$here" "$build/corpus-$calls" >"$build/seeds.log"
+done
+cat "$build/seeds.log"
 "$build/hostile_peers" "$seconds" &
 peers=$!
+fuzz fast -max_len=64 -max_total_time="$seconds" "$build/corpus-fast" >"$build/fast.log" 2>&1 &
+fast=$!
 status=0
-# The corpus grows from run to run, and begins with seeds that are made here.
-python3 "$here/seeds.py" "$here" "$build/corpus"
-"${fuzz[@]}" \
-    -max_total_time="$seconds" -print_final_stats=1 "$build/corpus" >"$build/fuzz.log" 2>&1 || status=$?
-if [ $status = 0 ]; then
-    grep -E '^hostile bytes|average_exec_per_sec' "$build/fuzz.log"
-else
-    tail -n 60 "$build/fuzz.log"
-fi
+fuzz all -max_total_time="$seconds" "$build/corpus-all" >"$build/all.log" 2>&1 || status=$?
+wait $fast || status=$?
+for calls in all fast; do
+    if ! grep -E '^hostile bytes' "$build/$calls.log"; then
+        status=1
+        tail -n 60 "$build/$calls.log"
+    fi
+done
 wait $peers || status=$?
 [ $status = 0 ] && echo "nobody hung, crashed, or was told what the header does not say"
 exit $status
