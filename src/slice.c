@@ -15,7 +15,10 @@
  *
  * The bell rings before the life token is free: the kernel walks a dying thread's list first, and lets go of
  * memory and files later, tens of milliseconds for a big process. So after a ring the sleeps are short, and
- * grow from RUNG_NS to a millisecond.
+ * grow from RUNG_NS to a millisecond. To believe the ring would be sooner (a robust mutex does), and wrong:
+ * the list is the guard thread's, and while that one is dead, the holder's thread may still be writing on
+ * another processor. Only when the last thread is gone are the files closed. What that takes is the limit:
+ * a waiter in fcntl's own queue has a dead process's byte no sooner (bench/recovery.c).
  *
  * No ring is missed between a waiter's look at the bell and its sleep: the system compares. None of an owner
  * that died before the look either: its bell says so, or the slot has a new generation, which is stored
