@@ -188,19 +188,11 @@ static unsigned stranger(void)
     return 30000 + (unsigned)getpid() % 30000; /* who uses this library nowhere else */
 }
 
-static void path_of(const char *name, const char *ending, char *ret, size_t room)
-{
-    if (strncmp(name, "Global\\", 7) == 0)
-        snprintf(ret, room, "/dev/shm/shms.%s.%s", name + 7, ending);
-    else
-        snprintf(ret, room, "/dev/shm/shms-%u/%s.%s", (unsigned)geteuid(), name, ending);
-}
-
 static int files_of(const char *name)
 {
     char control[160], data[160];
-    path_of(name, "ctl", control, sizeof control);
-    path_of(name, "data", data, sizeof data);
+    region_path(name, "ctl", control, sizeof control);
+    region_path(name, "data", data, sizeof data);
     return (access(control, F_OK) == 0) + (access(data, F_OK) == 0);
 }
 
@@ -219,7 +211,7 @@ static void kill_peer(struct around *a)
 static void cut_half(const char *name, const char *ending)
 {
     char path[160];
-    path_of(name, ending, path, sizeof path);
+    region_path(name, ending, path, sizeof path);
     assert_int_equal(unlink(path), 0);
 }
 

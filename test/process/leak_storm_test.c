@@ -7,14 +7,11 @@
  */
 #include "roles.h"
 
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,7 +22,7 @@
 #define LARGEST 100000u
 #define SMALLEST 16u
 
-static bool private_memory; /* /dev/shm is this test's alone, so that its bytes can be counted */
+static bool private_memory; /* so that its bytes can be counted */
 
 /* ---- what the victims do */
 
@@ -154,24 +151,6 @@ static int killer(int argc, char **argv)
 
 /* ---- what is left */
 
-struct used {
-    uint64_t blocks, inodes;
-};
-
-static struct used memory_used(void)
-{
-    struct statvfs v;
-    assert_int_equal(statvfs("/dev/shm", &v), 0);
-    return (struct used){v.f_blocks - v.f_bfree, v.f_files - v.f_ffree};
-}
-
-/* A /dev/shm of its own, where that is allowed. */
-static void go_apart(void)
-{
-    private_memory = unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-                     mount("tmpfs", "/dev/shm", "tmpfs", 0, "mode=1777,size=64m") == 0;
-}
-
 static void all_slots_are_free(const char *name, unsigned which)
 {
     shms_stream *all[SHMS_MEMBERS_MAX], *more = NULL;
@@ -231,6 +210,6 @@ int main(int argc, char **argv)
     static const struct role roles[] = {{"killer", killer}, {NULL, NULL}};
     const struct CMUnitTest tests[] = {process_test(test_nothing_is_left)};
     roles_begin(argc, argv, roles);
-    go_apart();
+    private_memory = have_own_shm("mode=1777,size=64m");
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

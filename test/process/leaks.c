@@ -3,10 +3,13 @@
 #include "roles.h"
 
 #include <dirent.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -46,6 +49,19 @@ unsigned region_mappings(pid_t pid)
     free(line);
     fclose(f);
     return n;
+}
+
+bool have_own_shm(const char *options)
+{
+    return unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+           mount("tmpfs", "/dev/shm", "tmpfs", 0, options) == 0;
+}
+
+struct used memory_used(void)
+{
+    struct statvfs v;
+    assert_int_equal(statvfs("/dev/shm", &v), 0);
+    return (struct used){v.f_blocks - v.f_bfree, v.f_files - v.f_ffree};
 }
 
 pid_t child_of(pid_t pid)

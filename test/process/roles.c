@@ -144,8 +144,14 @@ void tell(struct proc *p, const char *format, ...)
 
 void read_line(struct proc *p, char *ret_line, size_t room)
 {
-    if (get_line(p->from, ret_line, room, BOUND_MS) < 0)
-        fail_msg("no line from role %d", (int)p->pid);
+    int status = 0;
+    if (get_line(p->from, ret_line, room, BOUND_MS) < 0) {
+        pid_t ended = 0; /* who has just ended may take a moment to be seen to */
+        for (int64_t end = now_ms() + 1000; ended == 0 && now_ms() < end; rest())
+            ended = waitpid(p->pid, &status, WNOHANG);
+        fail_msg("no line from role %d, which %s %#x", (int)p->pid, ended ? "ended, status" : "lives",
+                 (unsigned)status);
+    }
 }
 
 long long answer(struct proc *p)
@@ -236,6 +242,14 @@ const char *fresh_name(void)
     char *name = names[n++ % 8];
     snprintf(name, sizeof names[0], "process-test-%d-%u", (int)getpid(), n);
     return name;
+}
+
+void region_path(const char *name, const char *ending, char *ret, size_t room)
+{
+    if (strncmp(name, "Global\\", 7) == 0)
+        snprintf(ret, room, "/dev/shm/shms.%s.%s", name + 7, ending);
+    else
+        snprintf(ret, room, "/dev/shm/shms-%u/%s.%s", (unsigned)geteuid(), name, ending);
 }
 
 shms_stream *open_here(const char *name, uint64_t size)

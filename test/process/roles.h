@@ -64,6 +64,8 @@ int test_teardown(void **state);
 #define process_test(f) cmocka_unit_test_setup_teardown(f, test_setup, test_teardown)
 
 const char *fresh_name(void); /* of no region yet; nobody else's */
+/* Of this user's region: its file, "ctl" or "data". */
+void region_path(const char *name, const char *ending, char *ret, size_t room);
 shms_stream *open_here(const char *name, uint64_t size);
 void assert_gone(const char *name); /* no region of that name, and none is made by looking */
 shms_info info_of(shms_stream *s);
@@ -71,6 +73,12 @@ pid_t child_of(pid_t pid); /* the first; 0: none */
 /* How many files of our names (or of one region, by its control file) are there or open. */
 unsigned open_descriptors(pid_t pid);  /* 0: this process */
 unsigned region_mappings(pid_t pid);
+/* A /dev/shm of this process and of what it starts, where that is allowed; options as for mount. */
+bool have_own_shm(const char *options);
+struct used {
+    uint64_t blocks, inodes;
+};
+struct used memory_used(void); /* of /dev/shm */
 /* Wait until a condition holds, at most BOUND_MS. */
 #define await(condition) \
     do { \

@@ -116,7 +116,7 @@ static void *lock_for_long(void *s)
     return (void *)(intptr_t)shms_stream_lock(s, 20000);
 }
 
-/* A thread of this handle waits to write: it has the cell, but no section, so what is given back is a reader's. */
+/* Who waits to write has the cell, but no section yet: what is given back is a reader's. */
 static void a_writer_waits_for_its_own_handle(void **state)
 {
     (void)state;
