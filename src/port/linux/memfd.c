@@ -101,7 +101,7 @@ int shms__memfd_open(int fd, bool joins, const struct trust *trust, struct file 
 
 int shms__memfd_pass(const struct file *f, bool joins, bool frozen, int *ret_fd)
 {
-    if (joins || frozen)
+    if (joins)
         return open_again(f->fd, frozen ? O_RDONLY : O_RDWR, ret_fd);
     int fd = fcntl(f->fd, F_DUPFD_CLOEXEC, 0); /* without byte locks there is nothing to keep apart */
     if (fd < 0)

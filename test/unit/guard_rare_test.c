@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/* guard.c: earlier handlers of rarer kinds, memory that is only read, and no address space for zeros. */
+#include "child.h"
+
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#define SIZE 1000000u
+#define PAGE ((uint64_t)sysconf(_SC_PAGESIZE))
+
+static sigjmp_buf back;
+static volatile int signals;
+
+static void jumps(int number)
+{
+    (void)number;
+    signals++;
+    siglongjmp(back, 1);
+}
+
+static void counts(int number)
+{
+    (void)number;
+    signals++;
+}
+
+static int touch(const char *p)
+{
+    return *(const volatile char *)p;
+}
+
+static shms_stream *opened(const shms_stream_options *options)
+{
+    shms_stream *s = NULL;
+    return shms_stream_open(NAME, SIZE, options, &s) == 0 ? s : NULL;
+}
+
+/* A page of a file that has ended: not the library's. */
+static const char *gone(void)
+{
+    int fd = memfd_create("gone", MFD_CLOEXEC);
+    const char *p = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
+    close(fd);
+    return p;
+}
+
+/* ---- handlers that want one signal only; the guard gives way to them, and is no more */
+
+static int a_fault_once(void *unused)
+{
+    struct sigaction once = {.sa_handler = jumps, .sa_flags = (int)SA_RESETHAND};
+    (void)unused;
+    EXPECT(sigaction(SIGBUS, &once, NULL) == 0);
+    shms_stream *s = opened(NULL);
+    const char *p = gone();
+    EXPECT(s);
+    if (sigsetjmp(back, 1) == 0)
+        touch(p);
+    EXPECT(signals == 1);
+    shms_stream_close(s);
+    return 0;
+}
+
+static int a_signal_once(void *unused)
+{
+    struct sigaction once = {.sa_handler = counts, .sa_flags = (int)SA_RESETHAND}, now;
+    (void)unused;
+    EXPECT(sigaction(SIGBUS, &once, NULL) == 0);
+    shms_stream *s = opened(NULL);
+    EXPECT(s && raise(SIGBUS) == 0 && signals == 1);
+    EXPECT(sigaction(SIGBUS, NULL, &now) == 0 && now.sa_handler == SIG_DFL);
+    shms_stream_close(s);
+    return 0;
+}
+
+/* "A page of yours is broken, in case you want to do something before you touch it." */
+static int early_news(void *unused)
+{
+    siginfo_t news = {.si_signo = SIGBUS, .si_code = BUS_MCEERR_AO};
+    (void)unused;
+    signal(SIGBUS, SIG_IGN);
+    shms_stream *s = opened(NULL);
+    EXPECT(s && syscall(SYS_rt_tgsigqueueinfo, getpid(), syscall(SYS_gettid), SIGBUS, &news) == 0);
+    EXPECT(shms_stream_lock(s, 0) == 0 && shms_stream_unlock(s) == 0);
+    shms_stream_close(s);
+    return 0;
+}
+
+static void rare_handlers(void **state)
+{
+    (void)state;
+    assert_int_equal(unit_child(a_fault_once, NULL, 0), 0);
+    assert_int_equal(unit_child(a_signal_once, NULL, 0), 0);
+    assert_int_equal(unit_child(early_news, NULL, 0), 0);
+}
+
+/* ---- a handle that only reads has zeros that are only read */
+
+static int reads_only(void *unused)
+{
+    char c = 1;
+    int pipes[2];
+    (void)unused;
+    signal(SIGBUS, SIG_DFL);
+    shms_stream *s = opened(NULL), *t = opened(OPTIONS(.access = SHMS_ACCESS_READ));
+    EXPECT(s && t && truncate(local_files.data, 0) == 0);
+    EXPECT(shms_stream_pread(t, &c, 1, SIZE - 1) == SHMS_E_LOST);
+    char *p = shms_stream_memory(t);
+    EXPECT(touch(p) == 0 && touch(p + SIZE - 1) == 0);
+    EXPECT(pipe(pipes) == 0 && write(pipes[1], "x", 1) == 1);
+    EXPECT(read(pipes[0], p, 1) == -1 && errno == EFAULT);
+    shms_stream_close(t);
+    shms_stream_close(s);
+    return 0;
+}
+
+static void read_only_memory(void **state)
+{
+    (void)state;
+    assert_int_equal(unit_child(reads_only, NULL, 0), 0);
+}
+
+/* ---- the gap is met by a system call, which says so and sends no signal */
+
+static int saves_what_is_gone(void *unused)
+{
+    (void)unused;
+    shms_stream *s = opened(NULL);
+    EXPECT(s && truncate(local_files.data, 0) == 0);
+    int pipes[2];
+    char path[64];
+    EXPECT(pipe(pipes) == 0);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", pipes[1]);
+    EXPECT(shms_stream_save(s, path) == SHMS_E_LOST);
+    EXPECT(shms_last_oserror() == EFAULT);
+    shms_stream_close(s);
+    return 0;
+}
+
+static void met_by_a_system_call(void **state)
+{
+    (void)state;
+    assert_int_equal(unit_child(saves_what_is_gone, NULL, 0), 0);
+}
+
+/* ---- no address space */
+
+static uint64_t address_space(void)
+{
+    unsigned long long pages = 0;
+    FILE *f = fopen("/proc/self/statm", "re");
+    if (f && fscanf(f, "%llu", &pages) != 1)
+        pages = 0;
+    fclose(f);
+    return pages * PAGE;
+}
+
+static void limit_address_space(uint64_t more)
+{
+    struct rlimit limit = {.rlim_cur = address_space() + more, .rlim_max = RLIM_INFINITY};
+    setrlimit(RLIMIT_AS, &limit);
+}
+
+static void limit_nothing(void)
+{
+    struct rlimit limit = {.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
+    setrlimit(RLIMIT_AS, &limit);
+}
+
+/* Not for all that follows the gap, but for a page at a time. */
+static int page_by_page(void *unused)
+{
+    (void)unused;
+    signal(SIGBUS, SIG_DFL);
+    shms_stream *s = opened(NULL);
+    EXPECT(s && truncate(local_files.data, 0) == 0);
+    const char *p = shms_stream_memory(s);
+    limit_address_space(4 * PAGE);
+    int sum = touch(p) + touch(p + 10 * PAGE) + touch(p + SIZE - 1);
+    limit_nothing();
+    char c;
+    EXPECT(sum == 0 && shms_stream_pread(s, &c, 1, 0) == SHMS_E_LOST);
+    shms_stream_close(s);
+    return 0;
+}
+
+/* Not even for one: as if there were no guard. */
+static int not_one_page(void *unused)
+{
+    (void)unused;
+    signal(SIGBUS, jumps);
+    shms_stream *s = opened(NULL);
+    EXPECT(s && truncate(local_files.data, 0) == 0);
+    const char *p = shms_stream_memory(s);
+    limit_address_space(0);
+    if (sigsetjmp(back, 1) == 0)
+        touch(p);
+    limit_nothing();
+    EXPECT(signals == 1);
+    shms_stream_close(s);
+    return 0;
+}
+
+static int cannot_map_control(void *unused)
+{
+    shms_stream *s = NULL;
+    (void)unused;
+    limit_address_space(0);
+    int rc = shms_stream_open(NULL, SIZE, NULL, &s);
+    limit_nothing();
+    EXPECT(rc == SHMS_E_NOMEM);
+    return 0;
+}
+
+static void no_address_space(void **state)
+{
+    (void)state;
+    if (address_space() >> 40) /* a sanitizer's, which cannot be limited */
+        skip();
+    assert_int_equal(unit_child(page_by_page, NULL, 0), 0);
+    assert_int_equal(unit_child(not_one_page, NULL, 0), 0);
+    assert_int_equal(unit_child(cannot_map_control, NULL, 0), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(rare_handlers), TEST(read_only_memory), TEST(met_by_a_system_call), TEST(no_address_space),
+    };
+    return cmocka_run_group_tests_name("guard, rarely", tests, NULL, NULL);
+}
