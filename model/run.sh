@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # model/run.sh [short|full] [MODEL...]: check the SPIN models, all states of each run, and print their number.
 # A run that must hold has no error and leaves no state out; a control is a mistake that must be found.
-# short takes under a minute, full some minutes and at most 6 GiB. MODEL: lock
+# short takes under a minute, full half an hour and at most 6 GiB. MODEL: lock
 # version life shared journal.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -24,7 +24,7 @@ holds  full   lock     reuse             SLICES TIMEOUTS SIGNALS NUDGES=1 P=2 KI
 live   full   lock     reuse-progress    SLICES P=2 KILLS=1 LIVES=2
 live   full   lock     progress-2        SLICES P=2 KILLS=1 LIVES=2 OPS=2
 holds  full   lock     crash-2           SLICES P=3 KILLS=2
-holds  full   lock     reuse-3           SLICES TIMEOUTS SIGNALS NUDGES=2 P=2 KILLS=3 LIVES=3
+holds  full   lock     reuse-3           SLICES TIMEOUTS SIGNALS NUDGES=1 P=2 KILLS=3 LIVES=3
 fails  short  lock     no-slices         P=2 KILLS=1
 fails  full   lock     plain-store       SLICES P=3 KILLS=1 BUG_SEIZE
 fails  full   lock     not-told          SLICES P=2 KILLS=1 BUG_NOT_TOLD
