@@ -202,6 +202,31 @@ static int not_one_page(void *unused)
     return 0;
 }
 
+/* Control goes as a whole, or not at all: another page of it than the one that is missing is of no use. */
+static int not_all_of_control(void *unused)
+{
+    enum { MANY = 64 }; /* the last one's slot is not on the first page */
+    shms_stream *s[MANY];
+    (void)unused;
+    signal(SIGBUS, jumps);
+    for (int i = 0; i < MANY; i++) {
+        s[i] = opened(NULL);
+        EXPECT(s[i]);
+    }
+    EXPECT(truncate(local_files.control, (off_t)PAGE) == 0);
+    limit_address_space(PAGE);
+    if (sigsetjmp(back, 1) == 0)
+        shms_stream_lock_shared(s[MANY - 1], 0);
+    limit_nothing();
+    EXPECT(signals == 1);
+    EXPECT(shms_stream_lock_shared(s[MANY - 1], 0) == SHMS_E_LOST);
+    for (int i = 0; i < MANY; i++)
+        shms_stream_close(s[i]);
+    remove(local_files.control);
+    remove(local_files.data);
+    return 0;
+}
+
 static int cannot_map_control(void *unused)
 {
     shms_stream *s = NULL;
@@ -213,6 +238,38 @@ static int cannot_map_control(void *unused)
     return 0;
 }
 
+/* All of the heap, in pieces that are never given back. */
+static void take_heap(void)
+{
+    for (size_t size = SIZE; size >= 16;)
+        if (!malloc(size))
+            size /= 2;
+}
+
+/* The entries of 64 handles are there from the start; more are a piece of the heap. */
+static int one_handle_too_many(void *unused)
+{
+    shms_stream *all[64], *s = NULL;
+    (void)unused;
+    for (int i = 0; i < 64; i++) {
+        all[i] = opened(OPTIONS(.no_bell = 1));
+        EXPECT(all[i]);
+    }
+    void *handle = malloc(sizeof *s);
+    limit_address_space(0);
+    take_heap();
+    free(handle); /* room for a handle, and no more */
+    int rc = shms_stream_open(NAME, SIZE, OPTIONS(.no_bell = 1), &s);
+    limit_nothing();
+    EXPECT(rc == SHMS_E_NOMEM);
+    s = opened(NULL);
+    EXPECT(s);
+    shms_stream_close(s);
+    for (int i = 0; i < 64; i++)
+        shms_stream_close(all[i]);
+    return 0;
+}
+
 static void no_address_space(void **state)
 {
     (void)state;
@@ -220,7 +277,10 @@ static void no_address_space(void **state)
         skip();
     assert_int_equal(unit_child(page_by_page, NULL, 0), 0);
     assert_int_equal(unit_child(not_one_page, NULL, 0), 0);
+    if (PAGE == 4096)
+        assert_int_equal(unit_child(not_all_of_control, NULL, 0), 0);
     assert_int_equal(unit_child(cannot_map_control, NULL, 0), 0);
+    assert_int_equal(unit_child(one_handle_too_many, NULL, 0), 0);
 }
 
 int main(void)

@@ -79,7 +79,9 @@ static bool mend(const struct guard *g, int which, uintptr_t address)
     int rights = start & WRITABLE ? PROT_READ | PROT_WRITE : PROT_READ;
     uintptr_t from = which == GUARD_CONTROL ? start & ~(uintptr_t)WRITABLE : address & ~(page - 1);
     lost(context); /* before any zero can be read */
-    return replace(which, from, end - from, rights) || replace(which, from, page, rights);
+    if (replace(which, from, end - from, rights))
+        return true;
+    return which != GUARD_CONTROL && replace(which, from, page, rights); /* no room for all */
 }
 
 static bool ours(uintptr_t address)
