@@ -4,13 +4,15 @@
 
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
 #define SIZE 100000u
 
 /* ---- faults that are not ours, in children that have no guard yet */
 
+static char buf[SIZE];
 static sigjmp_buf back;
-static int seen_signal, seen_code;
+static volatile int seen_signal, seen_code;
 
 static void with_info(int number, siginfo_t *info, void *context)
 {
@@ -28,7 +30,7 @@ static void plain(int number)
 
 static void counts(int number)
 {
-    seen_signal += number;
+    seen_signal = seen_signal + number;
 }
 
 /* A page of a file that has ended. */
@@ -90,6 +92,149 @@ static int a_signal_only(void *action)
     return a->sa_handler == SIG_IGN || seen_signal == SIGBUS ? 0 : 1;
 }
 
+/* ---- how the handler of others is called: as it asked to be */
+
+#if defined(__SANITIZE_THREAD__) /* it runs handlers one after the other, whatever they asked for */
+#define DEEPEST 1
+#else
+#define DEEPEST 3
+#endif
+static volatile int depth, deepest, runs, seen_other; /* raise is said to call nobody back */
+static volatile bool on_own_stack;
+static char own_stack[1 << 16];
+
+static void raises_again(int number)
+{
+    depth = depth + 1;
+    deepest = depth > deepest ? depth : deepest;
+    runs = runs + 1;
+    if (runs < 3)
+        raise(number);
+    depth = depth - 1;
+}
+
+static int runs_within_itself(void *action)
+{
+    EXPECT(sigaction(SIGBUS, action, NULL) == 0);
+    shms_stream *s = guarded(NULL);
+    EXPECT(s && shms_stream_unlink(NAME) == 0);
+    raise(SIGBUS);
+    EXPECT(runs == 3);
+    return deepest;
+}
+
+static void looks_where_it_is(int number)
+{
+    const char *here = __builtin_frame_address(0);
+    (void)number;
+    on_own_stack = here >= own_stack && here < own_stack + sizeof own_stack;
+    siglongjmp(back, 1);
+}
+
+static int runs_on_its_stack(void *unused)
+{
+    stack_t stack = {.ss_sp = own_stack, .ss_size = sizeof own_stack};
+    struct sigaction a = {.sa_handler = looks_where_it_is, .sa_flags = SA_ONSTACK};
+    (void)unused;
+    EXPECT(sigaltstack(&stack, NULL) == 0 && sigaction(SIGBUS, &a, NULL) == 0);
+    shms_stream *s = guarded(NULL);
+    EXPECT(s && shms_stream_unlink(NAME) == 0);
+    if (sigsetjmp(back, 1) == 0)
+        touch(gone());
+    EXPECT(on_own_stack);
+    return 0;
+}
+
+static void notes(int number)
+{
+    seen_other = number;
+}
+
+static void is_not_disturbed(int number)
+{
+    raise(SIGUSR1);
+    runs = seen_other == 0;
+    seen_signal = number;
+}
+
+static int runs_with_its_mask(void *unused)
+{
+    struct sigaction a = {.sa_handler = is_not_disturbed};
+    (void)unused;
+    EXPECT(sigaddset(&a.sa_mask, SIGUSR1) == 0 && signal(SIGUSR1, notes) != SIG_ERR);
+    EXPECT(sigaction(SIGBUS, &a, NULL) == 0);
+    shms_stream *s = guarded(NULL);
+    EXPECT(s && shms_stream_unlink(NAME) == 0);
+    raise(SIGBUS);
+    EXPECT(seen_signal == SIGBUS && runs == 1 && seen_other == SIGUSR1);
+    return 0;
+}
+
+/* Where a child that must die tells how far it came. */
+static volatile int *progress;
+
+static int runs_once(void *faults)
+{
+    struct sigaction a = {.sa_handler = faults ? plain : counts, .sa_flags = (int)SA_RESETHAND};
+    EXPECT(sigaction(SIGBUS, &a, NULL) == 0);
+    shms_stream *s = guarded(NULL);
+    EXPECT(s && shms_stream_unlink(NAME) == 0);
+    if (!faults)
+        raise(SIGBUS);
+    else if (sigsetjmp(back, 1) == 0)
+        touch(gone());
+    EXPECT(seen_signal == SIGBUS);
+    *progress += 1;
+    if (!faults)
+        raise(SIGBUS);
+    else
+        touch(gone());
+    return 0;
+}
+
+static void as_they_asked(void **state)
+{
+    struct sigaction bare = {.sa_handler = raises_again};
+    struct sigaction within = {.sa_handler = raises_again, .sa_flags = SA_NODEFER};
+    (void)state;
+    progress = mmap(NULL, sizeof *progress, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_int_equal(unit_child(runs_within_itself, &bare, 0), 1);
+    assert_int_equal(unit_child(runs_within_itself, &within, 0), DEEPEST);
+    assert_int_equal(unit_child(runs_on_its_stack, NULL, 0), 0);
+    assert_int_equal(unit_child(runs_with_its_mask, NULL, 0), 0);
+    assert_int_equal(unit_child(runs_once, NULL, 0), 128 + SIGBUS);
+    assert_int_equal(*progress, 1);
+    assert_int_equal(unit_child(runs_once, &bare, 0), 128 + SIGBUS);
+    assert_int_equal(*progress, 2);
+    munmap((void *)(uintptr_t)progress, sizeof *progress);
+}
+
+/* A signal that only looks like a gap in our memory: anybody of the same user can send one. */
+static int is_not_fooled(void *unused)
+{
+    static const int codes[] = {SI_QUEUE, BUS_OBJERR, BUS_MCEERR_AR};
+    struct sigaction a = {.sa_handler = counts};
+    (void)unused;
+    EXPECT(sigaction(SIGBUS, &a, NULL) == 0);
+    shms_stream *s = guarded(NULL);
+    EXPECT(s && shms_stream_pwrite(s, "x", 1, 5000) == 1);
+    for (int i = 0; i < 3; i++) {
+        siginfo_t info = {.si_signo = SIGBUS, .si_code = codes[i]};
+        info.si_addr = (char *)shms_stream_memory(s) + 5000;
+        EXPECT(syscall(SYS_rt_sigqueueinfo, getpid(), SIGBUS, &info) == 0);
+        EXPECT(seen_signal == (i + 1) * SIGBUS);
+        EXPECT(shms_stream_pread(s, buf, 1, 5000) == 1 && buf[0] == 'x');
+    }
+    shms_stream_close(s);
+    return 0;
+}
+
+static void signals_that_are_no_gaps(void **state)
+{
+    (void)state;
+    assert_int_equal(unit_child(is_not_fooled, NULL, 0), 0);
+}
+
 static void handlers_of_others(void **state)
 {
     struct sigaction info = {.sa_sigaction = with_info, .sa_flags = SA_SIGINFO};
@@ -125,8 +270,6 @@ static void whoever_does_not_want_it(void **state)
 }
 
 /* ---- ours: each call is the first that meets the gap */
-
-static char buf[SIZE];
 
 /* cmocka sets a handler of its own at the start of each test; this one was there before. */
 static struct sigaction ours;
@@ -230,6 +373,35 @@ static void a_part_is_cut(void **state)
     shms_stream_close(t);
 }
 
+/* Control is replaced as a whole, though its first page is still there: the lost take no part in it. */
+static void the_rest_of_control_is_cut(void **state)
+{
+    enum { MANY = 64 }; /* the last one's slot is not on the first page */
+    shms_stream *s[MANY];
+    (void)state;
+    guard_again();
+    if (sysconf(_SC_PAGESIZE) > 4096)
+        skip();
+    for (int i = 0; i < MANY; i++)
+        s[i] = unit_open(NAME, SIZE, NULL);
+    const struct control *c = s[0]->member.region.control;
+    assert_true(offsetof(struct control, slots[MANY - 2]) > 4096);
+    assert_int_equal(shms_stream_lock_shared(s[0], 0), 0);
+    assert_int_equal(truncate(local_files.control, 4096), 0);
+    uint64_t cell = a64_load_relaxed(&c->cell); /* relaxed: nobody writes it here */
+    assert_int_equal(cell, CELL_SHARED);
+    assert_int_equal(shms_stream_lock_shared(s[MANY - 1], 0), SHMS_E_LOST);
+    for (int which = 0; call(NULL, which) != 1; which++)
+        assert_int_equal(call(s[MANY - 1], which), SHMS_E_LOST);
+    for (int i = MANY - 1; i > 0; i--)
+        shms_stream_close(s[i]);
+    assert_int_equal(a64_load_relaxed(&c->cell), cell); /* relaxed: as above */
+    assert_int_equal(shms_stream_unlock(s[0]), 0);
+    shms_stream_close(s[0]);
+    remove(local_files.control);
+    remove(local_files.data);
+}
+
 /* ---- threads that wait for their own handle, which can give nothing back any more */
 
 static void *wait_to_write(void *s)
@@ -285,6 +457,13 @@ static void a_reader_of_the_data_alone(void **state)
     shms_stream_close(s);
 }
 
+/* What was put in the place of control is the parent's, as that was. */
+static int child_has_no_control(void *control)
+{
+    EXPECT(msync(control, 4096, MS_ASYNC) == -1 && errno == ENOMEM);
+    return 0;
+}
+
 static int child_of_a_lost_one(void *stream)
 {
     EXPECT(shms_stream_lock(stream, 0) == SHMS_E_LOST);
@@ -301,6 +480,13 @@ static void fork_of_a_lost_one(void **state)
     assert_int_equal(shms_stream_pread(s, buf, 1, 0), SHMS_E_LOST);
     assert_int_equal(unit_child(child_of_a_lost_one, s, 0), 0);
     shms_stream_close(s);
+    s = unit_open(NAME, SIZE, NULL);
+    assert_int_equal(truncate(local_files.control, 0), 0);
+    assert_int_equal(shms_stream_lock(s, 0), SHMS_E_LOST);
+    assert_int_equal(unit_child(child_has_no_control, s->member.region.control, 0), 0);
+    shms_stream_close(s);
+    remove(local_files.control); /* which does not say any more whether it is to be kept */
+    remove(local_files.data);
 }
 
 /* More handles than one block of entries, closed and opened in any order. */
@@ -325,11 +511,12 @@ static void many_handles(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest first[] = {TEST(handlers_of_others), TEST(whoever_does_not_want_it)};
+    const struct CMUnitTest first[] = {TEST(handlers_of_others), TEST(as_they_asked),
+                                       TEST(signals_that_are_no_gaps), TEST(whoever_does_not_want_it)};
     const struct CMUnitTest tests[] = {
         TEST(control_is_cut),     TEST(data_is_cut),  TEST(a_part_is_cut), TEST(a_reader_of_the_data_alone),
         TEST(fork_of_a_lost_one), TEST(many_handles),
-        TEST(threads_of_a_lost_one),
+        TEST(threads_of_a_lost_one), TEST(the_rest_of_control_is_cut),
     };
     int failed = cmocka_run_group_tests_name("before anything is open", first, NULL, NULL);
     shms_stream *s = NULL;

@@ -56,6 +56,8 @@ static bool replace(int which, uintptr_t from, uintptr_t size, int rights)
         filled(p);
     if ((rights & PROT_WRITE) == 0)
         mprotect(p, size, rights);
+    if (which != GUARD_DATA)
+        madvise(p, size, MADV_DONTFORK); /* as what was there: a child of fork knows nothing of it */
     if (mremap(p, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)from) != MAP_FAILED)
         return true;
     munmap(p, size);
