@@ -20,7 +20,6 @@ static const int errors[] = {EINTR, EAGAIN, ENOMEM, EACCES, EIO, /* from here on
 #define ERRORS_QUICK 5
 #define CALLS_MOST 100 /* of one trial; there are about thirty, but a list is as long as /dev/shm is full */
 #define REFUSED 100    /* exit status of a traced process: this less the code */
-#define FUTEX_WAITV 449 /* the number everywhere; older headers lack it */
 #define TRIALS_MOST 60
 
 static const struct trial *trials; /* the table, and the one whose turn it is */

@@ -5,6 +5,7 @@
 
 #include <linux/close_range.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -185,6 +186,53 @@ static void read_and_close(int64_t rc)
     fault_only_close(rc);
 }
 
+/* ---- memory that is taken away: what the handler of SIGBUS asks for is refused */
+
+static char second[100]; /* a region that nobody else looks at */
+
+static void take_away(const shms_stream_options *options, const char *ending)
+{
+    char path[160];
+    snprintf(second, sizeof second, "%s-cut", fault_name);
+    need(shms_stream_open(second, FAULT_SIZE, NULL, &fault_handle) == 0);
+    shms_stream_close(fault_handle);
+    need(shms_stream_open(second, FAULT_SIZE, options, &fault_handle) == 0);
+    region_path(second, ending, path, sizeof path);
+    need(truncate(path, 0) == 0);
+}
+
+static void lose_data(void)
+{
+    take_away(NULL, "data");
+}
+
+static void lose_data_to_read(void)
+{
+    shms_stream_options *o = fault_options();
+    o->access = SHMS_ACCESS_READ;
+    take_away(o, "data");
+}
+
+static void lose_control(void)
+{
+    shms_stream_options *o = fault_options();
+    o->no_bell = 1; /* whose thread might meet the gap first */
+    take_away(o, "ctl");
+}
+
+static int64_t reads(void)
+{
+    static char bytes[FAULT_SIZE];
+    return shms_stream_pread(fault_handle, bytes, sizeof bytes, 0);
+}
+
+static void be_lost(int64_t rc)
+{
+    need(rc == SHMS_E_LOST && locks_at_once() == SHMS_E_LOST && reads() == SHMS_E_LOST);
+    fault_only_close(rc);
+    need(shms_stream_unlink(second) == SHMS_E_NOT_FOUND); /* the last one removes even that */
+}
+
 #define GLOBAL_OPEN 0666
 #define GLOBAL_SHOWN 0644 /* to strangers, who may read the data alone */
 
@@ -236,6 +284,10 @@ static const struct trial table[] = {
     {"unlink_dead", DEAD, NULL, .act = unlinks, .may = OPENING, .may_be_gone = true},
     {"unlink_nothing", NOTHING, NULL, .act = unlinks, .usual = SHMS_E_NOT_FOUND, .may = OPENING,
      .may_be_gone = true},
+    {"meet_a_gap", NOTHING, lose_data, .act = reads, .after = be_lost, .usual = SHMS_E_LOST},
+    {"meet_a_gap_reading", NOTHING, lose_data_to_read, .act = reads, .after = be_lost, .usual = SHMS_E_LOST},
+    {"meet_a_gap_in_control", NOTHING, lose_control, .act = locks_at_once, .after = be_lost,
+     .usual = SHMS_E_LOST},
     {"child_locks", ALIVE, be_a_child, .act = locks_at_once, .may = JOINING},
     {"child_asks_the_size", ALIVE, be_a_child, .act = tells_the_size, .may = MAY(SHMS_E_OS)},
     {.name = NULL}};

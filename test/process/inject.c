@@ -36,7 +36,8 @@ static void next_stop(pid_t pid)
         assert_int_equal(ptrace(PTRACE_SYSCALL, pid, 0, (long)signal_number), 0);
         assert_int_equal(waitpid(pid, &status, 0), pid);
         signal_number = WIFSTOPPED(status) ? WSTOPSIG(status) : 0;
-    } while (signal_number == SIGCHLD); /* passed on: of a helper that the traced process started */
+        /* Passed on: of a helper that the traced process started; of memory that was taken away. */
+    } while (signal_number == SIGCHLD || signal_number == SIGBUS);
     if (signal_number != (SIGTRAP | 0x80))
         fail_msg("the traced process ended or got a signal, status %#x", (unsigned)status);
 }
@@ -73,6 +74,7 @@ static bool never_fails(const struct user_regs_struct *r)
         return (int)r->r10 & AT_EMPTY_PATH;
     case SYS_mmap: /* of the sanitizer's own memory */
         return SANITIZED && (int)r->r8 < 0;
+    case SYS_rt_sigreturn:
     case SYS_munmap: /* of whole mappings */
     case SYS_getpid:
     case SYS_gettid:
@@ -118,6 +120,7 @@ static bool may_be_interrupted(pid_t pid, const struct user_regs_struct *r)
     case SYS_fsync:
     case SYS_close:
     case SYS_futex:
+    case FUTEX_WAITV:
     case SYS_clock_nanosleep:
         return true;
     default:
@@ -149,16 +152,16 @@ static bool takes_room(const struct user_regs_struct *r)
 static bool asks_for_permission(long call)
 {
     return call != SYS_read && call != SYS_pread64 && call != SYS_write && call != SYS_mmap &&
-           call != SYS_madvise && call != SYS_futex && call != SYS_memfd_create &&
-           call != SYS_inotify_init1 && call != SYS_prlimit64;
+           call != SYS_mprotect && call != SYS_mremap && call != SYS_madvise && call != SYS_futex &&
+           call != SYS_memfd_create && call != SYS_inotify_init1 && call != SYS_prlimit64;
 }
 
 /* By the kernel's configuration, or by a sandbox. */
 static bool may_be_missing(long call)
 {
-    return call == SYS_futex || call == SYS_fallocate || call == SYS_madvise || call == SYS_mlock ||
-           call == SYS_memfd_create || call == SYS_inotify_init1 || call == SYS_inotify_add_watch ||
-           call == SYS_prlimit64;
+    return call == SYS_futex || call == FUTEX_WAITV || call == SYS_fallocate || call == SYS_madvise ||
+           call == SYS_mlock || call == SYS_memfd_create || call == SYS_inotify_init1 ||
+           call == SYS_inotify_add_watch || call == SYS_prlimit64;
 }
 
 static bool plausible(pid_t pid, const struct user_regs_struct *r, int error)

@@ -16,6 +16,7 @@ void inject_offer(void);
 void inject_mark(void);
 
 #define INJECT_BEYOND (-1)
+#define FUTEX_WAITV 449 /* the number everywhere; older headers lack it */
 /*
  * Follow `pid` from its first mark to its second. Of the system calls between them that could fail with
  * `error`, the nth does. Gives its number, or INJECT_BEYOND: there are fewer.

@@ -379,6 +379,33 @@ static void no_thread_can_be_made(void **state)
     assert_int_equal(unit_child(has_no_threads, NAME, 0), 0);
 }
 
+/* The guard begins, and ends again: nothing would ring for it. */
+static int has_no_robust_list(void *name)
+{
+    shms_stream *s = NULL, *other = NULL;
+    int before = threads();
+    EXPECT(forbid(SYS_set_robust_list, UINT32_MAX, ENOSYS));
+    EXPECT(shms_stream_open(name, 16, NULL, &s) == 0);
+    for (int tries = 0; tries < 20000 && threads() > before; tries++)
+        shms__nap(1000000);
+    EXPECT(threads() == before);
+    EXPECT(bell_at(s, s->member.slot) == 0);
+    EXPECT(shms_stream_lock(s, 0) == 0);
+    EXPECT(shms_stream_open(name, 16, NULL, &other) == 0);
+    EXPECT(threads() == before && bell_at(other, other->member.slot) == 0);
+    EXPECT(shms_stream_lock(other, 20) == SHMS_E_TIMEOUT);
+    shms_stream_close(s);
+    EXPECT(shms_stream_lock(other, 0) == SHMS_OWNER_DIED);
+    shms_stream_close(other);
+    return 0;
+}
+
+static void no_list_is_robust(void **state)
+{
+    (void)state;
+    assert_int_equal(unit_child(has_no_robust_list, NAME, 0), 0);
+}
+
 /* Open and close again and again: the process is as big afterwards. */
 static void nothing_is_left(void **state)
 {
@@ -457,14 +484,32 @@ static void a_hostile_bell(void **state)
     shms_stream_close(s);
 }
 
+/* Whose slot has another member by now is dead: that is worth asking at once. */
+static void a_slot_with_a_new_member(void **state)
+{
+    (void)state;
+    shms_stream *s = unit_open(NAME, 16, NULL), *other = unit_open(NAME, 16, NULL);
+    struct slices slices = {.ns = (int64_t)LONG_MS * 1000000};
+    a32 word = {0};
+    int64_t start = now_ms();
+    WAIT_FOR(hangs(s, other->member.slot));
+    uint64_t before = other->member.id - (1ull << 32);
+    int how = shms__sleep(&s->member, &slices, before, &word, 0, (int64_t)SOON_MS * 1000000);
+    assert_int_equal(how, SLEEP_RUNG);
+    assert_true(now_ms() - start < SOON_MS / 2);
+    shms_stream_close(other);
+    shms_stream_close(s);
+}
+
 int main(void)
 {
     unsetenv("SHMSTREAM_BELL");
     const struct CMUnitTest tests[] = {
         TEST(off_by_variable),    TEST(a_killed_holder), TEST(a_killed_reader), TEST(one_handle_of_many),
         TEST(the_guard_outlives_handles), TEST(an_exec), TEST(a_child_of_fork), TEST(off_by_option),
-        TEST(nobody_can_hear),    TEST(no_thread_can_be_made),
+        TEST(nobody_can_hear),    TEST(no_thread_can_be_made), TEST(no_list_is_robust),
         TEST(nothing_is_left),    TEST(a_hostile_bell),
+        TEST(a_slot_with_a_new_member),
     };
     return pipe2(gate, O_CLOEXEC) ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
 }
