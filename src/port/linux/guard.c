@@ -46,13 +46,13 @@ static struct block *next_of(const struct block *b)
 
 /* ---- in the handler */
 
-/* Zeros in place of what is behind these addresses. */
-static bool replace(int which, uintptr_t from, uintptr_t size, int rights)
+/* Zeros in place of what is behind these addresses; the first ones of control say that it is lost. */
+static bool replace(int which, uintptr_t from, uintptr_t size, int rights, bool begins)
 {
     void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED)
         return false;
-    if (which == GUARD_CONTROL)
+    if (which == GUARD_CONTROL && begins)
         filled(p);
     if ((rights & PROT_WRITE) == 0)
         mprotect(p, size, rights);
@@ -81,9 +81,14 @@ static bool mend(const struct guard *g, int which, uintptr_t address)
     int rights = start & WRITABLE ? PROT_READ | PROT_WRITE : PROT_READ;
     uintptr_t from = which == GUARD_CONTROL ? start & ~(uintptr_t)WRITABLE : address & ~(page - 1);
     lost(context); /* before any zero can be read */
-    if (replace(which, from, end - from, rights))
+    if (replace(which, from, end - from, rights, true))
         return true;
-    return which != GUARD_CONTROL && replace(which, from, page, rights); /* no room for all */
+    /* No room for all at once: of control a page after the other, of what may be huge only this one. */
+    uintptr_t until = which == GUARD_CONTROL ? end : from + page;
+    for (uintptr_t at = from; at < until; at += page)
+        if (!replace(which, at, page, rights, at == from))
+            return false;
+    return true;
 }
 
 static bool ours(uintptr_t address)
