@@ -244,12 +244,16 @@ static int cannot_map_control(void *unused)
     return 0;
 }
 
+static void *volatile piece; /* else the compiler may leave out an allocation that nobody uses */
+
 /* All of the heap, in pieces that are never given back. */
 static void take_heap(void)
 {
-    for (size_t size = SIZE; size >= 16;)
-        if (!malloc(size))
+    for (size_t size = SIZE; size >= 16;) {
+        piece = malloc(size);
+        if (!piece)
             size /= 2;
+    }
 }
 
 /* The entries of 64 handles are there from the start; more are a piece of the heap. */
@@ -261,7 +265,7 @@ static int one_handle_too_many(void *unused)
         all[i] = opened(OPTIONS(.no_bell = 1));
         EXPECT(all[i]);
     }
-    void *handle = malloc(sizeof *s);
+    void *volatile handle = malloc(sizeof *s);
     limit_address_space(0);
     take_heap();
     free(handle); /* room for a handle, and no more */
