@@ -182,7 +182,7 @@ static int list_place(struct listing *l)
 {
     char prefix[PORT_PATH_MAX];
     int rc = shms__place(l->global, false, prefix);
-    if (rc == SHMS_E_NOT_FOUND)
+    if (rc == SHMS_E_NOT_FOUND || rc == SHMS_E_UNSUPPORTED) /* where no region can be, none is */
         return 0;
     return rc < 0 ? rc : shms__place_walk(prefix, list_file, l);
 }

@@ -22,7 +22,7 @@
 
 /* ---- places */
 
-/* No /dev/shm, and kernels and file systems without O_TMPFILE: this is no place for regions. */
+/* No directory /dev/shm, and kernels and file systems without O_TMPFILE: this is no place for regions. */
 static int fail_place(int oserror)
 {
     bool unfit = oserror == ENOENT || oserror == ENOTDIR || oserror == EISDIR || oserror == EINVAL;
@@ -33,7 +33,7 @@ static int check_private_dir(const char *path)
 {
     struct stat st;
     if (lstat(path, &st))
-        return shms__fail_os(errno);
+        return errno == ENOTDIR ? fail_place(errno) : shms__fail_os(errno);
     if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 0777) != 0700)
         return shms__fail(SHMS_E_DENIED);
     return 0;
@@ -74,7 +74,7 @@ int shms__place_walk(const char *prefix, int (*fn)(void *context, const char *fi
     const char *start = strrchr(prefix, '/') + 1;
     DIR *d = opendir(dir);
     if (!d)
-        return errno == ENOENT ? 0 : shms__fail_os(errno);
+        return errno == ENOENT || errno == ENOTDIR ? 0 : shms__fail_os(errno);
     int rc = 0;
     for (struct dirent *e; rc == 0 && (e = readdir(d));)
         if (strncmp(e->d_name, start, strlen(start)) == 0 && e->d_name[strlen(start)])
@@ -124,7 +124,7 @@ int shms__file_open(const char *path, bool writable, const struct trust *trust, 
 {
     int fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
-        return shms__fail_os(errno);
+        return errno == ENOTDIR ? fail_place(errno) : shms__fail_os(errno);
     int rc = check_file(fd, trust, ret);
     if (rc < 0)
         close(fd);
