@@ -10,6 +10,7 @@
 #include <grp.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #define STRANGER 65534u /* a user without rights */
@@ -59,6 +60,36 @@ static inline void unit_gate_wait(const int gate[2])
     char c;
     while (read(gate[0], &c, 1) < 0)
         ;
+}
+
+static inline uint64_t unit_address_space(void)
+{
+    unsigned long long pages = 0;
+    FILE *f = fopen("/proc/self/statm", "re");
+    if (!f || fscanf(f, "%llu", &pages) != 1)
+        pages = 0;
+    if (f)
+        fclose(f);
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* A sanitizer's address space cannot be limited. */
+static inline bool unit_address_space_huge(void)
+{
+    return unit_address_space() >> 40 != 0;
+}
+
+/* From now on no more than is in use, and `more`. */
+static inline void unit_limit_address_space(uint64_t more)
+{
+    struct rlimit limit = {.rlim_cur = unit_address_space() + more, .rlim_max = RLIM_INFINITY};
+    setrlimit(RLIMIT_AS, &limit);
+}
+
+static inline void unit_limit_nothing(void)
+{
+    struct rlimit limit = {.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
+    setrlimit(RLIMIT_AS, &limit);
 }
 
 #endif

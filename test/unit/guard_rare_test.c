@@ -3,7 +3,6 @@
 #include "child.h"
 
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #define SIZE 1000000u
@@ -150,28 +149,6 @@ static void met_by_a_system_call(void **state)
 
 /* ---- no address space */
 
-static uint64_t address_space(void)
-{
-    unsigned long long pages = 0;
-    FILE *f = fopen("/proc/self/statm", "re");
-    if (f && fscanf(f, "%llu", &pages) != 1)
-        pages = 0;
-    fclose(f);
-    return pages * PAGE;
-}
-
-static void limit_address_space(uint64_t more)
-{
-    struct rlimit limit = {.rlim_cur = address_space() + more, .rlim_max = RLIM_INFINITY};
-    setrlimit(RLIMIT_AS, &limit);
-}
-
-static void limit_nothing(void)
-{
-    struct rlimit limit = {.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
-    setrlimit(RLIMIT_AS, &limit);
-}
-
 /* Not for all that follows the gap, but for a page at a time. */
 static int page_by_page(void *unused)
 {
@@ -180,9 +157,9 @@ static int page_by_page(void *unused)
     shms_stream *s = opened(NULL);
     EXPECT(s && truncate(local_files.data, 0) == 0);
     const char *p = shms_stream_memory(s);
-    limit_address_space(4 * PAGE);
+    unit_limit_address_space(4 * PAGE);
     int sum = touch(p) + touch(p + 10 * PAGE) + touch(p + SIZE - 1);
-    limit_nothing();
+    unit_limit_nothing();
     char c;
     EXPECT(sum == 0 && shms_stream_pread(s, &c, 1, 0) == SHMS_E_LOST);
     shms_stream_close(s);
@@ -197,10 +174,10 @@ static int not_one_page(void *unused)
     shms_stream *s = opened(NULL);
     EXPECT(s && truncate(local_files.data, 0) == 0);
     const char *p = shms_stream_memory(s);
-    limit_address_space(0);
+    unit_limit_address_space(0);
     if (sigsetjmp(back, 1) == 0)
         touch(p);
-    limit_nothing();
+    unit_limit_nothing();
     EXPECT(signals == 1);
     shms_stream_close(s);
     return 0;
@@ -218,9 +195,9 @@ static int all_of_control(void *unused)
         EXPECT(s[i]);
     }
     EXPECT(truncate(local_files.control, (off_t)PAGE) == 0);
-    limit_address_space(PAGE);
+    unit_limit_address_space(PAGE);
     int rc = shms_stream_lock_shared(s[MANY - 1], 0);
-    limit_nothing();
+    unit_limit_nothing();
     EXPECT(rc == SHMS_E_LOST);
     const struct control *c = s[MANY - 1]->member.region.control;
     EXPECT(a64_load_relaxed(&c->version) == 1); /* relaxed: private now */
@@ -237,9 +214,9 @@ static int cannot_map_control(void *unused)
 {
     shms_stream *s = NULL;
     (void)unused;
-    limit_address_space(0);
+    unit_limit_address_space(0);
     int rc = shms_stream_open(NULL, SIZE, NULL, &s);
-    limit_nothing();
+    unit_limit_nothing();
     EXPECT(rc == SHMS_E_NOMEM);
     return 0;
 }
@@ -266,11 +243,11 @@ static int one_handle_too_many(void *unused)
         EXPECT(all[i]);
     }
     void *volatile handle = malloc(sizeof *s);
-    limit_address_space(0);
+    unit_limit_address_space(0);
     take_heap();
     free(handle); /* room for a handle, and no more */
     int rc = shms_stream_open(NAME, SIZE, OPTIONS(.no_bell = 1), &s);
-    limit_nothing();
+    unit_limit_nothing();
     EXPECT(rc == SHMS_E_NOMEM);
     s = opened(NULL);
     EXPECT(s);
@@ -283,7 +260,7 @@ static int one_handle_too_many(void *unused)
 static void no_address_space(void **state)
 {
     (void)state;
-    if (address_space() >> 40) /* a sanitizer's, which cannot be limited */
+    if (unit_address_space_huge())
         skip();
     assert_int_equal(unit_child(page_by_page, NULL, 0), 0);
     assert_int_equal(unit_child(not_one_page, NULL, 0), 0);

@@ -2,32 +2,14 @@
 /* region.c: what a child of fork is told where it cannot join. */
 #include "child.h"
 
-#include <sys/resource.h>
-
 #define SIZE 5000u
-
-static uint64_t address_space(void)
-{
-    unsigned long long pages = 0;
-    FILE *f = fopen("/proc/self/statm", "re");
-    if (f && fscanf(f, "%llu", &pages) != 1)
-        pages = 0;
-    fclose(f);
-    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
-static void limit_address_space(rlim_t most)
-{
-    struct rlimit limit = {.rlim_cur = most, .rlim_max = RLIM_INFINITY};
-    setrlimit(RLIMIT_AS, &limit);
-}
 
 /* Control is mapped anew: later, when there is room, it joins all the same. */
 static int without_room(void *s)
 {
-    limit_address_space(address_space());
+    unit_limit_address_space(0);
     int rc = shms_stream_lock(s, 0);
-    limit_address_space(RLIM_INFINITY);
+    unit_limit_nothing();
     EXPECT(rc == SHMS_E_NOMEM);
     EXPECT(shms_stream_lock(s, 0) == 0 && shms_stream_unlock(s) == 0);
     shms_stream_close(s);
@@ -37,7 +19,7 @@ static int without_room(void *s)
 static void no_room(void **state)
 {
     (void)state;
-    if (address_space() >> 40) /* a sanitizer's, which cannot be limited */
+    if (unit_address_space_huge())
         skip();
     shms_stream *s = unit_open(NAME, SIZE, NULL);
     assert_int_equal(unit_child(without_room, s, 0), 0);
