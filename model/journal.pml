@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Model of crash-atomic sections: src/journal.c, with taking over, news and giving back as in src/lock.c. The
+ * Model of crash-atomic sections: src/core/journal.c, with taking over, news and giving back as in src/core/cell.c. The
  * cell is taken in one step (lock.pml has its inside), the shared lock too (shared.pml).
  *
  * P processes live LIVES lives each; in a life each makes one section that writes through the journal, or

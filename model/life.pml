@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Model of a region's life on Linux: src/region.c, src/life.c, with joining as in src/member.c.
+ * Model of a region's life on Linux: src/core/region.c, src/core/life.c, with joining as in src/core/member.c.
  *
  * P processes live LIVES lives each; in a life each opens the name (creating or not, keeping or not), writes,
  * and leaves, or it unlinks the name. Process 0 has a second thread that may fork (FORK) at any moment; the

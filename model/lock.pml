@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Model of the exclusive lock: src/lock.c and src/lock.h, with join and death as in src/member.c.
+ * Model of the exclusive lock: src/core/cell.c and src/core/cell.h, with join and death as in src/core/member.c.
  *
  * P processes live LIVES lives each as a member and take the lock OPS times a life. Up to KILLS of them are
  * killed, between any two steps. A step is one access to shared memory or one system call; what a process

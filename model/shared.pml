@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Model of the shared lock: src/shared.c and src/shared.h, with the cell of src/lock.c, which is taken in one
- * step here (lock.pml has its inside), and join and death as in src/member.c.
+ * Model of the shared lock: src/core/readers.c and src/core/readers.h, with the cell of src/core/cell.c, which is taken in one
+ * step here (lock.pml has its inside), and join and death as in src/core/member.c.
  *
  * P processes live LIVES lives each as a member, and in each life read or write OPS times; each member has
  * one reading thread. Up to KILLS are killed, between any two steps. A step is one access to shared memory or

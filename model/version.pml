@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Model of the version: src/version.c and src/version.h, with the section's beginning and end of src/lock.h
- * and src/lock.c. The lock itself is taken in one step here; lock.pml has its inside. Order is sequential
+ * Model of the version: src/core/version.c and src/core/version.h, with the section's beginning and end of src/core/cell.h
+ * and src/core/cell.c. The lock itself is taken in one step here; lock.pml has its inside. Order is sequential
  * consistency.
  *
  *   here                    in the code

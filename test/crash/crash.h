@@ -10,7 +10,7 @@
 #ifndef CRASH_H
 #define CRASH_H
 
-#include "shared.h"
+#include "readers.h"
 #include "stream.h"
 
 #include <stdbool.h>

@@ -15,7 +15,7 @@
  * Not in scope: truncating the files, and punching holes into them.
  */
 #include "calls.h"
-#include "shared.h"
+#include "readers.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -16,8 +16,8 @@
  *
  * What a crash leaves: in each word of a hung bell BELL_RUNG, or at worst the id, a bell that never rings.
  */
-#include "../../layout.h"
-#include "../../port.h"
+#include "../../core/layout.h"
+#include "../../core/port.h"
 
 #include <linux/futex.h>
 #include <pthread.h>

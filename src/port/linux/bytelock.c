@@ -4,7 +4,7 @@
  * between two handles of one process, are not lost when another descriptor of the file closes (as POSIX
  * locks are), and are freed by the kernel with the last descriptor or mapping of that opening.
  */
-#include "../../port.h"
+#include "../../core/port.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Linux: what an errno means to a user. */
-#include "../../port.h"
+#include "../../core/port.h"
 
 #include <errno.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Linux: ordinary files, written as a whole or not at all. */
-#include "../../port.h"
+#include "../../core/port.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Linux: sleeping on a word of shared memory. */
-#include "../../port.h"
+#include "../../core/port.h"
 
 #include <errno.h>
 #include <linux/futex.h>

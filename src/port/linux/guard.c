@@ -6,7 +6,7 @@
  * all. It must not wait: an entry whose turn is odd, or moves while it is read, is just being changed, so it
  * is not the one that the handler's own thread is working in. Entries are used again, but never freed.
  */
-#include "../../port.h"
+#include "../../core/port.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Linux: time, threads, and noticing a fork. */
-#include "../../port.h"
+#include "../../core/port.h"
 
 #include <pthread.h>
 #include <sys/mman.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Linux (glibc and musl): a stdio FILE over three calls, by fopencookie. */
-#include "../../port.h"
+#include "../../core/port.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #ifndef SHMS_PORT_TRUST_H
 #define SHMS_PORT_TRUST_H
 
-#include "../../port.h"
+#include "../../core/port.h"
 
 #include <sys/types.h>
 

@@ -3,7 +3,7 @@
  * Linux: a descriptor that tells of writes into a file, by inotify. Each watcher has its own; the kernel
  * takes it away with the process, so a crash leaves nothing behind, and equal events waiting coalesce.
  */
-#include "../../port.h"
+#include "../../core/port.h"
 
 #include <errno.h>
 #include <stdio.h>

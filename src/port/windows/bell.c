@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Windows: no death bell. The dead are found by asking, when a slice ends. */
-#include "../../port.h"
+#include "../../core/port.h"
 
 void shms__bell_hang(struct bell *b, a32 *word)
 {

@@ -3,7 +3,7 @@
  * The gate: an auto-reset event that programs built on TShareMemStream take for the lock. They wait for it
  * and set it, and know nothing else.
  *
- * Who takes part. Theirs, by the event alone. Ours, by the lock cell first (lock.c) and then, being named
+ * Who takes part. Theirs, by the event alone. Ours, by the lock cell first (cell.c) and then, being named
  * there, by the event: so among ours one at a time is at the gate, and is known by name whatever happens.
  *
  * What is hard is to know, of a dead owner of the cell, whether it had passed the gate: if so the gate is
@@ -33,7 +33,7 @@
  */
 #include "gate.h"
 
-#include "../../region.h"
+#include "../../core/region.h"
 
 #include "objects.h"
 

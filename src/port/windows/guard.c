@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Windows: nobody can take a section's memory away, so there is nothing to guard. */
-#include "../../port.h"
+#include "../../core/port.h"
 
 int shms__guard_take(void *context, void (*on_lost)(void *), void (*fill)(void *), struct guard **ret)
 {

@@ -12,7 +12,7 @@
 #ifndef SHMS_PORT_OBJECTS_H
 #define SHMS_PORT_OBJECTS_H
 
-#include "../../name.h"
+#include "../../core/name.h"
 
 #include <windows.h>
 

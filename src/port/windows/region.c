@@ -28,7 +28,7 @@
  * What a crash leaves: nothing, but for names that others have open. State SETUP is repaired by the next
  * opener; memory that was committed and not yet told of is zeroed by the next resize.
  */
-#include "../../region.h"
+#include "../../core/region.h"
 
 #include "objects.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Windows: its C library has no FILE over calls of one's own. */
-#include "../../port.h"
+#include "../../core/port.h"
 
 int shms__stdio_open(void *cookie, const char *mode, const struct stdio_calls *calls, FILE **ret)
 {

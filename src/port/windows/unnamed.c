@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Windows: a region's objects are found by their names, so there are none without. */
-#include "../../unnamed.h"
+#include "../../core/unnamed.h"
 
 int shms__unnamed_open(struct region *r, const struct region_request *q, int64_t deadline)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Windows: there is no descriptor that poll and epoll could wait for. */
-#include "../../port.h"
+#include "../../core/port.h"
 
 int shms__watch_open(const struct file *f, int *ret_fd)
 {

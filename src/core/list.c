@@ -3,8 +3,9 @@
  * What exists. Looks from outside: no token, no lock, nothing that could delay a member or keep a region
  * alive. The numbers are read one by one and belong to no single moment.
  */
-#include "stream.h"
+#include "list.h"
 
+#include "gate.h"
 #include "unnamed.h"
 
 #include <stdlib.h>
@@ -102,23 +103,18 @@ static void hand_out(const shms_info *info, shms_info *ret)
     ret->struct_size = size;
 }
 
-int shms_stream_info(shms_stream *s, shms_info *info)
+int shms__info(struct member *m, shms_info *info)
 {
-    if (!s || !info || info->struct_size < 8)
-        return shms__fail(SHMS_E_INVALID);
-    int rc = shms__member_enter(&s->member);
-    if (rc < 0)
-        return rc;
-    const struct file *f = shms__region_control_file(&s->member.region);
+    const struct file *f = shms__region_control_file(&m->region);
     struct peek *p = malloc(sizeof *p);
-    rc = !p ? shms__fail(SHMS_E_NOMEM) : !f ? shms__fail(SHMS_E_LOST) : peek(f, p);
+    int rc = !p ? shms__fail(SHMS_E_NOMEM) : !f ? shms__fail(SHMS_E_LOST) : peek(f, p);
     if (rc == 0) {
         shms_info full = {.struct_size = sizeof full};
-        fill(&p->at.control, f, &s->member, &full);
-        if (s->member.region.unnamed)
-            fill_unnamed(&s->member.region, &full);
-        else if (shms__file_has_name(f, s->member.region.name.control))
-            fill_files(&s->member.region.name, &full);
+        fill(&p->at.control, f, m, &full);
+        if (m->region.unnamed)
+            fill_unnamed(&m->region, &full);
+        else if (shms__file_has_name(f, m->region.name.control))
+            fill_files(&m->region.name, &full);
         hand_out(&full, info);
     }
     free(p);

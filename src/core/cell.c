@@ -4,7 +4,7 @@
  *
  * Who takes part. Members, by compare-and-swap on control.cell (its picture is in layout.h). Only the holder
  * writes version, died and journal_used. Flags of the cell are set by who goes to sleep, cleared by who
- * unlocks; S is shared.c's.
+ * unlocks; S is readers.c's.
  *
  * Invariants.
  *  1. The cell names the holder, in the same store that takes the lock: there is no moment in which the lock
@@ -48,9 +48,9 @@
  * The idea of the holder's identity in the lock word is that of robust futexes (Linux documentation,
  * locking/robust-futexes.rst); the sleeping protocol is U. Drepper's, "Futexes Are Tricky" (2011).
  */
-#include "lock.h"
+#include "cell.h"
 
-#include "shared.h"
+#include "readers.h"
 
 #include <limits.h>
 

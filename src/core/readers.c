@@ -42,7 +42,7 @@
  *   reader, holding the cell                 a dead holder, version even: taken over without news
  *   writer, waiting for readers              the same; S stands
  */
-#include "shared.h"
+#include "readers.h"
 
 #define SPINS 400 /* pauses in all, before a writer sleeps: most readers are gone by then */
 

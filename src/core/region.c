@@ -42,47 +42,6 @@
 
 #include <string.h>
 
-/* ---- control */
-
-bool shms__stamp_ok(const struct control *c)
-{
-    /* relaxed: written before the file got its name, which the open that led here came after */
-    return a64_load_relaxed(&c->magic) == LAYOUT_MAGIC &&
-           a32_load_relaxed(&c->format) == SHMS_FORMAT_VERSION &&
-           a32_load_relaxed(&c->byte_order) == LAYOUT_BYTE_ORDER &&
-           a32_load_relaxed(&c->fingerprint) == LAYOUT_FINGERPRINT &&
-           a32_load_relaxed(&c->control_size) == LAYOUT_CONTROL_SIZE;
-}
-
-/* Control is never half open: who may write the data may write it, and nobody else may even read it, because
- * read permission is enough to hold byte locks that delay others. */
-static uint32_t control_mode(uint32_t mode)
-{
-    uint32_t both = 0;
-    for (uint32_t class = 0006; class <= 0600; class <<= 3)
-        if ((mode & class) == class)
-            both |= class;
-    return both;
-}
-
-int shms__region_map_control(struct region *r)
-{
-    void *p = NULL;
-    int rc = r->no_bell ? shms__map(&r->control_file, 0, LAYOUT_CONTROL_SIZE, true, false, &p)
-                        : shms__bell_map(&r->control_file, &r->bell, &p);
-    if (rc == 0)
-        shms__guard_range(r->guard, GUARD_CONTROL, p, LAYOUT_CONTROL_SIZE, true);
-    r->control = p;
-    return rc;
-}
-
-int shms__region_check_control(const struct region *r)
-{
-    uint64_t size = r->control_file.size; /* the journal comes behind it, if there is one */
-    bool sound = size == LAYOUT_CONTROL_SIZE || size > LAYOUT_JOURNAL;
-    return sound && shms__stamp_ok(r->control) ? 0 : shms__fail(SHMS_E_FORMAT);
-}
-
 static int remove_names(const struct name *n)
 {
     int rc = shms__file_unlink(n->data);
@@ -124,27 +83,6 @@ static int map_data(struct region *r, const struct region_request *q, uint64_t s
     return rc < 0 ? rc : shms__region_settle(r, q, p, want, size);
 }
 
-/* What an opener can also ask of a region that exists. */
-static uint32_t wanted_flags(const struct region_request *q)
-{
-    return (q->keep ? FLAG_KEEP : 0u) | (q->atomic ? FLAG_ATOMIC : 0u);
-}
-
-void shms__region_begin(struct region *r, const struct region_request *q, uint64_t max_size)
-{
-    struct control *c = r->control;
-    /* relaxed: nobody else is a member; the life-cycle lock hands these to the next one */
-    a32_store_relaxed(&c->flags, wanted_flags(q) | (q->sparse ? FLAG_SPARSE : 0u));
-    a64_store_relaxed(&c->data_inode, r->data_file.inode);
-    a64_store_relaxed(&c->max_size, max_size);
-    a64_store_relaxed(&c->created_ns, (uint64_t)shms__wall_ns());
-    a64_store_relaxed(&c->cell, 0);
-    a64_store_relaxed(&c->version, 0);
-    a32_store_relaxed(&c->died, 0);
-    a64_store_relaxed(&c->journal_used, 0);
-    a64_store_relaxed(&c->size, q->size);
-}
-
 /* All that a new life needs but its names and its first member. */
 static int begin_life(struct region *r, const struct region_request *q)
 {
@@ -160,20 +98,10 @@ static int begin_life(struct region *r, const struct region_request *q)
 
 /* ---- creating */
 
-void shms__stamp_write(struct control *c)
-{
-    /* relaxed: the file has no name yet */
-    a64_store_relaxed(&c->magic, LAYOUT_MAGIC);
-    a32_store_relaxed(&c->format, SHMS_FORMAT_VERSION);
-    a32_store_relaxed(&c->byte_order, LAYOUT_BYTE_ORDER);
-    a32_store_relaxed(&c->fingerprint, LAYOUT_FINGERPRINT);
-    a32_store_relaxed(&c->control_size, LAYOUT_CONTROL_SIZE);
-}
-
 static int make_control(struct region *r, uint32_t mode)
 {
     shms__process_lock();
-    int rc = shms__file_new(r->name.prefix, control_mode(mode), &r->control_file);
+    int rc = shms__file_new(r->name.prefix, shms__control_mode(mode), &r->control_file);
     shms__region_remember(r);
     shms__process_unlock();
     if (rc == 0)
@@ -293,8 +221,8 @@ static int attach(struct region *r, const struct region_request *q, bool alive)
     rc = map_data(r, q, size, max_size);
     uint32_t flags = a32_load_relaxed(&c->flags); /* relaxed: as above */
     r->atomic = q->atomic || (flags & FLAG_ATOMIC);
-    if (rc == 0 && (wanted_flags(q) & ~flags))
-        a32_store_relaxed(&c->flags, flags | wanted_flags(q)); /* relaxed: as above */
+    if (rc == 0 && (shms__wanted_flags(q) & ~flags))
+        a32_store_relaxed(&c->flags, flags | shms__wanted_flags(q)); /* relaxed: as above */
     r->existed = true;
     return rc;
 }
@@ -362,7 +290,7 @@ static int open_data_only(struct region *r, const struct region_request *q)
 static int find(struct region *r, const struct region_request *q, int64_t deadline)
 {
     struct trust trust = q->trust;
-    trust.mode = control_mode(trust.mode);
+    trust.mode = shms__control_mode(trust.mode);
     shms__process_lock();
     int rc = shms__file_open(r->name.control, true, &trust, &r->control_file);
     if (rc == 0)
@@ -469,126 +397,4 @@ int shms__region_unlink(const struct name *name, int64_t timeout_ns)
         rc = unlink_once(name, deadline);
     while (rc == SHMS__RETRY && shms__now_ns() < deadline);
     return rc == SHMS__RETRY ? shms__fail(SHMS_E_TIMEOUT) : rc;
-}
-
-/* ---- size */
-
-/*
- * Any member can write any size, and touching what lies behind the file's end is SIGBUS: so a size is
- * believed only as far as the system confirms that the file is that long. It never gets shorter.
- */
-uint64_t shms__region_backed(struct region *r, uint64_t size)
-{
-    uint64_t backed = a64_load_relaxed(&r->backed); /* relaxed: private, and true whenever it was stored */
-    size = min_u64(size, r->capacity);
-    if (size <= backed || !shms__memory_there(r->data + size - 1))
-        return min_u64(size, backed);
-    a64_store_relaxed(&r->backed, size); /* relaxed: as above; of two racing threads either is right */
-    return size;
-}
-
-/* The file that the data lies in, and where it begins there. */
-static const struct file *data_file(const struct region *r)
-{
-    return r->unnamed ? &r->control_file : &r->data_file;
-}
-
-static uint64_t data_start(const struct region *r)
-{
-    return r->unnamed ? LAYOUT_UNNAMED_DATA : 0;
-}
-
-static int data_length(const struct region *r, uint64_t *ret_length)
-{
-    int rc = shms__file_length(data_file(r), ret_length);
-    *ret_length -= min_u64(*ret_length, data_start(r));
-    return rc;
-}
-
-static int cut_data(const struct region *r, uint64_t from, uint64_t to)
-{
-    return shms__file_cut(data_file(r), data_start(r) + from, data_start(r) + to);
-}
-
-/* New bytes from `old` on, all zero; those below `precious` are so already. */
-static int grow_data(struct region *r, uint64_t old, uint64_t size, uint64_t precious, uint64_t length)
-{
-    /* relaxed: written under the life-cycle lock only */
-    bool sparse = a32_load_relaxed(&r->control->flags) & FLAG_SPARSE;
-    uint64_t from = old > precious ? old : precious;
-    /* Behind the size there may be old bytes, of a member that died while it shrank the region. */
-    int rc = length > from ? cut_data(r, from, length) : 0;
-    if (rc == 0 && size > from)
-        rc = shms__file_grow(data_file(r), data_start(r) + from, data_start(r) + size, sparse);
-    return rc;
-}
-
-static int change_size(struct region *r, uint64_t size, uint64_t precious)
-{
-    struct control *c = r->control;
-    uint64_t old = a64_load_relaxed(&c->size); /* relaxed: written by the lock's holder only */
-    uint64_t length = 0;
-    int rc = data_length(r, &length);
-    if (rc == 0 && old > length)
-        rc = shms__fail(SHMS_E_LOST);
-    if (rc == 0 && size > old)
-        rc = grow_data(r, old, size, precious, length);
-    if (rc < 0)
-        return rc;
-    /* release: the memory is there before the size says so; pairs with the acquire in shms__region_size */
-    a64_store_release(&c->size, size);
-    uint64_t end = size > precious ? size : precious;
-    if (size >= old || end >= length)
-        return 0;
-    /* The file is not truncated: another member that is still reading there must not get SIGBUS. */
-    rc = cut_data(r, end, length);
-    if (rc < 0)
-        /* Old bytes must not come back as new ones. release: pairs with the acquire in shms__region_size */
-        a64_store_release(&c->size, old);
-    return rc;
-}
-
-int shms__region_resize(struct region *r, uint64_t size, uint64_t precious)
-{
-    const struct file *f = shms__region_control_file(r);
-    if (!f || (!r->unnamed && !shms__file_intact(&r->data_file) &&
-               !shms__region_reopen(&r->data_file, r->name.data)))
-        return shms__fail(SHMS_E_LOST);
-    int rc = shms__life_take(f, shms__now_ns() + r->timeout_ns);
-    if (rc < 0)
-        return rc;
-    rc = change_size(r, size, precious);
-    shms__byte_unlock(f, LOCK_LIFE);
-    return rc;
-}
-
-/* ---- in a child of fork */
-
-int shms__region_rejoin(struct region *r)
-{
-    const struct file *f = &r->control_file;
-    if (r->frozen)
-        return shms__fail(SHMS_E_DENIED); /* it could map control, but not write it */
-    if (!shms__region_own_control(r))
-        return shms__fail(SHMS_E_LOST);
-    int rc = shms__life_take(f, shms__now_ns() + r->timeout_ns);
-    if (rc < 0)
-        return rc;
-    rc = shms__region_map_control(r);
-    if (rc == 0 && shms__region_check_control(r) < 0)
-        rc = shms__fail(SHMS_E_LOST); /* it was sound when the parent joined */
-    if (rc < 0) {
-        shms__region_unmap_control(r);
-        shms__byte_unlock(f, LOCK_LIFE);
-    }
-    return rc;
-}
-
-void shms__region_rejoined(struct region *r, bool joined)
-{
-    if (joined)
-        shms__byte_unlock(&r->control_file, LOCK_NURSERY);
-    else
-        shms__region_unmap_control(r);
-    shms__byte_unlock(&r->control_file, LOCK_LIFE);
 }

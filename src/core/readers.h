@@ -3,7 +3,7 @@
 #ifndef SHMS_SHARED_H
 #define SHMS_SHARED_H
 
-#include "lock.h"
+#include "cell.h"
 
 /* 0 or SHMS_OWNER_DIED (held), or a failure. */
 static inline int shms__lock_shared(struct member *m, int timeout_ms);
@@ -39,7 +39,7 @@ static inline int shms__reader_leave(struct member *m, uint32_t entry)
     a32 *shared = shms__reader_entry(m, entry);
     a64_store_relaxed(&m->readers[entry], 0); /* relaxed: private, before the entry can be taken again */
     a32_store_release(shared, 0); /* release: what was read; pairs with the acquire in await_entry */
-    /* relaxed: "Why leaving needs no full barrier" in shared.c */
+    /* relaxed: "Why leaving needs no full barrier" in readers.c */
     return a64_load_relaxed(&m->region.control->cell) & CELL_OWNER ? shms__wake_writer(shared) : 0;
 }
 

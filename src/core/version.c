@@ -2,7 +2,7 @@
 /*
  * The version: one 64-bit counter in control, odd while a changing section is open, even after.
  *
- * Who takes part. Only the holder of the lock writes version (lock.c). Readers and waiters read it; waiters
+ * Who takes part. Only the holder of the lock writes version (cell.c). Readers and waiters read it; waiters
  * set CHANGE or POLL in the lock cell, the unlocker that clears them wakes.
  *
  * Snapshot is a seqlock's reading side (H.-J. Boehm, "Can Seqlocks Get Along With Programming Language Memory
@@ -22,13 +22,13 @@
  * What a crash leaves:
  *   waiter, flag set, gone            a flag: one needless wake-up or ring
  *   unlock, version stored, then gone the waiter's slice (SLICE_NS) ends and it looks for itself; a poll
- *                                     descriptor learns of it when the next section ends: lock.c's take-over
+ *                                     descriptor learns of it when the next section ends: cell.c's take-over
  *   holder inside its section         version stays odd; the next locker, or a waiter after its slice, ends
  *                                     it: waiters wake, and snapshots say SHMS_E_CORRUPT until repaired
  */
 #include "version.h"
 
-#include "shared.h"
+#include "readers.h"
 
 #include <limits.h>
 

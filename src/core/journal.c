@@ -29,7 +29,7 @@
  *   commit, after it                         memory not given back, until it is used again
  *   roll-back, anywhere before its store     the next one does it again: old bytes twice are old bytes
  */
-#include "lock.h"
+#include "cell.h"
 
 #include <stdlib.h>
 

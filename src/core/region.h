@@ -60,7 +60,17 @@ static inline uint64_t shms__region_size(struct region *r)
 int shms__region_rejoin(struct region *r);
 void shms__region_rejoined(struct region *r, bool joined);
 
-/* ---- for unnamed.c, too */
+/* ---- control.c */
+
+/* Control's mode for a region of `mode`. Control is never half open: who may write the data may write it, and
+ * nobody else may even read it, because read permission is enough to hold byte locks that delay others. */
+uint32_t shms__control_mode(uint32_t mode);
+
+/* What an opener can also ask of a region that exists. */
+static inline uint32_t shms__wanted_flags(const struct region_request *q)
+{
+    return (q->keep ? FLAG_KEEP : 0u) | (q->atomic ? FLAG_ATOMIC : 0u);
+}
 
 /* The stamp of a control file of ours. */
 bool shms__stamp_ok(const struct control *c);

@@ -3,7 +3,8 @@
 #ifndef SHMS_STREAM_H
 #define SHMS_STREAM_H
 
-#include "shared.h"
+#include "handle.h"
+#include "readers.h"
 #include "version.h"
 
 struct shms_stream {

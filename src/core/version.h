@@ -3,7 +3,7 @@
 #ifndef SHMS_VERSION_H
 #define SHMS_VERSION_H
 
-#include "lock.h"
+#include "cell.h"
 
 int64_t shms__version(const struct member *m);
 

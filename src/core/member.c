@@ -3,7 +3,7 @@
  * Members, and how one is known to be dead.
  *
  * Who takes part. A member writes its own slot: generation and pid while it joins (under the life-cycle
- * lock), waiting whenever one of its threads goes to sleep on the lock, readers as shared.c tells, bell as
+ * lock), waiting whenever one of its threads goes to sleep on the lock, readers as readers.c tells, bell as
  * slice.c tells. Anybody reads all slots.
  *
  * The life token of slot s is a byte lock at LOCK_SLOT(s), held by the member's own opening of control. The
