@@ -40,10 +40,10 @@ extern "C" {
 
 /** Version of the library (semantic versioning) that this header belongs to. */
 #define SHMS_VERSION_MAJOR 0
-#define SHMS_VERSION_MINOR 1
+#define SHMS_VERSION_MINOR 2
 #define SHMS_VERSION_PATCH 0
-#define SHMS_VERSION_STRING "0.1.0"
-#define SHMS_FORMAT_VERSION 2 /**< of the shared bytes (doc/format.md): only equal ones share a region */
+#define SHMS_VERSION_STRING "0.2.0"
+#define SHMS_FORMAT_VERSION 3 /**< of the shared bytes (doc/format.md): only equal ones share a region */
 
 #if defined(SHMS_STATIC)
 #define SHMS_API
@@ -63,8 +63,8 @@ extern "C" {
     X(SHMS_OWNER_DIED, 1, "the last holder of the lock died or closed while holding it")           \
     X(SHMS_OK, 0, "success")                                                                       \
     X(SHMS_E_INVALID, -1, "invalid argument or name")                                              \
-    X(SHMS_E_NOT_FOUND, -2, "no region of that name")                                              \
-    X(SHMS_E_EXISTS, -3, "a region of that name exists already")                                   \
+    X(SHMS_E_NOT_FOUND, -2, "nothing of that name")                                               \
+    X(SHMS_E_EXISTS, -3, "something of that name exists already")                                 \
     X(SHMS_E_DENIED, -4, "permission denied, or the name is occupied by somebody else's file")     \
     X(SHMS_E_TIMEOUT, -5, "timed out")                                                             \
     X(SHMS_E_RANGE, -6, "outside the region")                                                      \
@@ -77,10 +77,14 @@ extern "C" {
     X(SHMS_E_CORRUPT, -13, "the shared bytes are damaged")                                         \
     X(SHMS_E_FORMAT, -14, "not a region of this format")                                           \
     X(SHMS_E_LOST, -15, "the region's memory was taken away")                                      \
-    X(SHMS_E_FULL, -16, "the region has no free slot")                                                 \
+    X(SHMS_E_FULL, -16, "no room for one more")                                                    \
     X(SHMS_E_OS, -17, "the operating system refused")                                              \
-    X(SHMS_E_UNSUPPORTED, -18, "not supported by this version or system")                          \
-    X(SHMS_E_CLOSED, -19, "closed by the other side")
+    X(SHMS_E_UNSUPPORTED, -18, "not supported by this region, version or system")                  \
+    X(SHMS_E_CLOSED, -19, "closed by the other side")                                              \
+    X(SHMS_E_KIND, -20, "the region holds another kind of object")                                 \
+    X(SHMS_E_DIED, -21, "the other side died without closing")                                     \
+    X(SHMS_E_MISSED, -22, "what came before has been overwritten")                                 \
+    X(SHMS_E_CHANGED, -23, "changed by somebody else")
 
 #define SHMS_CODE_ENUM(name, value, text) name = value,
 enum { SHMS_CODES(SHMS_CODE_ENUM) };
@@ -103,6 +107,19 @@ enum { SHMS_CREATE_OR_OPEN = 0, SHMS_CREATE_ONLY = 1, SHMS_OPEN_ONLY = 2 };
 enum { SHMS_OWNER_SELF = 0, SHMS_OWNER_ROOT = 1, SHMS_OWNER_UID = 2, SHMS_OWNER_ANY = 3 };
 
 /**
+ * Fills a new region: options.init. Called inside an exclusive section of s by the opener that makes the
+ * region. No other open of it returns before one such call has given 0 or more. If the process dies in it,
+ * or it fails, the next opener that has an init calls its own (and may find bytes of the dead one, unless
+ * the region is atomic). Openers without one wait, at most open_timeout_ms.
+ * It may not lock (SHMS_E_DEADLOCK) or unlock, roll back, wait_locked (SHMS_E_INVALID); if it closes s, open
+ * gives SHMS_E_CLOSED. If it leaves by longjmp or an exception, close s, or the region stays locked.
+ * @param s  the handle that is being opened
+ * @param context  options.init_context
+ * @return 0 or more: the region is ready. Less: a code, which shms_stream_open() gives back; nothing is left.
+ */
+typedef int shms_init_fn(shms_stream *s, void *context);
+
+/**
  * Options of shms_stream_open(). Zero everything, set struct_size, then what differs:
  *     shms_stream_options o = { .struct_size = sizeof o, .keep = 1 };
  * A longer struct of a later header is fine while its unknown tail is zero.
@@ -123,10 +140,15 @@ typedef struct shms_stream_options {
     uint8_t sparse;       /**< 1: reserve no memory at creation; writing is SHMS_E_LOST if none is left */
     uint8_t huge_pages;   /**< 1: ask for huge pages; a hint that the system may ignore */
     uint8_t lock_memory;  /**< 1: keep the size at opening out of swap (mlock); SHMS_E_NOMEM if refused */
-    uint8_t atomic;       /**< 1: sections are whole or undone, for who opens from then on (see _write) */
+    uint8_t atomic;       /**< 1: a new region's sections happen completely or not at all (see _write); an
+                               existing region that was made without it is SHMS_E_UNSUPPORTED */
     uint8_t no_bell;      /**< 1: start no thread, which finds the dead at once, for it; see doc/caveats.md */
     uint8_t no_guard;     /**< 1: memory that is taken away is SIGBUS, not SHMS_E_LOST */
-    uint8_t reserved[5];  /**< must be zero */
+    uint8_t tasks;        /**< 1: the lock belongs to tasks, not to threads: a second lock on one thread waits
+                               like anybody's, and shared locks are counted; for runtimes that move tasks */
+    uint8_t reserved[4];  /**< must be zero */
+    shms_init_fn *init;   /**< fills a new region, before any open of it returns; NULL for none */
+    void *init_context;   /**< passed on to init */
 } shms_stream_options;
 
 /**
@@ -139,13 +161,16 @@ typedef struct shms_stream_options {
  * @param options  NULL for the defaults
  * @param ret  receives the handle; not NULL
  * @return 0, or SHMS_E_INVALID (bad name, size or option), SHMS_E_NOT_FOUND (open only, no such region),
- *     SHMS_E_EXISTS (create only, there is one), SHMS_E_SIZE (it is smaller than asked), SHMS_E_DENIED (no
- *     permission, another owner or a looser mode than accepted, or the name is occupied by something that is
- *     not ours), SHMS_E_FORMAT (a control file of another format, or none), SHMS_E_CORRUPT (control bytes out
- *     of range), SHMS_E_LOST (members live, but their data is cut short), SHMS_E_FULL (256 members),
- *     SHMS_E_NOSPACE (/dev/shm or a file size limit is too small), SHMS_E_NOMEM (memory, address space or
- *     mlock limit), SHMS_E_TIMEOUT (the life-cycle lock stayed taken for open_timeout_ms), SHMS_E_UNSUPPORTED
- *     (no tmpfs at /dev/shm; unnamed: no /proc, no seals, `atomic`), SHMS_E_OS.
+ *     SHMS_E_EXISTS (create only, there is one), SHMS_E_SIZE (it is smaller than asked), SHMS_E_DENIED
+ *     (no permission, another owner or a looser mode than accepted, or the name is occupied by something
+ *     that is not ours), SHMS_E_FORMAT (a control file of another format, or none), SHMS_E_KIND (it holds
+ *     another kind of object, and access is not SHMS_ACCESS_READ), what options.init gave (SHMS_E_CLOSED:
+ *     it closed the handle), SHMS_E_CORRUPT (control bytes out of range), SHMS_E_LOST (members live, but
+ *     their data is cut short), SHMS_E_FULL (256 members), SHMS_E_NOSPACE (/dev/shm or a file size limit
+ *     is too small), SHMS_E_NOMEM (memory, address space or mlock limit), SHMS_E_TIMEOUT (the life-cycle
+ *     lock stayed taken for open_timeout_ms, or nobody's init has succeeded in that time),
+ *     SHMS_E_UNSUPPORTED (atomic: the region exists, and was made without it; no tmpfs at /dev/shm;
+ *     unnamed: no /proc, no seals, `atomic`), SHMS_E_OS.
  * Threads: safe.
  * Processes: safe; racing creators agree on one region.
  * Signals: not async-signal-safe; interrupted system calls are restarted.
@@ -231,15 +256,17 @@ SHMS_API int shms_stream_existed(shms_stream *s);
  * Take the region's exclusive lock: begin a section in which no other handle holds it.
  * @param s  the handle
  * @param timeout_ms  -1 for ever, 0 try, else milliseconds
- * @return 0; SHMS_OWNER_DIED: the caller holds the lock, and is told that a holder died or closed inside its
- *     section, so the data may be half-written; every locker is told until one calls shms_stream_repaired().
- *     In an atomic region that section has been undone instead, and the answer is 0;
- *     SHMS_E_TIMEOUT; SHMS_E_DEADLOCK (this thread holds it, or the shared lock, through this handle);
- *     SHMS_E_INVALID (s is NULL, timeout_ms < -1); SHMS_E_DENIED (a handle that may only read the data);
- *     SHMS_E_NOMEM, SHMS_E_LOST, SHMS_E_OS (a dead holder's section could not be undone; the lock is free).
+ * @return 0; SHMS_OWNER_DIED: the caller holds the lock, and is told that a holder died or closed inside
+ *     its section, so the data may be half-written; every locker is told until one calls
+ *     shms_stream_repaired(). In an atomic region that section has been undone instead, and the answer is
+ *     0; SHMS_E_TIMEOUT; SHMS_E_DEADLOCK (this thread holds it, or the shared lock, through this handle;
+ *     not with `tasks`); SHMS_E_INVALID (s is NULL, timeout_ms < -1); SHMS_E_DENIED (a handle that may only
+ *     read the data); SHMS_E_NOMEM, SHMS_E_LOST, SHMS_E_OS (a dead holder's section could not be undone;
+ *     the lock is free).
  * Threads: safe; threads that share a handle exclude each other, and any of them may unlock.
- * Processes: safe; a holder that dies at any instruction is found within one slice (20 ms), mostly at once; a
- *     stopped one keeps the lock. Who has slept for it is passed over at most once by those who have not.
+ * Processes: safe; a holder that dies at any instruction is found mostly at once, and within 20 ms by a
+ *     waiter that has not slept for long; a stopped one keeps the lock. Newcomers overtake a waiter that
+ *     has slept at most once.
  * Signals: not async-signal-safe; signals do not end the wait.
  * Fork: what the parent holds stays the parent's; the child's first call joins it as a member of its own.
  * Blocks: at most timeout_ms; no system call when nobody else wants the lock.
@@ -253,8 +280,8 @@ SHMS_API int shms_stream_lock(shms_stream *s, int timeout_ms);
  * @param s  the handle
  * @param timeout_ms  as for shms_stream_lock()
  * @return 0; SHMS_OWNER_DIED as for shms_stream_lock(), but a reader cannot repair; SHMS_E_TIMEOUT;
- *     SHMS_E_DEADLOCK (this thread holds either lock through this handle); SHMS_E_FULL (12 threads hold it
- *     through this handle: open another); SHMS_E_INVALID (s is NULL, timeout_ms < -1);
+ *     SHMS_E_DEADLOCK (this thread holds either lock through this handle); SHMS_E_FULL (11 threads besides
+ *     the handle's first reader hold it: open another handle); SHMS_E_INVALID (s is NULL, timeout_ms < -1);
  *     SHMS_E_DENIED (a handle that may only read the data).
  * Threads: safe; each thread of a handle holds it for itself, any of them may unlock.
  * Processes: safe; readers do not slow each other, do not starve writers, and hold up nobody when they die.
@@ -266,10 +293,12 @@ SHMS_API int shms_stream_lock(shms_stream *s, int timeout_ms);
 SHMS_API int shms_stream_lock_shared(shms_stream *s, int timeout_ms);
 
 /**
- * Release the lock, exclusive or shared, and wake who waits for it. A read-write handle's exclusive section
- * moves the version on and wakes who waits for a change; others do not.
+ * Release the lock, exclusive or shared, and wake a process that waits for it. If the section changed
+ * something, the version moves on and those that wait for a change wake. A section is a change if a call on
+ * its handle wrote or resized, or if shms_stream_memory() has given the handle a pointer that may be
+ * written through.
  * @param s  the handle that holds the lock
- * @return 0, or SHMS_E_NOT_OWNER (nothing is changed), SHMS_E_INVALID (s is NULL),
+ * @return 0, or SHMS_E_NOT_OWNER (nothing is changed), SHMS_E_INVALID (s is NULL; or init is running),
  *     SHMS_E_DENIED (a handle that may only read the data).
  * Threads: any thread of the process may release, one of them once.
  * Processes: another handle's release is SHMS_E_NOT_OWNER.
@@ -279,6 +308,26 @@ SHMS_API int shms_stream_lock_shared(shms_stream *s, int timeout_ms);
  * Since: 0.1.0
  */
 SHMS_API int shms_stream_unlock(shms_stream *s);
+
+/**
+ * Give the section up: release the lock, and undo what the section's calls wrote. The version does not move.
+ * In an atomic region all that calls on this handle wrote and resized since the lock was taken is undone.
+ * Elsewhere nothing can be: there it is allowed if no call has written. Bytes written through the pointer
+ * of shms_stream_memory() stay as they are.
+ * @param s  the handle, holding the exclusive lock
+ * @return 0; or, with the lock still held and the section going on: SHMS_E_NOT_OWNER, SHMS_E_UNSUPPORTED
+ *     (the region is not atomic, and a call has written), SHMS_E_INVALID (s is NULL; or init is running),
+ *     SHMS_E_NOMEM, SHMS_E_LOST, SHMS_E_OS (the journal could not be mapped), SHMS_E_DENIED (may only read
+ *     the data); or SHMS_E_CORRUPT: a hostile member has damaged the journal; the lock is free, the next
+ *     locker is told.
+ * Threads: any thread of the process may, one of them once.
+ * Processes: another handle's is SHMS_E_NOT_OWNER.
+ * Signals: not async-signal-safe.
+ * Fork: as shms_stream_unlock().
+ * Blocks: never on other processes, but for a child's first call (open_timeout_ms).
+ * Since: 0.2.0
+ */
+SHMS_API int shms_stream_rollback(shms_stream *s);
 
 /**
  * Say that the data is whole again: later lockers are no longer told SHMS_OWNER_DIED.
@@ -431,9 +480,9 @@ SHMS_API int shms_stream_resize(shms_stream *s, uint64_t size);
 SHMS_API int64_t shms_stream_snapshot(shms_stream *s, void *buf, size_t n, int64_t offset);
 
 /**
- * The version of the data: an even number that moves on with each read-write section.
+ * The version of the data: an even number that moves on with each section that changed something.
  * @param s  the handle
- * @return the version of the last finished section, or SHMS_E_INVALID (s is NULL),
+ * @return the version after the last change that is finished, or SHMS_E_INVALID (s is NULL),
  *     SHMS_E_DENIED (may only read the data).
  * Threads: safe.
  * Processes: safe.
@@ -445,10 +494,10 @@ SHMS_API int64_t shms_stream_snapshot(shms_stream *s, void *buf, size_t n, int64
 SHMS_API int64_t shms_stream_version(shms_stream *s);
 
 /**
- * Wait until the version is another than *seen and no section is open.
- * To look at a change without making one, use shms_stream_snapshot() or a read-only handle's lock: a
- * read-write handle's section counts as a change, whatever it did. With a descriptor of
- * shms_stream_poll_fd(), a call with timeout_ms 0 also takes the pending event and arms the next one.
+ * Wait until the version is another than *seen. A section that is open does not hide the changes before it.
+ * Lock, look, unlock and wait: a section that wrote nothing is no change (see shms_stream_unlock). With a
+ * descriptor of shms_stream_poll_fd(), a call with timeout_ms 0 also takes the pending event and arms the
+ * next one.
  * @param s  the handle
  * @param seen  in: the version last seen (start with shms_stream_version(), or 0 for "now, if anything was
  *     ever written"); out, on success: the version now
@@ -456,13 +505,33 @@ SHMS_API int64_t shms_stream_version(shms_stream *s);
  * @return 0, or SHMS_E_TIMEOUT (nothing new), SHMS_E_INVALID (NULL, timeout_ms < -1),
  *     SHMS_E_DENIED (may only read the data).
  * Threads: safe; who waits inside its own section waits in vain.
- * Processes: safe; a holder that dies inside its section counts as a change, found within 100 ms.
+ * Processes: safe; a holder that dies inside its section counts as a change, found within half a second.
  * Signals: not async-signal-safe; signals do not end the wait.
  * Fork: works in a child.
  * Blocks: at most timeout_ms.
  * Since: 0.1.0
  */
 SHMS_API int shms_stream_wait(shms_stream *s, int64_t *seen, int timeout_ms);
+
+/**
+ * Inside a section: end it, wait until somebody else's section has changed something, and begin a section
+ * anew. The condition variable of shared memory: lock; while what you wait for is not there, wait_locked;
+ * unlock. Bytes that the section wrote through the pointer of shms_stream_memory() count as a change, which
+ * wakes others, only if shms_stream_notify() was called before.
+ * @param s  the handle, holding the exclusive lock
+ * @param timeout_ms  -1 for ever, 0 look once, else milliseconds: how long to wait for a change. Taking the
+ *     lock again afterwards is waited for without a limit
+ * @return with the lock held: 0, SHMS_OWNER_DIED as shms_stream_lock(), SHMS_E_TIMEOUT (no change).
+ *     Without it: SHMS_E_NOT_OWNER, SHMS_E_INVALID (s is NULL, timeout_ms < -1; or init is running),
+ *     SHMS_E_DENIED (may only read the data), SHMS_E_LOST, SHMS_E_NOMEM, SHMS_E_OS as shms_stream_lock().
+ * Threads: safe.
+ * Processes: safe; a holder that dies inside its section counts as a change.
+ * Signals: not async-signal-safe; signals do not end the wait.
+ * Fork: a child must take the lock itself first.
+ * Blocks: timeout_ms, and then until the lock is free.
+ * Since: 0.2.0
+ */
+SHMS_API int shms_stream_wait_locked(shms_stream *s, int timeout_ms);
 
 /**
  * Tell those who wait that something has changed, for bytes that were written outside a section.
@@ -595,6 +664,9 @@ enum {
     SHMS_STATE_FOREIGN = 3 /**< a file in our name space that is not of this format */
 };
 
+/** shms_info.kind: what the region holds. Any kind can be opened as a stream to be read. */
+enum { SHMS_KIND_STREAM = 0, SHMS_KIND_CHANNEL = 1, SHMS_KIND_DICT = 2 };
+
 /** What can be told about a region. The numbers are a moment's; pids are for people only. */
 typedef struct shms_info {
     uint32_t struct_size;  /**< set by the caller of shms_stream_info(); at least 8 */
@@ -617,7 +689,7 @@ typedef struct shms_info {
     uint8_t atomic;        /**< 1: crash-atomic */
     uint8_t rollback;      /**< 1: a dead member's section waits to be undone by the next locker or opener */
     uint32_t strangers;    /**< Windows: handles of programs that know data and lock, but no members */
-    uint32_t reserved;     /**< zero */
+    uint32_t kind;         /**< SHMS_KIND_... */
 } shms_info;
 
 /**
@@ -634,6 +706,35 @@ typedef struct shms_info {
  * Since: 0.1.0
  */
 SHMS_API int shms_stream_info(shms_stream *s, shms_info *info);
+
+/** What can be told about a member, for people only: a moment's numbers. */
+typedef struct shms_member {
+    uint32_t struct_size; /**< sizeof(shms_member) of the library */
+    int32_t pid;          /**< process id in the member's own PID namespace */
+    uint32_t locked;      /**< 1: it holds the lock */
+    uint32_t readers;     /**< how many of its threads or tasks hold the shared lock; 12 at most are told */
+    uint32_t waiters;     /**< its threads that are asleep waiting for the lock */
+    uint32_t self;        /**< 1: it is the handle that was asked */
+} shms_member;
+
+/** Called by shms_stream_members() for each member; non-zero ends the call and is given back. */
+typedef int shms_members_fn(const shms_member *member, void *context);
+
+/**
+ * Tell about the living members of a handle's region.
+ * @param s  the handle
+ * @param callback  called once a member, in no particular order
+ * @param context  passed on
+ * @return 0, what the callback returned if not 0, or SHMS_E_INVALID (NULL), SHMS_E_DENIED (may only read the
+ *     data), SHMS_E_LOST (control cannot be reached any more), SHMS_E_NOMEM, SHMS_E_OS.
+ * Threads: safe.
+ * Processes: disturbs nobody.
+ * Signals: not async-signal-safe.
+ * Fork: works in a child.
+ * Blocks: never, but in the callback and for a child's first call (open_timeout_ms).
+ * Since: 0.2.0
+ */
+SHMS_API int shms_stream_members(shms_stream *s, shms_members_fn *callback, void *context);
 
 /** Called by shms_list() for each region; both are valid during the call; non-zero ends the listing. */
 typedef int shms_list_fn(const char *name, const shms_info *info, void *context);

@@ -51,6 +51,11 @@ static inline uint32_t a32_add_relaxed(a32 *a, uint32_t v)
     return atomic_fetch_add_explicit(&a->value, v, memory_order_relaxed);
 }
 
+static inline uint32_t a32_or_relaxed(a32 *a, uint32_t bits)
+{
+    return atomic_fetch_or_explicit(&a->value, bits, memory_order_relaxed);
+}
+
 static inline bool a32_cas_relaxed(a32 *a, uint32_t *expected, uint32_t desired)
 {
     return atomic_compare_exchange_strong_explicit(&a->value, expected, desired, memory_order_relaxed,
@@ -81,6 +86,11 @@ static inline uint64_t a64_load_acquire(const a64 *a)
 static inline uint64_t a64_load_seq_cst(const a64 *a)
 {
     return atomic_load_explicit(&a->value, memory_order_seq_cst);
+}
+
+static inline uint32_t a32_exchange_seq_cst(a32 *a, uint32_t v)
+{
+    return atomic_exchange_explicit(&a->value, v, memory_order_seq_cst);
 }
 
 static inline void a64_store_relaxed(a64 *a, uint64_t v)

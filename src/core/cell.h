@@ -1,110 +1,57 @@
 /* SPDX-License-Identifier: MIT */
-/* The exclusive lock, and the section it opens. */
-#ifndef SHMS_LOCK_H
-#define SHMS_LOCK_H
+/* A lock cell: taken, waited for, taken over from the dead, given back. control.cell is one; a channel's
+ * turns are others. What the holder may then do, and what a taker owes, is told by those that use it. */
+#ifndef SHMS_CELL_H
+#define SHMS_CELL_H
 
-#include "gate.h"
-#include "journal.h"
 #include "slice.h"
-
-/*
- * 0 or SHMS_OWNER_DIED (held), or a failure. A section that `changes` moves the version; a quiet one leaves
- * it alone, and must not write. shms__unlock is told the same.
- */
-static inline int shms__lock(struct member *m, int timeout_ms, bool changes);
-static inline int shms__unlock(struct member *m, bool changes);
-
-/* Does this handle hold the lock? And this thread, through it? */
-static inline bool shms__lock_held(const struct member *m)
-{
-    /* relaxed: if it is this handle, this process wrote it */
-    return (a64_load_relaxed(&m->region.control->cell) & CELL_OWNER) == m->id &&
-           shms__gate_inside(&m->region);
-}
-bool shms__lock_held_here(const struct member *m);
-
-/* Say that the data is whole again. */
-int shms__repaired(struct member *m);
-
-/* Before leaving: a lock still held is released; what it changed is undone, or the next locker told. */
-void shms__lock_forsake(struct member *m, bool changes);
-
-/* If a dead holder left its section open, end it. */
-void shms__settle(struct member *m);
-
-/* The cell alone, for who minds neither readers nor strangers at the gate: no section begins. */
-int shms__cell_take(struct member *m, int timeout_ms);
-void shms__cell_give(struct member *m, bool changes);
-
-/* What a new holder of the cell is to do about control.died: SHMS_OWNER_DIED, 0, or a failure of one that
- * `changes` and could not undo what it must. */
-int shms__news(struct member *m, bool changes);
-
-/* Wake who waits for the version to move: those whose flags stood in `cell`. */
-void shms__ring(struct member *m, uint64_t cell);
 
 /* A time-out as a moment; INT64_MAX for -1. */
 int64_t shms__deadline(int timeout_ms);
 
-/* ---- the uncontended paths, inline because a call to each would cost what they cost */
+/* How long a call will wait. The clock costs more than a short wait, so it is asked when it must be. */
+struct patience {
+    int timeout_ms;
+    int64_t deadline; /* 0: not asked yet */
+};
 
-/* Laid out without a taken jump. Not so the first look of unlock, where readers would pay for writers. */
-#define LIKELY(condition) __builtin_expect(!!(condition), 1)
-
-/* Somebody holds it, or flags stand there. */
-int shms__lock_wait(struct member *m, int timeout_ms, bool changes);
-/* The lock is ours, but died is not zero. */
-int shms__lock_news(struct member *m, bool changes);
-/* Flags stand there, or it is not ours. */
-int shms__unlock_wake(struct member *m, bool changes);
-
-/* The cell is ours: from here on bytes may change. */
-static inline void shms__version_open(struct control *c)
+static inline int64_t shms__patience_end(struct patience *p)
 {
-    uint64_t v = a64_load_relaxed(&c->version); /* relaxed: only the holder writes it */
-    a64_store_relaxed(&c->version, (v + 1) | 1); /* relaxed: ordered by the fence */
-    /* orders: version is odd before any byte changes; pairs with fence_acquire in shms__snapshot_whole */
-    fence_release();
+    if (p->deadline == 0)
+        p->deadline = shms__deadline(p->timeout_ms);
+    return p->deadline;
 }
 
-/* The lock is ours; the section begins. */
-static inline int shms__section_begin(struct member *m, bool changes)
-{
-    a64_store_relaxed(&m->holder, shms__thread()); /* relaxed: private; read by this thread for itself */
-    if (LIKELY(changes))
-        shms__version_open(m->region.control);
-    /* relaxed: written by holders only, whose unlock our taking came after */
-    return LIKELY(!a32_load_relaxed(&m->region.control->died)) ? 0 : shms__lock_news(m, changes);
-}
+/* What taking gives: CELL_INHERITED, it was a dead holder's. */
+enum { CELL_TAKEN = 0, CELL_INHERITED = 1 };
 
-static inline int shms__lock(struct member *m, int timeout_ms, bool changes)
+/* Take a free cell on which no flag stands: one read-modify-write. */
+static inline bool shms__cell_try(struct member *m, a64 *cell)
 {
     uint64_t nobody = 0;
-    /* acquire: the last section's writes; pairs with the releases in shms__unlock_quick and give_back */
-    if (GATED || !a64_cas_acquire(&m->region.control->cell, &nobody, m->id))
-        return shms__lock_wait(m, timeout_ms, changes);
-    return shms__section_begin(m, changes);
+    /* acquire: what the last holder wrote; pairs with the releases of cell_drop, cell_give and give_back */
+    return a64_cas_acquire(cell, &nobody, m->id);
 }
 
-/* The usual case alone, which calls nothing. False: not done, or not all of it; shms__unlock_wake will. */
-static inline bool shms__unlock_quick(struct member *m, bool changes)
+/* Give a cell back on which no flag stands. False: not given, since one does, or it is not ours. */
+static inline bool shms__cell_drop(struct member *m, a64 *cell)
 {
-    struct control *c = m->region.control;
-    uint64_t cell = a64_load_relaxed(&c->cell); /* relaxed: if it names this handle, this process wrote it */
-    if (GATED || cell != m->id || (cell & CELL_ATOMIC))
-        return false;
-    a64_store_relaxed(&m->holder, 0); /* relaxed: private */
-    uint64_t v = a64_load_relaxed(&c->version); /* relaxed: only the holder writes it */
-    if (LIKELY(changes || (v & 1))) /* odd in a quiet section: a dead holder left it so */
-        /* release: the section's writes come first; pairs with shms__snapshot_whole and look */
-        a64_store_release(&c->version, (v | 1) + 1);
-    /* release: the section's writes; pairs with the acquire in shms__lock and take() */
-    return a64_cas_release(&c->cell, &cell, 0);
+    uint64_t mine = m->id;
+    /* release: what the holder wrote; pairs with the acquires of cell_try and take() */
+    return a64_cas_release(cell, &mine, 0);
 }
 
-static inline int shms__unlock(struct member *m, bool changes)
+/* Does this handle hold it? */
+static inline bool shms__cell_mine(const struct member *m, const a64 *cell)
 {
-    return shms__unlock_quick(m, changes) ? 0 : shms__unlock_wake(m, changes);
+    /* relaxed: if it is this handle, this process wrote it */
+    return (a64_load_relaxed(cell) & CELL_OWNER) == m->id;
 }
+
+/* Take it however long that takes, within the patience: CELL_TAKEN, CELL_INHERITED, or a failure. */
+int shms__cell_take(struct member *m, a64 *cell, struct patience *p);
+
+/* Give it back, and wake a waiter. Nothing if it is not ours. */
+void shms__cell_give(struct member *m, a64 *cell);
 
 #endif

@@ -2,6 +2,8 @@
 /* The control file: its stamp, its rights, its mapping, and what a life begins with. */
 #include "region.h"
 
+#include <string.h>
+
 bool shms__stamp_ok(const struct control *c)
 {
     /* relaxed: written before the file got its name, which the open that led here came after */
@@ -52,14 +54,21 @@ void shms__stamp_write(struct control *c)
 void shms__region_begin(struct region *r, const struct region_request *q, uint64_t max_size)
 {
     struct control *c = r->control;
-    /* relaxed: nobody else is a member; the life-cycle lock hands these to the next one */
-    a32_store_relaxed(&c->flags, shms__wanted_flags(q) | (q->sparse ? FLAG_SPARSE : 0u));
-    a64_store_relaxed(&c->data_inode, r->data_file.inode);
-    a64_store_relaxed(&c->max_size, max_size);
-    a64_store_relaxed(&c->created_ns, (uint64_t)shms__wall_ns());
-    a64_store_relaxed(&c->cell, 0);
-    a64_store_relaxed(&c->version, 0);
-    a32_store_relaxed(&c->died, 0);
-    a64_store_relaxed(&c->journal_used, 0);
-    a64_store_relaxed(&c->size, q->size);
+    uint32_t flags = (q->keep ? FLAG_KEEP : 0u) | (q->atomic ? FLAG_ATOMIC : 0u);
+    /* relaxed, all below: nobody else is a member; the life-cycle lock hands these to the next one */
+    a32_store_relaxed(&c->flags, flags | (q->sparse ? FLAG_SPARSE : 0u));      /* relaxed: as above */
+    a32_store_relaxed(&c->kind, q->kind);                                      /* relaxed: as above */
+    a64_store_relaxed(&c->data_inode, r->data_file.inode);                     /* relaxed: as above */
+    a64_store_relaxed(&c->max_size, max_size);                                 /* relaxed: as above */
+    a64_store_relaxed(&c->created_ns, (uint64_t)shms__wall_ns());              /* relaxed: as above */
+    a64_store_relaxed(&c->cell, 0);                                            /* relaxed: as above */
+    a64_store_relaxed(&c->sequence, 0);                                        /* relaxed: as above */
+    a32_store_relaxed(&c->died, 0);                                            /* relaxed: as above */
+    a32_store_relaxed(&c->init, q->init ? INIT_OWED : INIT_NONE);              /* relaxed: as above */
+    a64_store_relaxed(&c->journal_used, 0);                                    /* relaxed: as above */
+    a64_store_relaxed(&c->version, 0);                                         /* relaxed: as above */
+    a64_store_relaxed(&c->size, q->size);                                      /* relaxed: as above */
+    memset(c->object, 0, sizeof c->object);
+    if (q->object)
+        memcpy(c->object, q->object, q->object_size);
 }

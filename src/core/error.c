@@ -16,6 +16,11 @@ int shms__fail_os(int oserror)
     return shms__os_code(oserror);
 }
 
+void shms__restore_oserror(int oserror)
+{
+    last_oserror = oserror;
+}
+
 int shms_last_oserror(void)
 {
     return last_oserror;

@@ -14,4 +14,7 @@ int shms__fail(int code);
 /* A failure of a system call. Gives back the code that `oserror` (an errno) means to a user. */
 int shms__fail_os(int oserror);
 
+/* The errno of a failure that cleaning up must not hide. */
+void shms__restore_oserror(int oserror);
+
 #endif

@@ -2,7 +2,6 @@
 /* Handles of any kind of object: options resolved, a region found or made and joined, and left. */
 #include "handle.h"
 
-#include "readers.h"
 #include "unnamed.h"
 #include "version.h"
 
@@ -38,7 +37,7 @@ static bool options_sound(const shms_stream_options *o, uint64_t size)
            (o->max_size == 0 || (o->max_size >= size && o->max_size <= SIZE_MOST)) &&
            o->open_timeout_ms >= 0 && o->keep <= 1 && o->sparse <= 1 && o->huge_pages <= 1 &&
            o->lock_memory <= 1 && o->atomic <= 1 && o->no_bell <= 1 && o->no_guard <= 1 &&
-           memcmp(o->reserved, zero, sizeof zero) == 0 && size <= SIZE_MOST;
+           o->tasks <= 1 && memcmp(o->reserved, zero, sizeof zero) == 0 && size <= SIZE_MOST;
 }
 
 enum found { NAMED, NEW_UNNAMED, PASSED };
@@ -61,18 +60,19 @@ static int check_found(const shms_stream_options *o, uint64_t size, enum found f
     return sound ? 0 : shms__fail(SHMS_E_INVALID);
 }
 
-static int resolve_options(const shms_stream_options *options, uint64_t size, enum found found,
-                           struct region_request *ret)
+static int resolve_options(const struct handle_request *h, enum found found, struct region_request *ret,
+                           shms_stream_options *ret_options)
 {
     shms_stream_options o;
-    int rc = copy_options(options, &o);
-    if (rc < 0 || !options_sound(&o, size))
+    int rc = copy_options(h->options, &o);
+    if (rc < 0 || !options_sound(&o, h->size))
         return shms__fail(SHMS_E_INVALID);
-    rc = check_found(&o, size, found);
+    *ret_options = o;
+    rc = check_found(&o, h->size, found);
     if (rc < 0)
         return rc;
     *ret = (struct region_request){
-        .size = size,
+        .size = h->size,
         .max_size = o.max_size,
         .create = o.create,
         .trust = {.owners = o.owners, .owner_uid = o.owner_uid, .mode = o.mode ? o.mode : 0600},
@@ -84,7 +84,11 @@ static int resolve_options(const shms_stream_options *options, uint64_t size, en
         .lock_memory = o.lock_memory,
         .no_bell = o.no_bell,
         .unnamed = found != NAMED,
-        .fd = -1,
+        .fd = h->fd,
+        .init = o.init != NULL,
+        .kind = h->kind,
+        .object = h->object,
+        .object_size = h->object_size,
         .no_guard = o.no_guard,
         .timeout_ns = (int64_t)(o.open_timeout_ms ? o.open_timeout_ms : OPEN_TIMEOUT_MS) * 1000000,
     };
@@ -93,28 +97,46 @@ static int resolve_options(const shms_stream_options *options, uint64_t size, en
 
 /* ---- open and close */
 
-static int open_once(struct member *m, const struct region_request *q, int64_t deadline)
+static void renew(struct member *m)
 {
-    int rc = q->unnamed ? shms__unnamed_open(&m->region, q, deadline)
-                        : shms__region_open(&m->region, q, deadline);
+    struct section *s = (struct section *)(void *)m;
+    shms__section_renew(s);
+    if (s->watch_fd >= 0)
+        shms__watch_close(s->watch_fd);
+    s->watch_fd = -1;
+}
+
+/* The creator that owes an init holds the lock from before anybody else can see the region. */
+static int join(struct section *s, const struct region_request *q)
+{
+    int rc = shms__member_join(&s->member);
+    if (rc == 0 && q->init && !s->member.region.existed)
+        rc = shms__lock(s, 0);
+    return rc < 0 ? rc : shms__region_publish(&s->member.region);
+}
+
+static int open_once(struct section *s, const struct region_request *q, int64_t deadline)
+{
+    struct region *r = &s->member.region;
+    int rc = q->unnamed ? shms__unnamed_open(r, q, deadline) : shms__region_open(r, q, deadline);
     if (rc < 0)
         return rc;
-    rc = shms__member_join(m);
-    if (rc == 0)
-        rc = shms__region_publish(&m->region);
+    s->careful = r->atomic;
+    rc = join(s, q);
     if (rc < 0)
-        shms__region_abandon(&m->region);
+        shms__region_abandon(r);
     return rc;
 }
 
-static int open_until(struct member *m, const struct region_request *q, struct guard *guard)
+static int open_until(struct section *s, const struct region_request *q, const struct name *name,
+                      struct guard *guard)
 {
     int64_t deadline = shms__now_ns() + q->timeout_ns;
-    struct name name = m->region.name;
     for (;;) {
-        *m = (struct member){.region = {.name = name, .guard = guard}, .watch_fd = -1};
-        a32_store_relaxed(&m->epoch, a32_load_relaxed(shms__fork_word)); /* relaxed: not shared yet */
-        int rc = open_once(m, q, deadline);
+        *s = (struct section){.member = {.region = {.name = *name, .guard = guard}, .renew = renew},
+                              .watch_fd = -1};
+        a32_store_relaxed(&s->member.epoch, a32_load_relaxed(shms__fork_word)); /* relaxed: not shared yet */
+        int rc = open_once(s, q, deadline);
         if (rc != SHMS__RETRY)
             return rc;
         if (shms__now_ns() >= deadline)
@@ -122,69 +144,140 @@ static int open_until(struct member *m, const struct region_request *q, struct g
     }
 }
 
-/* An opener finds whole data, even before anybody takes the lock. */
-static void roll_back_the_dead(struct member *m)
+static int open_section(struct section *s, const struct handle_request *h, const struct region_request *q)
 {
-    /* relaxed: a hint; a section that is open and lives is left alone */
-    if (m->region.control && a64_load_relaxed(&m->region.control->journal_used))
-        shms__settle(m);
-}
-
-static int open_handle(const struct handle_request *h, const struct region_request *q, struct member *m)
-{
+    struct name name = {0};
+    struct guard *guard = NULL;
     int rc = 0;
     if (!q->unnamed)
-        rc = shms__name_resolve(h->name, q->size > 0 && q->create != SHMS_OPEN_ONLY, &m->region.name);
-    struct guard *guard = NULL;
+        rc = shms__name_resolve(h->name, q->size > 0 && q->create != SHMS_OPEN_ONLY, &name);
     if (rc == 0 && !q->no_guard)
-        rc = shms__guard_take(m, shms__member_lose, shms__member_fill, &guard);
+        rc = shms__guard_take(&s->member, shms__member_lose, shms__member_fill, &guard);
     if (rc == 0)
-        rc = open_until(m, q, guard);
+        rc = open_until(s, q, &name, guard);
     if (rc < 0)
         shms__guard_drop(guard);
     return rc;
 }
 
-int shms__handle_open(const struct handle_request *h, size_t object_size, struct member **ret)
+/* An opener finds whole data, of its true size, even before anybody takes the lock. */
+static int settle(struct section *s, const struct region_request *q)
+{
+    struct region *r = &s->member.region;
+    /* relaxed: a hint; a section that is open and lives is left alone */
+    if (r->control && a64_load_relaxed(&r->control->journal_used))
+        shms__section_settle(s);
+    if (shms__member_lost(&s->member))
+        return shms__fail(SHMS_E_LOST);
+    return shms__region_size(r) < q->size ? shms__fail(SHMS_E_SIZE) : 0;
+}
+
+/* ---- init */
+
+/* The lock is held, and nobody's init has succeeded yet. */
+static int run_init(struct section *s, const struct handle_request *h, const shms_stream_options *o)
+{
+    struct control *c = s->member.region.control;
+    s->opening = s->careful = true;
+    int rc = h->init(s, o);
+    s->opening = false;
+    s->careful = s->member.region.atomic;
+    if (s->gone)
+        return shms__fail(SHMS_E_CLOSED);
+    if (rc < 0)
+        return rc;
+    shms__section_commit(s);
+    shms__repaired(s); /* it is all new */
+    /* release: what init wrote; pairs with the acquire in wait_for_init */
+    a32_store_release(&c->init, INIT_DONE);
+    rc = shms__unlock(s);
+    return rc < 0 ? shms__fail(SHMS_E_CORRUPT) : 0; /* a peer has overwritten the cell */
+}
+
+/* Until an init has succeeded, be it by this call. */
+static int wait_for_init(struct section *s, const struct handle_request *h, const shms_stream_options *o)
+{
+    const struct control *c = s->member.region.control;
+    int64_t deadline = shms__now_ns() + s->member.region.timeout_ns;
+    /* acquire: what init wrote; pairs with the release in run_init */
+    while (a32_load_acquire(&c->init) == INIT_OWED) {
+        int64_t left_ms = (deadline - shms__now_ns()) / 1000000;
+        int64_t seen = shms__version(s);
+        int rc = shms__lock(s, left_ms < 0 ? 0 : (int)left_ms);
+        if (rc < 0)
+            return rc;
+        bool owed = a32_load_relaxed(&c->init) == INIT_OWED; /* relaxed: the lock is held */
+        if (owed && o->init && s->member.region.writable)
+            return run_init(s, h, o);
+        shms__unlock(s);
+        if (owed && shms__wait(s, &seen, left_ms < 0 ? 0 : (int)left_ms) < 0)
+            return shms__fail(SHMS_E_TIMEOUT);
+    }
+    return 0;
+}
+
+/* ---- */
+
+static int complete(struct section *s, const struct handle_request *h, const struct region_request *q,
+                    const shms_stream_options *o)
+{
+    struct region *r = &s->member.region;
+    int rc = settle(s, q);
+    if (rc < 0 || !r->control)
+        return rc;
+    rc = q->init && !r->existed ? run_init(s, h, o) : wait_for_init(s, h, o);
+    /* relaxed: never taken back */
+    if (rc == 0 && q->keep && !(a32_load_relaxed(&r->control->flags) & FLAG_KEEP))
+        rc = shms__region_keep(r);
+    return rc;
+}
+
+int shms__handle_open(const struct handle_request *h, size_t object_size, struct section **ret)
 {
     struct region_request q;
-    enum found found = h->fd >= 0 ? PASSED : h->name ? NAMED : NEW_UNNAMED;
-    int rc = resolve_options(h->options, h->size, found, &q);
-    q.fd = h->fd;
+    shms_stream_options o;
+    int rc = resolve_options(h, h->fd >= 0 ? PASSED : h->name ? NAMED : NEW_UNNAMED, &q, &o);
     if (rc == 0)
         rc = shms__region_setup();
     if (rc < 0)
         return rc;
-    struct member *m = calloc(1, object_size);
-    if (!m)
+    struct section *s = calloc(1, object_size);
+    if (!s)
         return shms__fail(SHMS_E_NOMEM);
-    rc = open_handle(h, &q, m);
+    rc = open_section(s, h, &q);
     if (rc < 0) {
-        free(m);
+        free(s);
         return rc;
     }
-    roll_back_the_dead(m);
-    if (shms__member_lost(m)) {
-        shms__handle_close(m);
-        return shms__fail(SHMS_E_LOST);
+    s->tasks = s->readers.tasks = o.tasks;
+    rc = complete(s, h, &q, &o);
+    if (rc < 0) {
+        int oserror = shms_last_oserror();
+        shms__handle_close(s);
+        shms__restore_oserror(oserror);
+        return rc;
     }
-    *ret = m;
+    *ret = s;
     return 0;
 }
 
-void shms__handle_close(struct member *m)
+void shms__handle_close(struct section *s)
 {
-    shms__process_lock();
-    shms__fork_catch_up();
-    shms__process_unlock();
-    if (m->region.control)
-        shms__lock_forsake(m, m->region.writable);
-    shms__poll_close(m);
-    shms__journal_close(m);
-    struct guard *guard = m->region.guard;
-    shms__member_leave(m);
-    shms__guard_drop(guard);
-    free(m);
+    struct guard *guard = s->member.region.guard;
+    if (!s->gone) {
+        shms__process_lock();
+        shms__fork_catch_up();
+        shms__process_unlock();
+        if (s->member.region.control)
+            shms__section_release_all(s);
+        shms__poll_close(s);
+        shms__journal_close(&s->member, &s->journal);
+        shms__member_leave(&s->member);
+        shms__guard_drop(guard);
+    }
+    s->gone = s->opening; /* closed by the init that open is still running */
+    if (!s->gone)
+        free(s);
 }
 
 int shms__handle_unlink(const char *name)

@@ -2,12 +2,21 @@
 /*
  * The undo journal.
  *
- * Who takes part. The holder of the lock writes records and journal_used: an atomic handle inside its
- * section, and whoever took over from a dead one, to undo. The journal lies in the control file from
- * LAYOUT_JOURNAL on; the file grows as it must, and what a large section used is given back at its end.
+ * Who takes part. The holder of the lock writes records and journal_used: a handle of an atomic region inside
+ * its section, and a process that took over from a dead holder, to undo. The journal lies in the control file
+ * from LAYOUT_JOURNAL on; the file grows as it must, and what a large section used is given back at its end.
  *
  * A record says what a block of the data was before this section first wrote there. Each block is saved once
  * a section, so the journal is never much longer than the data, and the records may be undone in any order.
+ *
+ * Inside one process. Threads that share a handle may write at once, with the lock or without. What belongs
+ * to the section is decided by `open` alone, a private mark: set when all else of beginning is done (the dead
+ * have been rolled back), cleared as the first step of ending. Records are written, and the mark is cleared,
+ * by one thread at a time (`writer`). So a write without the lock never touches a journal that is not its
+ * own section's, whoever holds the lock meanwhile; and what it writes after the mark has been cleared is no
+ * part of any section. A thread that a handler of a signal took out of enter()..leave() by siglongjmp still
+ * stands there as writer: it passes when it comes again, others wait for a bounded time, and the end of the
+ * section goes on without it. Each store below leaves the private notes fit for that.
  *
  * Invariants.
  *  1. journal_used covers complete records only, and all those of the open section's bytes that were written.
@@ -29,9 +38,10 @@
  *   commit, after it                         memory not given back, until it is used again
  *   roll-back, anywhere before its store     the next one does it again: old bytes twice are old bytes
  */
-#include "cell.h"
+#include "journal.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define BLOCK 256u             /* bytes that are saved together, so that each needs one bit */
 #define RESERVED_LEAST 65536u  /* what the journal's memory grows from, by doubling */
@@ -39,9 +49,8 @@
 
 /* ---- room */
 
-static int map_more(struct member *m, const struct file *f, uint64_t size)
+static int map_more(struct member *m, struct journal *j, const struct file *f, uint64_t size)
 {
-    struct journal *j = &m->journal;
     void *p = NULL;
     shms__process_lock(); /* the mapping pins the token: no fork before it is kept from children */
     int rc = shms__map(f, LAYOUT_JOURNAL, size, true, false, &p);
@@ -57,9 +66,8 @@ static int map_more(struct member *m, const struct file *f, uint64_t size)
 }
 
 /* Memory behind the first `need` bytes of the journal. */
-static int make_room(struct member *m, uint64_t need)
+static int make_room(struct member *m, struct journal *j, uint64_t need)
 {
-    struct journal *j = &m->journal;
     if (need <= j->reserved)
         return 0;
     if (need > SIZE_MAX / 4)
@@ -72,24 +80,28 @@ static int make_room(struct member *m, uint64_t need)
         return shms__fail(SHMS_E_LOST);
     int rc = shms__file_grow(f, LAYOUT_JOURNAL + j->reserved, LAYOUT_JOURNAL + size, false);
     if (rc == 0 && size > j->mapped)
-        rc = map_more(m, f, size);
+        rc = map_more(m, j, f, size);
     if (rc == 0)
         j->reserved = size;
     return rc;
 }
 
-/* A bit for each block below `end`. */
+/* A bit for each block below `end`. The old bits go last: a child of fork finds one or the other. */
 static int cover(struct journal *j, uint64_t end)
 {
     uint64_t words = (end / BLOCK + 64) / 64;
     if (words <= j->words)
         return 0;
-    uint64_t *more = words > SIZE_MAX / 16 ? NULL : realloc(j->saved, (size_t)words * sizeof *more);
+    uint64_t *more = words > SIZE_MAX / 16 ? NULL : calloc((size_t)words, sizeof *more);
     if (!more)
         return shms__fail(SHMS_E_NOMEM);
-    memset(more + j->words, 0, (size_t)(words - j->words) * sizeof *more);
+    uint64_t *before = j->saved;
+    if (before)
+        memcpy(more, before, (size_t)j->words * sizeof *more);
     j->saved = more;
+    fence_release(); /* orders: the bits before their number; pairs with fork, in shms__journal_renew */
     j->words = words;
+    free(before);
     return 0;
 }
 
@@ -108,17 +120,11 @@ static void mark_saved(struct journal *j, uint64_t first, uint64_t end)
     j->high = j->high > end / 64 + 1 ? j->high : end / 64 + 1;
 }
 
-/* The first save of a section: the private notes are about an earlier one. */
-static void begin(struct member *m)
+/* Nothing is saved of the section that begins. */
+static void clear_notes(struct journal *j)
 {
-    struct journal *j = &m->journal;
-    /* relaxed: written by the holder only */
-    uint64_t section = a64_load_relaxed(&m->region.control->version);
-    if (j->section == section)
-        return;
     if (j->low < j->high)
         memset(j->saved + j->low, 0, (size_t)(min_u64(j->high, j->words) - j->low) * sizeof *j->saved);
-    j->section = section;
     j->used = 0;
     j->size = 0;
     j->low = UINT64_MAX;
@@ -126,11 +132,10 @@ static void begin(struct member *m)
     j->reserved = min_u64(j->reserved, RESERVED_KEPT); /* another member may have given back the rest */
 }
 
-static int append(struct member *m, uint64_t offset, uint64_t length, uint64_t bytes)
+static int append(struct member *m, struct journal *j, uint64_t offset, uint64_t length, uint64_t bytes)
 {
-    struct journal *j = &m->journal;
     uint64_t need = j->used + sizeof(struct record) + ((bytes + 7) & ~7ull);
-    int rc = make_room(m, need);
+    int rc = make_room(m, j, need);
     if (rc < 0)
         return rc;
     struct record *r = (struct record *)(void *)(j->at + j->used);
@@ -143,17 +148,16 @@ static int append(struct member *m, uint64_t offset, uint64_t length, uint64_t b
 }
 
 /* All records are there: from here on they count. */
-static void publish(struct member *m)
+static void publish(struct member *m, const struct journal *j)
 {
     /* release: the records come before; pairs with the acquire in shms__journal_roll_back */
-    a64_store_release(&m->region.control->journal_used, m->journal.used);
+    a64_store_release(&m->region.control->journal_used, j->used);
     /* orders: that before the bytes that the caller writes; pairs with the death of this process */
     fence_release();
 }
 
-static int save_blocks(struct member *m, uint64_t offset, uint64_t n)
+static int save_blocks(struct member *m, struct journal *j, uint64_t offset, uint64_t n)
 {
-    struct journal *j = &m->journal;
     uint64_t there = a64_load_relaxed(&m->region.backed); /* relaxed: private; covers what the caller saw */
     uint64_t end = min_u64((offset + n - 1) / BLOCK + 1, (there + BLOCK - 1) / BLOCK);
     int rc = cover(j, end * BLOCK);
@@ -164,38 +168,73 @@ static int save_blocks(struct member *m, uint64_t offset, uint64_t n)
         while (b + 1 < end && !is_saved(j, b + 1))
             b++;
         uint64_t bytes = min_u64((b + 1) * BLOCK, there) - first * BLOCK;
-        rc = append(m, first * BLOCK, bytes, bytes);
+        rc = append(m, j, first * BLOCK, bytes, bytes);
         if (rc == 0)
             mark_saved(j, first, b + 1);
     }
-    publish(m);
+    publish(m, j);
     return rc;
 }
 
-/* Threads that share the handle may write at once; each holds this for one copy. */
-static void enter(struct journal *j)
+/* One thread at a time. False: it took longer than any call may wait. */
+static bool enter(struct member *m, struct journal *j)
 {
-    for (int spun = 0; a32_exchange_acquire(&j->busy, 1); spun++) /* acquire: pairs with leave() */
-        if (spun % 64 == 63)
-            shms__nap(50000);
-        else
+    int64_t deadline = 0;
+    for (int spun = 1;; spun++) {
+        uint64_t inside = 0;
+        /* acquire: the private notes; pairs with leave(). Or this thread itself was cut off here before */
+        if (a64_cas_acquire(&j->writer, &inside, shms__thread()) || inside == shms__thread())
+            return true;
+        if (spun % 64) {
             spin_pause();
+            continue;
+        }
+        int64_t now = shms__now_ns();
+        if (deadline == 0)
+            deadline = now + m->region.timeout_ns;
+        if (now >= deadline)
+            return false;
+        shms__nap(50000);
+    }
 }
 
 static void leave(struct journal *j)
 {
-    a32_store_release(&j->busy, 0); /* release: the private notes; pairs with enter() */
+    a64_store_release(&j->writer, 0); /* release: the private notes; pairs with enter() */
 }
 
-int shms__journal_save(struct member *m, uint64_t offset, uint64_t n)
+void shms__journal_open(struct journal *j)
 {
-    if (n == 0 || !shms__lock_held(m))
-        return 0; /* outside of any section there is nothing to be whole */
-    enter(&m->journal);
-    begin(m);
-    int rc = save_blocks(m, offset, n);
-    leave(&m->journal);
+    clear_notes(j);
+    a32_store_release(&j->open, 1); /* release: the notes; pairs with the acquires in save and resize */
+}
+
+void shms__journal_resume(struct journal *j)
+{
+    a32_store_release(&j->open, 1); /* release: the notes; pairs with the acquires in save and resize */
+}
+
+int shms__journal_save(struct member *m, struct journal *j, uint64_t offset, uint64_t n)
+{
+    int rc = 0;
+    if (n == 0 || !a32_load_acquire(&j->open)) /* acquire: the notes; pairs with shms__journal_open */
+        return 0;                             /* outside of any section there is nothing to be whole */
+    if (!enter(m, j))
+        return shms__fail(SHMS_E_TIMEOUT);
+    if (a32_load_relaxed(&j->open)) /* relaxed: cleared by a thread that is inside */
+        rc = save_blocks(m, j, offset, n);
+    leave(j);
     return (int)shms__member_done(m, rc);
+}
+
+void shms__journal_shut(struct member *m, struct journal *j)
+{
+    bool inside = enter(m, j); /* if not, a thread was cut off there: it will not come back */
+    a32_store_relaxed(&j->open, 0); /* relaxed: read by threads that come inside after */
+    if (inside)
+        leave(j);
+    else
+        a64_store_release(&j->writer, 0); /* release: as in leave(); pairs with enter() */
 }
 
 /* ---- resize */
@@ -209,42 +248,47 @@ static uint64_t whole_size(struct region *r)
 
 /* Behind the new end there are bytes that a roll-back needs: growing over them must not give them back, as
  * else, but save them and write zeros. */
-static int clear_precious(struct member *m, uint64_t from, uint64_t to)
+static int clear_precious(struct member *m, struct journal *j, uint64_t from, uint64_t to)
 {
     to = min_u64(to, a64_load_relaxed(&m->region.backed)); /* relaxed: private; the size may be a lie */
     if (from >= to)
         return 0;
-    int rc = save_blocks(m, from, to - from);
+    int rc = save_blocks(m, j, from, to - from);
     if (rc == 0)
         memset(m->region.data + from, 0, (size_t)(to - from));
     return rc;
 }
 
-int shms__journal_resize(struct member *m, uint64_t size, uint64_t *ret_precious)
+static int save_size(struct member *m, struct journal *j, uint64_t size, uint64_t *ret_precious)
 {
-    struct journal *j = &m->journal;
     uint64_t old = whole_size(&m->region);
     int rc = 0;
-    enter(j);
-    begin(m);
     if (j->size == 0) {
-        rc = append(m, old, RECORD_SIZE, 0);
+        rc = append(m, j, old, RECORD_SIZE, 0);
         if (rc == 0)
             j->size = old;
-        publish(m);
+        publish(m, j);
     }
     if (rc == 0)
-        rc = clear_precious(m, old, min_u64(size, j->size));
+        rc = clear_precious(m, j, old, min_u64(size, j->size));
     *ret_precious = j->size;
+    return rc;
+}
+
+int shms__journal_resize(struct member *m, struct journal *j, uint64_t size, uint64_t *ret_precious)
+{
+    if (!enter(m, j))
+        return shms__fail(SHMS_E_TIMEOUT);
+    /* relaxed: cleared by a thread that is inside */
+    int rc = a32_load_relaxed(&j->open) ? save_size(m, j, size, ret_precious) : shms__fail(SHMS_E_NOT_OWNER);
     leave(j);
     return rc;
 }
 
 /* ---- the end of a section */
 
-static void give_back_memory(struct member *m)
+static void give_back_memory(struct member *m, const struct journal *j)
 {
-    struct journal *j = &m->journal;
     struct region *r = &m->region;
     uint64_t size = whole_size(r);
     if (size < j->size && shms__file_intact(&r->data_file))
@@ -254,7 +298,7 @@ static void give_back_memory(struct member *m)
         shms__file_cut(f, LAYOUT_JOURNAL + RESERVED_KEPT, LAYOUT_JOURNAL + j->reserved);
 }
 
-void shms__journal_commit(struct member *m)
+void shms__journal_commit(struct member *m, struct journal *j)
 {
     struct control *c = m->region.control;
     /* relaxed: both are written by the holder only */
@@ -262,8 +306,16 @@ void shms__journal_commit(struct member *m)
         return;
     /* release: the section's bytes come before; pairs with the acquire in shms__journal_roll_back */
     a64_store_release(&c->journal_used, 0);
-    if (m->journal.size > 0 || m->journal.used > RESERVED_KEPT)
-        give_back_memory(m);
+    if (j->size > 0 || j->used > RESERVED_KEPT)
+        give_back_memory(m, j);
+}
+
+void shms__journal_renew(struct journal *j)
+{
+    /* The mapping is the parent's. The bits are this process's copy. */
+    if (j->saved)
+        memset(j->saved, 0, (size_t)j->words * sizeof *j->saved);
+    *j = (struct journal){.saved = j->saved, .words = j->words, .low = UINT64_MAX};
 }
 
 /* ---- roll-back */
@@ -378,9 +430,8 @@ int shms__journal_roll_back(struct member *m)
     return rc;
 }
 
-void shms__journal_close(struct member *m)
+void shms__journal_close(struct member *m, struct journal *j)
 {
-    struct journal *j = &m->journal;
     shms__guard_range(m->region.guard, GUARD_JOURNAL, NULL, 0, false);
     if (j->at && m->region.control) /* a child of fork that never joined has neither mapping */
         shms__unmap(j->at, j->mapped);

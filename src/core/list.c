@@ -42,7 +42,7 @@ static void count_members(const struct control *c, const struct file *f, const s
             continue;
         info->members++;
         info->waiters += a32_load_relaxed(&c->slots[s].waiting); /* relaxed: private copy */
-        if ((owner & ~CELL_ATOMIC) == ref_owner(s, generation)) {
+        if (owner == ref_owner(s, generation)) {
             info->locked = 1;
             info->owner_pid = (int32_t)a32_load_relaxed(&c->slots[s].pid); /* relaxed: private copy */
         }
@@ -62,6 +62,7 @@ static void fill(const struct control *c, const struct file *f, const struct mem
     info->keep = (flags & FLAG_KEEP) != 0;
     info->sparse = (flags & FLAG_SPARSE) != 0;
     info->atomic = (flags & FLAG_ATOMIC) != 0;
+    info->kind = a32_load_relaxed(&c->kind);                               /* relaxed: private copy */
     count_members(c, f, self, info);
     shms__gate_tell(f, info);
     /* relaxed: private copy */
@@ -116,6 +117,43 @@ int shms__info(struct member *m, shms_info *info)
         else if (shms__file_has_name(f, m->region.name.control))
             fill_files(&m->region.name, &full);
         hand_out(&full, info);
+    }
+    free(p);
+    return rc;
+}
+
+/* ---- members */
+
+/* relaxed: every load is from a private copy */
+static void tell_member(const struct control *c, uint32_t slot, shms_member *ret)
+{
+    const struct slot *s = &c->slots[slot];
+    uint32_t generation = a32_load_relaxed(&s->generation); /* relaxed: private copy */
+    *ret = (shms_member){.struct_size = sizeof *ret};
+    ret->pid = (int32_t)a32_load_relaxed(&s->pid);     /* relaxed: private copy */
+    ret->waiters = a32_load_relaxed(&s->waiting);      /* relaxed: private copy */
+    uint64_t cell = a64_load_relaxed(&c->cell);        /* relaxed: private copy */
+    ret->locked = (cell & CELL_OWNER) == ref_owner(slot, generation);
+    if (a32_load_relaxed(&c->kind) == KIND_CHANNEL) /* relaxed: private copy */
+        return;                                     /* its slots hold something else there */
+    for (uint32_t i = 0; i < LAYOUT_READERS; i++)
+        ret->readers += a32_load_relaxed(&s->readers[i]) == generation; /* relaxed: private copy */
+}
+
+int shms__members(struct member *m, shms_members_fn *callback, void *context)
+{
+    const struct file *f = shms__region_control_file(&m->region);
+    struct peek *p = malloc(sizeof *p);
+    int rc = !p ? shms__fail(SHMS_E_NOMEM) : !f ? shms__fail(SHMS_E_LOST) : peek(f, p);
+    for (uint32_t s = 0; rc == 0 && s < LAYOUT_SLOTS; s++) {
+        const struct slot *slot = &p->at.control.slots[s];
+        bool ever = a32_load_relaxed(&slot->generation) != 0; /* relaxed: private copy */
+        if (!ever || (s != m->slot && !shms__byte_locked(f, LOCK_SLOT(s), 1, BYTE_EXCLUSIVE)))
+            continue;
+        shms_member told;
+        tell_member(&p->at.control, s, &told);
+        told.self = s == m->slot;
+        rc = callback(&told, context);
     }
     free(p);
     return rc;

@@ -84,7 +84,7 @@ int shms__member_join(struct member *m)
         a32_store_relaxed(&r->control->slots_used, s + 1); /* relaxed: as above */
     m->slot = s;
     m->entries = slot->readers;
-    m->id = ref_owner(s, generation) | (r->atomic && r->writable ? CELL_ATOMIC : 0);
+    m->id = ref_owner(s, generation);
     return 0;
 }
 
@@ -141,15 +141,7 @@ static int rejoin(struct member *m)
     shms__region_rejoined(&m->region, rc == 0);
     if (rc < 0)
         return rc;
-    a64_store_relaxed(&m->holder, 0); /* relaxed: published with the epoch below */
-    for (uint32_t i = 0; i < LAYOUT_READERS; i++)
-        a64_store_relaxed(&m->readers[i], 0); /* relaxed: as above */
-    /* The journal's mapping is the parent's; the rest is begun anew by the next save. */
-    struct journal *j = &m->journal;
-    *j = (struct journal){.saved = j->saved, .words = j->words, .low = j->low, .high = j->high};
-    if (m->watch_fd >= 0)
-        shms__watch_close(m->watch_fd);
-    m->watch_fd = -1;
+    m->renew(m);
     /* orders: all that joining wrote; pairs with the acquire in shms__member_here. Lost stays lost */
     return a32_cas_seq_cst(&m->epoch, &was, now) ? 0 : shms__fail(SHMS_E_LOST);
 }

@@ -8,32 +8,14 @@
 #define EPOCH_NONE UINT32_MAX       /* no process has it */
 #define EPOCH_LOST (UINT32_MAX - 1) /* nor this: memory was taken away under the handle */
 
-/* What the undo journal keeps to itself: journal.c's alone. */
-struct journal {
-    a32 busy;           /* 1: a thread is writing records */
-    unsigned char *at;  /* the records, mapped; NULL: none yet */
-    uint64_t mapped;    /* bytes */
-    uint64_t reserved;  /* of these, the bytes that have memory behind them */
-    uint64_t used;      /* as in control, which a peer may overwrite */
-    uint64_t section;   /* the version of the section that all below belong to */
-    uint64_t size;      /* of the region when that began, once it has been resized; 0: it has not */
-    uint64_t *saved;    /* a bit a block: its old bytes are in the records */
-    uint64_t words;     /* of saved */
-    uint64_t low, high; /* of these, the words that are not all zero: from low up to high */
-};
-
-/* What lock and unlock touch stands first, together. */
+/* What every call touches stands first, together. */
 struct member {
-    uint64_t id;  /* as the lock cell names it: generation, whether its writes are journaled, slot + 1 */
-    a64 holder;   /* the thread that took the lock through this handle, 0 for none; private memory */
+    uint64_t id;  /* as a lock cell names it: generation and slot + 1 */
     a32 epoch;    /* the process (shms__fork_word) in which it joined; EPOCH_NONE: it has no control */
     uint32_t slot;
-    a32 *entries;     /* of its slot: control's readers */
-    a32 readers_high; /* the highest of the entries that were ever used */
-    a64 readers[LAYOUT_READERS]; /* the threads that hold the shared lock through this handle; private */
+    a32 *entries; /* of its slot: control's readers */
+    void (*renew)(struct member *m); /* in a child of fork: forget what the parent held */
     struct region region;
-    int watch_fd; /* poll descriptor, -1 for none; guarded by the process lock */
-    struct journal journal;
 };
 
 /* Join the region, whose life-cycle lock is held. SHMS_E_FULL: no free slot. */

@@ -4,8 +4,9 @@
  *
  * Who takes part. Any process that may open the control file: creators, joiners, leavers, unlinkers. Every
  * step below runs while holding the *life-cycle lock*, a byte lock on the first byte of control, which the
- * system frees at its holder's death. state, flags, data_inode, max_size and created_ns are written under it
- * only, by whoever holds it; size too, but for a roll-back (journal.c), which the lock's holder makes alone.
+ * system frees at its holder's death. state, flags, kind, data_inode, max_size and created_ns are written
+ * under it only, by whoever holds it; size too, but for a roll-back (journal.c), which the lock's holder
+ * makes alone.
  *
  * Invariants.
  *  1. A control file that has a name carries the whole stamp: it got the name after it was filled.
@@ -74,6 +75,7 @@ static int map_data(struct region *r, const struct region_request *q, uint64_t s
     uint64_t want = q->max_size > size ? q->max_size : size;
     if (q->max_size == 0 && max_size > size && max_size <= MAX_SIZE_BELIEVED)
         want = max_size;
+    want = want > q->size ? want : q->size;
     void *p = NULL;
     int rc = shms__map(&r->data_file, 0, want, q->writable, true, &p);
     if (rc < 0 && q->max_size == 0 && want > size) {
@@ -180,6 +182,19 @@ int shms__region_publish(struct region *r)
     return 0;
 }
 
+int shms__region_keep(struct region *r)
+{
+    const struct file *f = shms__region_control_file(r);
+    if (!f)
+        return shms__fail(SHMS_E_LOST);
+    int rc = shms__life_take(f, shms__now_ns() + r->timeout_ns);
+    if (rc < 0)
+        return rc;
+    a32_or_relaxed(&r->control->flags, FLAG_KEEP); /* relaxed: read under the life-cycle lock */
+    shms__byte_unlock(f, LOCK_LIFE);
+    return 0;
+}
+
 void shms__region_abandon(struct region *r)
 {
     shms__region_drop(r);
@@ -209,6 +224,11 @@ static int attach(struct region *r, const struct region_request *q, bool alive)
         return rc;
     if (q->create == SHMS_CREATE_ONLY)
         return shms__fail(SHMS_E_EXISTS);
+    if (a32_load_relaxed(&c->kind) != q->kind) /* relaxed: as above */
+        return shms__fail(SHMS_E_KIND);
+    r->atomic = a32_load_relaxed(&c->flags) & FLAG_ATOMIC; /* relaxed: as above */
+    if (q->atomic && !r->atomic)
+        return shms__fail(SHMS_E_UNSUPPORTED);
     uint64_t size = a64_load_relaxed(&c->size);         /* relaxed: as above */
     uint64_t max_size = a64_load_relaxed(&c->max_size); /* relaxed: as above */
     if (size == 0 || size > INT64_MAX)
@@ -216,15 +236,12 @@ static int attach(struct region *r, const struct region_request *q, bool alive)
     /* relaxed: as above */
     if (r->data_file.inode != a64_load_relaxed(&c->data_inode) || r->data_file.size < size)
         return shms__fail(SHMS_E_LOST);
-    if (size < q->size)
+    /* Where a dead section may have shrunk it, the handle looks again once that is rolled back. relaxed: a
+     * hint */
+    if (size < q->size && !(r->atomic && a64_load_relaxed(&c->journal_used)))
         return shms__fail(SHMS_E_SIZE);
-    rc = map_data(r, q, size, max_size);
-    uint32_t flags = a32_load_relaxed(&c->flags); /* relaxed: as above */
-    r->atomic = q->atomic || (flags & FLAG_ATOMIC);
-    if (rc == 0 && (shms__wanted_flags(q) & ~flags))
-        a32_store_relaxed(&c->flags, flags | shms__wanted_flags(q)); /* relaxed: as above */
     r->existed = true;
-    return rc;
+    return map_data(r, q, size, max_size);
 }
 
 /* What its last member left by dying: remove it, so that it can be made anew. */
@@ -238,8 +255,10 @@ static int bury(struct region *r, const struct region_request *q)
 
 static bool kept(const struct control *c)
 {
-    /* relaxed: both change under the life-cycle lock only, which is held */
-    return (a32_load_relaxed(&c->flags) & FLAG_KEEP) && a32_load_relaxed(&c->state) == STATE_READY;
+    /* relaxed: these change under the life-cycle lock, which is held, or by a member, of which none is there
+     * */
+    return (a32_load_relaxed(&c->flags) & FLAG_KEEP) && a32_load_relaxed(&c->state) == STATE_READY &&
+           a32_load_relaxed(&c->init) != INIT_OWED; /* relaxed: as above */
 }
 
 static int look(struct region *r, const struct region_request *q)
@@ -308,6 +327,8 @@ static int find(struct region *r, const struct region_request *q, int64_t deadli
         rc = look(r, q);
     if (rc < 0)
         shms__region_drop(r);
+    if (rc == SHMS_E_KIND && q->kind == KIND_STREAM && !q->writable)
+        rc = open_data_only(r, q); /* any object's bytes can be read */
     return rc;
 }
 
@@ -343,8 +364,8 @@ int shms__region_open(struct region *r, const struct region_request *q, int64_t 
 
 static uint32_t read_flags(const struct region *r, const struct file *f)
 {
-    if (r->control)
-        return a32_load_relaxed(&r->control->flags); /* relaxed: under the life-cycle lock */
+    if (r->control) /* relaxed: both change under the life-cycle lock, or by a member */
+        return a32_load_relaxed(&r->control->init) == INIT_OWED ? 0 : a32_load_relaxed(&r->control->flags);
     uint32_t flags = FLAG_KEEP; /* an inherited handle that never joined has no mapping */
     shms__file_read(f, &flags, sizeof flags, offsetof(struct control, flags));
     return flags;

@@ -21,6 +21,10 @@ struct region_request {
     int fd; /* of an unnamed region that exists; -1: make one */
     bool no_bell;
     bool no_guard;
+    bool init; /* the creator owes one */
+    uint32_t kind;
+    const void *object; /* what a new region's object area begins with; NULL: nothing */
+    size_t object_size;
     int64_t timeout_ns;
 };
 
@@ -30,6 +34,8 @@ struct region_request {
  */
 int shms__region_open(struct region *r, const struct region_request *q, int64_t deadline);
 int shms__region_publish(struct region *r);
+/* From now on it stays without members. Takes the life-cycle lock. */
+int shms__region_keep(struct region *r);
 void shms__region_abandon(struct region *r);
 
 /* Leave: the token goes, and with the last member the region. Frees all that r holds. */
@@ -65,12 +71,6 @@ void shms__region_rejoined(struct region *r, bool joined);
 /* Control's mode for a region of `mode`. Control is never half open: who may write the data may write it, and
  * nobody else may even read it, because read permission is enough to hold byte locks that delay others. */
 uint32_t shms__control_mode(uint32_t mode);
-
-/* What an opener can also ask of a region that exists. */
-static inline uint32_t shms__wanted_flags(const struct region_request *q)
-{
-    return (q->keep ? FLAG_KEEP : 0u) | (q->atomic ? FLAG_ATOMIC : 0u);
-}
 
 /* The stamp of a control file of ours. */
 bool shms__stamp_ok(const struct control *c);

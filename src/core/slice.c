@@ -9,7 +9,8 @@
  * Invariants.
  *  1. The bell is a hint. Whether a member is dead is asked as ever (shms__member_alive); a bell only says
  *     when it is worth asking. So one that rings without need, or never, costs time and nothing else.
- *  2. A sleep that a bell may end is at most a slice long, as any other.
+ *  2. A sleep that a bell may end is at most a slice long, as any other; but slices grow longer there, so
+ *     that a waiter that sleeps for long wakes twice a second at most.
  *  3. Bells cut short at most RINGS sleeps, and one more for each whole slice slept: a peer that rings all
  *     the time makes nobody spin.
  *
@@ -29,7 +30,6 @@
  */
 #include "slice.h"
 
-#define SLICE_LAST_NS 20000000
 #define RINGS 32
 #define RUNG_NS 20000
 #define RUNG_GROWS 6 /* doublings, to a bit more than a millisecond */
@@ -65,7 +65,8 @@ int shms__sleep(struct member *m, struct slices *s, uint64_t owner, a32 *word, u
     a32 *bell = NULL;
     uint32_t says = 0;
     enum state kind = s->rings < RINGS ? bell_of(m, owner, &bell, &says) : SILENT;
-    int64_t ns = at_most(s->ns, most_ns);
+    int64_t longest = kind == HANGS && s->most_ns < SLICE_BELL_NS ? SLICE_BELL_NS : s->most_ns;
+    int64_t ns = at_most(at_most(s->ns, longest), most_ns);
     int how;
     if (kind == RUNG)
         ns = at_most(ns, (int64_t)RUNG_NS << (s->rings < RUNG_GROWS ? s->rings : RUNG_GROWS));
@@ -81,7 +82,7 @@ int shms__sleep(struct member *m, struct slices *s, uint64_t owner, a32 *word, u
     if (how == SLEEP_RUNG)
         s->rings++;
     if (how == SLEEP_TIMEOUT) {
-        s->ns = s->ns < SLICE_LAST_NS / 2 ? s->ns * 2 : SLICE_LAST_NS;
+        s->ns = at_most(at_most(s->ns, longest) * 2, longest);
         s->rings -= s->rings > 0;
     }
     return how;

@@ -91,6 +91,8 @@ static int join(struct region *r, const struct region_request *q, int64_t deadli
         rc = map_control(r);
     if (rc < 0)
         return rc;
+    if (a32_load_relaxed(&r->control->kind) != q->kind) /* relaxed: never changes */
+        return shms__fail(SHMS_E_KIND);
     uint64_t size = a64_load_relaxed(&r->control->size); /* relaxed: repeated, and checked, at each use */
     /* relaxed: never changes */
     if (a32_load_relaxed(&r->control->state) != STATE_READY || size == 0 ||

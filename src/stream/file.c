@@ -13,28 +13,27 @@ int64_t shms_stream_save(shms_stream *s, const char *path)
     int rc = shms__stream_enter_data(s);
     if (rc < 0)
         return rc;
-    uint64_t size = shms__region_size(&s->member.region);
-    rc = shms__disk_save(path, s->member.region.data, size);
+    uint64_t size = shms__region_size(&s->section.member.region);
+    rc = shms__disk_save(path, s->section.member.region.data, size);
     return rc < 0 ? rc : (int64_t)size;
 }
 
-static int before_load(void *member, uint64_t n)
+static int before_load(void *section, uint64_t n)
 {
-    struct member *m = member;
-    return m->id & CELL_ATOMIC ? shms__journal_save(m, 0, n) : 0;
+    return shms__section_write(section, 0, n);
 }
 
 int64_t shms_stream_load(shms_stream *s, const char *path)
 {
     if (!s || !path)
         return shms__fail(SHMS_E_INVALID);
-    if (!s->member.region.writable)
+    if (!s->section.member.region.writable)
         return shms__fail(SHMS_E_READ_ONLY);
     int rc = shms__stream_enter_data(s);
     if (rc < 0)
         return rc;
-    struct region *r = &s->member.region;
-    return shms__disk_load(path, r->data, shms__region_size(r), before_load, &s->member);
+    struct region *r = &s->section.member.region;
+    return shms__disk_load(path, r->data, shms__region_size(r), before_load, &s->section);
 }
 
 /* What a FILE stands on: the stream, and a position of its own. stdio locks around every call. */
@@ -105,7 +104,7 @@ int shms_stream_file(shms_stream *s, const char *mode, FILE **ret)
     static const struct stdio_calls calls = {file_read, file_write, file_seek, file_close};
     if (!s || !ret || !mode_sound(mode))
         return shms__fail(SHMS_E_INVALID);
-    if ((*mode != 'r' || strchr(mode, '+')) && !s->member.region.writable)
+    if ((*mode != 'r' || strchr(mode, '+')) && !s->section.member.region.writable)
         return shms__fail(SHMS_E_READ_ONLY);
     int rc = shms__stream_enter_data(s);
     if (rc < 0)
@@ -115,7 +114,7 @@ int shms_stream_file(shms_stream *s, const char *mode, FILE **ret)
         return shms__fail(SHMS_E_NOMEM);
     *f = (struct file_cookie){.s = s};
     if (*mode == 'a')
-        f->position = (int64_t)shms__region_size(&s->member.region);
+        f->position = (int64_t)shms__region_size(&s->section.member.region);
     rc = shms__stdio_open(f, mode, &calls, ret);
     if (rc < 0)
         free(f);

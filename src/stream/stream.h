@@ -4,20 +4,19 @@
 #define SHMS_STREAM_H
 
 #include "handle.h"
-#include "readers.h"
 #include "version.h"
 
 struct shms_stream {
-    struct member member;
+    struct section section;
     a64 position; /* private memory, shared by the threads that share the handle */
 };
 
 /* Before touching data or size: makes a child of fork a member; a reader of the data alone may pass. */
 static inline int shms__stream_enter_data(shms_stream *s)
 {
-    if (s->member.region.data_only)
-        return (int)shms__member_done(&s->member, 0);
-    return shms__member_enter(&s->member);
+    if (s->section.member.region.data_only)
+        return (int)shms__member_done(&s->section.member, 0);
+    return shms__member_enter(&s->section.member);
 }
 
 /* Where lseek's arguments lead from a position, or SHMS_E_RANGE, or SHMS_E_INVALID. */

@@ -20,7 +20,7 @@ static int check(const shms_stream *s, const void *buf, size_t n)
 static int check_writable(shms_stream *s, const void *buf, size_t n)
 {
     int rc = check(s, buf, n);
-    if (rc == 0 && !s->member.region.writable)
+    if (rc == 0 && !s->section.member.region.writable)
         rc = shms__fail(SHMS_E_READ_ONLY);
     return rc < 0 ? rc : shms__stream_enter_data(s);
 }
@@ -32,14 +32,14 @@ int64_t shms_stream_read(shms_stream *s, void *buf, size_t n)
         rc = shms__stream_enter_data(s);
     if (rc < 0)
         return rc;
-    uint64_t size = shms__region_size(&s->member.region);
+    uint64_t size = shms__region_size(&s->section.member.region);
     uint64_t at = a64_load_relaxed(&s->position); /* relaxed: repeated by the compare-and-swap */
     uint64_t part;
     do
         part = ref_part(at, n, size);
     while (!a64_cas_relaxed(&s->position, &at, at + part)); /* relaxed: private, no bytes hang on it */
-    copy(buf, s->member.region.data + at, part);
-    return shms__member_done(&s->member, (int64_t)part);
+    copy(buf, s->section.member.region.data + at, part);
+    return shms__member_done(&s->section.member, (int64_t)part);
 }
 
 int64_t shms_stream_write(shms_stream *s, const void *buf, size_t n)
@@ -47,18 +47,18 @@ int64_t shms_stream_write(shms_stream *s, const void *buf, size_t n)
     int64_t rc = check_writable(s, buf, n);
     if (rc < 0)
         return rc;
-    uint64_t size = shms__region_size(&s->member.region);
+    uint64_t size = shms__region_size(&s->section.member.region);
     uint64_t at = a64_load_relaxed(&s->position); /* relaxed: repeated by the compare-and-swap */
     do {
         if (n == 0)
             return 0;
         if (!ref_fits(at, n, size))
-            return shms__member_done(&s->member, shms__fail(SHMS_E_RANGE));
-        if ((s->member.id & CELL_ATOMIC) && (rc = shms__journal_save(&s->member, at, n)) < 0)
+            return shms__member_done(&s->section.member, shms__fail(SHMS_E_RANGE));
+        if ((rc = shms__section_write(&s->section, at, n)) < 0)
             return rc;
     } while (!a64_cas_relaxed(&s->position, &at, at + n)); /* relaxed: as in shms_stream_read */
-    copy(s->member.region.data + at, buf, n);
-    return shms__member_done(&s->member, (int64_t)n);
+    copy(s->section.member.region.data + at, buf, n);
+    return shms__member_done(&s->section.member, (int64_t)n);
 }
 
 int64_t shms_stream_pread(shms_stream *s, void *buf, size_t n, int64_t offset)
@@ -70,10 +70,10 @@ int64_t shms_stream_pread(shms_stream *s, void *buf, size_t n, int64_t offset)
         rc = shms__stream_enter_data(s);
     if (rc < 0)
         return rc;
-    uint64_t part = ref_part((uint64_t)offset, n, shms__region_size(&s->member.region));
+    uint64_t part = ref_part((uint64_t)offset, n, shms__region_size(&s->section.member.region));
     if (part > 0)
-        copy(buf, s->member.region.data + offset, part);
-    return shms__member_done(&s->member, (int64_t)part);
+        copy(buf, s->section.member.region.data + offset, part);
+    return shms__member_done(&s->section.member, (int64_t)part);
 }
 
 int64_t shms_stream_pwrite(shms_stream *s, const void *buf, size_t n, int64_t offset)
@@ -85,12 +85,12 @@ int64_t shms_stream_pwrite(shms_stream *s, const void *buf, size_t n, int64_t of
         return shms__fail(SHMS_E_RANGE);
     if (n == 0)
         return 0;
-    if (!ref_fits((uint64_t)offset, n, shms__region_size(&s->member.region)))
-        return shms__member_done(&s->member, shms__fail(SHMS_E_RANGE));
-    if ((s->member.id & CELL_ATOMIC) && (rc = shms__journal_save(&s->member, (uint64_t)offset, n)) < 0)
+    if (!ref_fits((uint64_t)offset, n, shms__region_size(&s->section.member.region)))
+        return shms__member_done(&s->section.member, shms__fail(SHMS_E_RANGE));
+    if ((rc = shms__section_write(&s->section, (uint64_t)offset, n)) < 0)
         return rc;
-    copy(s->member.region.data + offset, buf, n);
-    return shms__member_done(&s->member, (int64_t)n);
+    copy(s->section.member.region.data + offset, buf, n);
+    return shms__member_done(&s->section.member, (int64_t)n);
 }
 
 /* Where offset and whence lead, or SHMS_E_RANGE. */
@@ -109,7 +109,7 @@ int64_t shms__seek_target(shms_stream *s, int64_t position, int64_t offset, int 
     case SEEK_CUR:
         return target(position, offset);
     case SEEK_END:
-        return target((int64_t)shms__region_size(&s->member.region), offset);
+        return target((int64_t)shms__region_size(&s->section.member.region), offset);
     default:
         return shms__fail(SHMS_E_INVALID);
     }

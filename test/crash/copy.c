@@ -76,8 +76,8 @@ void picture_by_name(struct picture *p)
 void picture_by_member(struct picture *p, shms_stream *s)
 {
     memset(p, 0, offsetof(struct picture, c));
-    read_control(p, s->member.region.control_file.fd);
-    read_data(p, s->member.region.data_file.fd);
+    read_control(p, s->section.member.region.control_file.fd);
+    read_data(p, s->section.member.region.data_file.fd);
 }
 
 bool picture_same(const struct picture *a, const struct picture *b)

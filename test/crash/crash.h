@@ -50,7 +50,6 @@ enum {
     READS = 4096,      /* the tracee's handle is read-only */
     UNJOINED = 8192,   /* the tracee has no handle before the call */
     ATOMIC = 16384,    /* the region is crash-atomic */
-    DEAD_PLAIN = 32768, /* whoever died before did not write through the journal */
     READING = 65536,   /* the bystander holds the shared lock */
     AWAITS = 131072,   /* the bystander has the cell, and waits for readers */
     LONG = 262144,     /* many equal changes, of which few are judged in the bounded part */

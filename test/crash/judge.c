@@ -124,9 +124,9 @@ static void judge_growth(shms_stream *s)
 
 unsigned expected_news(const struct control *c)
 {
-    uint64_t cell = a64_load_relaxed(&c->cell);                 /* relaxed: nobody moves */
-    bool open = (cell & CELL_OWNER) && (a64_load_relaxed(&c->version) & 1); /* relaxed: as above */
-    bool covered = !(cell & CELL_ATOMIC) != !(cell & CELL_HEIR);
+    uint64_t cell = a64_load_relaxed(&c->cell);                  /* relaxed: nobody moves */
+    bool open = (cell & CELL_OWNER) && (a64_load_relaxed(&c->sequence) & 1); /* relaxed: as above */
+    bool covered = a32_load_relaxed(&c->flags) & FLAG_ATOMIC;    /* relaxed: as above */
     bool news = (a32_load_relaxed(&c->died) & DIED_NEWS) != 0; /* relaxed: as above */
     return news || (open && !covered) ? DIED : CLEAN;
 }
@@ -142,7 +142,7 @@ static void judge_release(shms_stream *s, uint64_t before)
     int rc = shms_stream_unlock(s);
     must(rc == 0, "lock", "unlock gives %d", rc);
     /* relaxed: nobody else is there */
-    uint64_t after = a64_load_relaxed(&s->member.region.control->version);
+    uint64_t after = a64_load_relaxed(&s->section.member.region.control->sequence);
     must(!(after & 1) && after > before, "version", "%llu after a section, %llu before",
          (unsigned long long)after, (unsigned long long)before);
 }
@@ -159,8 +159,8 @@ static void judge_repair(shms_stream *s)
 
 void judge_lock(shms_stream *s, unsigned allowed, unsigned traits)
 {
-    const struct control *c = s->member.region.control;
-    uint64_t before = a64_load_relaxed(&c->version); /* relaxed: nobody else is there */
+    const struct control *c = s->section.member.region.control;
+    uint64_t before = a64_load_relaxed(&c->sequence); /* relaxed: nobody else is there */
     uint64_t cell = a64_load_relaxed(&c->cell);      /* relaxed: as above */
     allowed = narrowed(allowed, c);
     int rc = shms_stream_lock(s, 0);
@@ -221,7 +221,7 @@ static void judge_holder(shms_stream *s, unsigned traits, int slots)
     must(rc == SHMS_E_TIMEOUT, "lock", "of a living holder: gives %d", rc);
     if (rc >= 0)
         shms_stream_unlock(s);
-    unsigned news = expected_news(s->member.region.control);
+    unsigned news = expected_news(s->section.member.region.control);
     rc = shms_stream_lock_shared(s, 0);
     must(rc == (!(traits & READING) ? SHMS_E_TIMEOUT : news == DIED ? SHMS_OWNER_DIED : 0), "readers",
          "beside a living holder: gives %d", rc);
@@ -233,7 +233,7 @@ static void judge_holder(shms_stream *s, unsigned traits, int slots)
 /* The same as the exclusive lock would, but for the repairing. */
 static void judge_reader(shms_stream *s, unsigned allowed)
 {
-    const struct control *c = s->member.region.control;
+    const struct control *c = s->section.member.region.control;
     allowed = narrowed(allowed, c);
     int rc = shms_stream_lock_shared(s, 0);
     must(rc == 0 || rc == SHMS_OWNER_DIED, "readers", "the shared lock gives %d", rc);
@@ -262,7 +262,7 @@ void judge_member(const struct scene *sc, const struct picture *p, unsigned allo
     must(rc == 0 && shms_stream_existed(s), "open", "joining gives %d", rc);
     if (rc == 0) {
         counts.survivors++;
-        must(s->member.slot == slot, "members", "got slot %u", s->member.slot);
+        must(s->section.member.slot == slot, "members", "got slot %u", s->section.member.slot);
         if (!dead_slot)
             release_slots(slots, 1, SLOT_APART - 1);
         judge_info(s, 2);

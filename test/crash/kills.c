@@ -194,13 +194,13 @@ pid_t run_to(const struct scene *sc, shms_stream *s, long n, bool *ret_more)
 static unsigned phase_allows(const struct scene *sc, shms_stream *s)
 {
     unsigned allowed = sc->allowed[a32_load_relaxed(&stage->phase)]; /* relaxed: the tracee is stopped */
-    return allowed & (~(unsigned)EITHER | expected_news(s->member.region.control));
+    return allowed & (~(unsigned)EITHER | expected_news(s->section.member.region.control));
 }
 
 /* In which of its ways a dead one has left the region. */
 static unsigned way_left(shms_stream *s)
 {
-    const struct control *c = s->member.region.control;
+    const struct control *c = s->section.member.region.control;
     bool held = (a64_load_relaxed(&c->cell) & CELL_OWNER) != 0; /* relaxed: the tracee is dead */
     unsigned odd = a64_load_relaxed(&c->version) & 1;           /* relaxed: as above */
     unsigned undo = a64_load_relaxed(&c->journal_used) != 0;    /* relaxed: as above */
@@ -220,9 +220,9 @@ static unsigned kill_first(const struct trip *trip, shms_stream *s, struct waite
         if (way != last && ways < DEATHS_MOST)
             deaths[ways++] = n;
         last = way;
-        send_to_sleep(w, s->member.region.control);
+        send_to_sleep(w, s->section.member.region.control);
         end_tracee(pid);
-        judge_turn(w, s->member.region.control, allowed);
+        judge_turn(w, s->section.member.region.control, allowed);
     }
     return ways;
 }
@@ -234,9 +234,9 @@ static bool kill_both(const struct trip *trip, shms_stream *s, struct waiter *w,
     end_tracee(run_to(&trip->first, s, death, &more));
     pid_t pid = run_to(&trip->second, s, n, &more);
     unsigned allowed = phase_allows(&trip->second, s);
-    send_to_sleep(w, s->member.region.control);
+    send_to_sleep(w, s->section.member.region.control);
     end_tracee(pid);
-    judge_turn(w, s->member.region.control, allowed);
+    judge_turn(w, s->section.member.region.control, allowed);
     return more;
 }
 

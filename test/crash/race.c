@@ -22,7 +22,7 @@ static void at_instruction(const struct scene *sc, shms_stream *s, long n, bool 
     must(rc == 0 || rc == SHMS_E_TIMEOUT, "lock", "a try gives %d", rc);
     must(rc != 0 || !inside, "race", "the lock was given beside one who has it");
     must(rc == 0 || n > 0, "lock", "a free one is not given");
-    const struct control *c = s->member.region.control;
+    const struct control *c = s->section.member.region.control;
     bool waits = rc != 0 || inside;
     for (int i = 0; i < STEPS_ON && !waits; i++) /* relaxed: the tracee is stopped */
         waits = !step(pid) || is_in() || (a64_load_relaxed(&c->cell) & CELL_WAITERS);

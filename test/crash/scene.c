@@ -196,7 +196,5 @@ void die_in_section(const struct scene *sc)
         _exit(1);
     make_fresh();
     fill_old(s);
-    if (sc->traits & DEAD_PLAIN)
-        s->member.id &= ~CELL_ATOMIC;
     hold_half_written(s);
 }

@@ -17,13 +17,6 @@ static void make_large(shms_stream *s)
     seek_first(s);
 }
 
-/* As a handle that was opened before the region became atomic. */
-static void be_plain(shms_stream *s)
-{
-    s->member.id &= ~CELL_ATOMIC;
-    seek_first(s);
-}
-
 static void hold_half_grown(shms_stream *s)
 {
     hold_half_written(s);
@@ -89,19 +82,6 @@ static void do_read_undone(shms_stream *s)
     at(3);
 }
 
-/* Behind one who died without a journal: told, and its own section is covered. */
-static void do_take_over(shms_stream *s)
-{
-    at(1);
-    gives(shms_stream_lock(s, -1), SHMS_OWNER_DIED);
-    at(2);
-    write_first(s);
-    write_second(s);
-    at(3);
-    gives(shms_stream_unlock(s), 0);
-    at(4);
-}
-
 /* ---- the table */
 
 #define UNDONE (CLEAN | OLD)
@@ -136,10 +116,6 @@ const struct scene scenes_atomic[] = {
     {"undo by notify", ATOMIC | DEAD_APART, 0, NULL, do_notify, BY_UNDOING},
     {"undo by open", ATOMIC | DEAD_APART | LIFE | UNJOINED, 0, NULL, do_open, BY_UNDOING},
     {"undo by open kept", ATOMIC | LIFE | ALONE | UNJOINED | KEEP | LEFT_DEAD, 0, NULL, do_open, BY_UNDOING},
-    {"atomic behind plain", ATOMIC | DEAD_APART | DEAD_PLAIN, 0, seek_first, do_take_over,
-     {0, DIED | MIX, DIED | MIX, DIED | MIX | NEW, DIED | NEW}},
-    {"plain behind atomic", ATOMIC | DEAD_APART, 0, be_plain, do_section,
-     {0, IN_LOCK, IN_SECTION, IN_UNLOCK, DONE}},
     {.name = NULL}};
 
 const struct trip trip_atomic = {

@@ -22,7 +22,7 @@ static void read_on(shms_stream *s)
 static void read_beside(shms_stream *s)
 {
     read_on(s);
-    a64_store_relaxed(&s->member.readers[0], UINT64_MAX); /* relaxed: nobody else is there */
+    a64_store_relaxed(&s->section.readers.by[0], UINT64_MAX); /* relaxed: nobody else is there */
 }
 
 /* ---- what is traced */

@@ -19,7 +19,7 @@ static void surround(struct setting *t, const struct scene *sc)
         fill_old(t->bystander);
     if (sc->traits & DEAD_HOLDER)
         /* relaxed: a hint; without it the next one to join takes this slot first */
-        a32_store_relaxed(&t->bystander->member.region.control->slots[1].pid, 0);
+        a32_store_relaxed(&t->bystander->section.member.region.control->slots[1].pid, 0);
     if (sc->traits & HELD)
         t->holds = shms_stream_lock(t->bystander, 0) == 0;
     if (sc->traits & READING)
@@ -28,7 +28,7 @@ static void surround(struct setting *t, const struct scene *sc)
 
 void await_ready_unsettled(pid_t pid, shms_stream *s)
 {
-    struct control *c = s->member.region.control;
+    struct control *c = s->section.member.region.control;
     uint64_t used = a64_load_relaxed(&c->journal_used); /* relaxed: nobody else is there */
     a64_store_relaxed(&c->journal_used, 0);             /* relaxed: as above */
     await_ready(pid);
@@ -56,11 +56,13 @@ void set_up(struct setting *t, const struct scene *sc)
         await_ready_unsettled(t->tracee, t->bystander);
     else
         await_ready(t->tracee);
-    if (sc->traits & AWAITS)
-        t->holds = shms__cell_take(&t->bystander->member, 0) == 0;
+    if (sc->traits & AWAITS) {
+        struct member *m = &t->bystander->section.member;
+        t->holds = shms__cell_try(m, &m->region.control->cell);
+    }
     if (sc->flags)
         /* acquire: none needed; the tracee is stopped */
-        a64_or_acquire(&t->bystander->member.region.control->cell, sc->flags);
+        a64_or_acquire(&t->bystander->section.member.region.control->cell, sc->flags);
     reach_start(t->tracee);
 }
 
@@ -72,7 +74,7 @@ void before_step(struct setting *t, const struct scene *sc)
     if (!(sc->traits & HANDS_OVER) || !t->holds)
         return;
     /* relaxed: the tracee is stopped */
-    uint64_t cell = a64_load_relaxed(&t->bystander->member.region.control->cell);
+    uint64_t cell = a64_load_relaxed(&t->bystander->section.member.region.control->cell);
     bool waits = sc->traits & READING ? (cell & CELL_OWNER) && t->waited++ > STEPS_TO_SLEEP
                                       : (cell & CELL_WAITERS) != 0;
     if (waits) {

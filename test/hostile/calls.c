@@ -31,7 +31,7 @@ static _Noreturn void broken(const char *call, const char *what, int64_t number)
 
 static uint64_t owner(const struct actor *a)
 {
-    return a64_load_relaxed(&a->s->member.region.control->cell) & CELL_OWNER;
+    return a64_load_relaxed(&a->s->section.member.region.control->cell) & CELL_OWNER;
 }
 
 /* How many threads read through this handle, as it has noted itself. */
@@ -39,14 +39,14 @@ static unsigned reads(const struct actor *a)
 {
     unsigned n = 0;
     for (unsigned i = 0; i < LAYOUT_READERS; i++)
-        n += a64_load_relaxed(&a->s->member.readers[i]) != 0;
+        n += a64_load_relaxed(&a->s->section.readers.by[i]) != 0;
     return n;
 }
 
 static int64_t do_lock(struct actor *a, unsigned x, unsigned y, int *ret_ms)
 {
     (void)y;
-    struct control *c = a->s->member.region.control;
+    struct control *c = a->s->section.member.region.control;
     uint64_t meddlings = a->meddlings ? *a->meddlings : 0;
     bool was_free = a->meddlings && a64_load_relaxed(&c->cell) == 0 &&
                     !(a32_load_relaxed(&c->died) & DIED_OWED);
@@ -56,7 +56,7 @@ static int64_t do_lock(struct actor *a, unsigned x, unsigned y, int *ret_ms)
         return rc;
     if (was_free && rc < 0)
         broken("lock", "a free lock was not given", rc);
-    if (rc >= 0 && owner(a) != a->s->member.id)
+    if (rc >= 0 && owner(a) != a->s->section.member.id)
         broken("lock", "the cell does not name who was given the lock", (int64_t)owner(a));
     if (rc >= 0 && !a->reads_only && !(a64_load_relaxed(&c->version) & 1))
         broken("lock", "the version is even inside a section", 0);
@@ -75,7 +75,7 @@ static int64_t do_lock_shared(struct actor *a, unsigned x, unsigned y, int *ret_
     /* Where a peer has taken our entry out, entering again is no more than entering. */
     if (rc >= 0 ? reads(a) == 0 : reads(a) > before)
         broken("lock_shared", "what it answers is not what it has noted", rc);
-    if (rc >= 0 && !(a64_load_relaxed(&a->s->member.region.control->cell) & CELL_SHARED))
+    if (rc >= 0 && !(a64_load_relaxed(&a->s->section.member.region.control->cell) & CELL_SHARED))
         broken("lock_shared", "no writer would know of this reader", rc);
     return rc;
 }
@@ -85,13 +85,13 @@ static int64_t do_unlock(struct actor *a, unsigned x, unsigned y, int *ret_ms)
     (void)x, (void)y, (void)ret_ms;
     uint64_t meddlings = a->meddlings ? *a->meddlings : 0;
     bool reading = a->meddlings && reads(a) > 0;
-    bool held = a->meddlings && (owner(a) == a->s->member.id || reading);
+    bool held = a->meddlings && (owner(a) == a->s->section.member.id || reading);
     int rc = shms_stream_unlock(a->s);
     if (!a->meddlings || meddlings != *a->meddlings)
         return rc;
     if (held != (rc == 0))
         broken("unlock", held ? "refused to the holder" : "allowed to another", rc);
-    if (rc == 0 && !reading && owner(a) == a->s->member.id)
+    if (rc == 0 && !reading && owner(a) == a->s->section.member.id)
         broken("unlock", "the cell still names who released", 0);
     return rc;
 }
@@ -176,7 +176,7 @@ static int64_t do_size(struct actor *a, unsigned x, unsigned y, int *ret_ms)
 {
     (void)x, (void)y, (void)ret_ms;
     uint64_t size = shms_stream_size(a->s);
-    if (size > a->s->member.region.capacity)
+    if (size > a->s->section.member.region.capacity)
         broken("size", "more than is mapped", (int64_t)size);
     return (int64_t)size;
 }

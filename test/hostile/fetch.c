@@ -161,8 +161,8 @@ static void build(void)
     check(shms_stream_open(region_name, REGION_SIZE, &o, &other) == 0, "the region opens twice");
     check(shms_stream_lock(actor.s, 0) == 0 && shms_stream_pwrite(actor.s, "", 1, 0) == 1 &&
               shms_stream_unlock(actor.s) == 0, "it can be written");
-    actor.s->member.region.timeout_ns = 0; /* a snapshot then tries the lock once */
-    trapped = actor.s->member.region.control;
+    actor.s->section.member.region.timeout_ns = 0; /* a snapshot then tries the lock once */
+    trapped = actor.s->section.member.region.control;
     check(shms__name_resolve(region_name, false, &n) == 0, "its name is known");
     int fd = open(n.control, O_RDWR | O_CLOEXEC);
     peer = mmap(NULL, sizeof *peer, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -179,7 +179,7 @@ static void build(void)
 static void put(uint64_t cell, uint64_t version)
 {
     a64_store_relaxed(&peer->cell, cell);
-    a64_store_relaxed(&peer->version, version);
+    a64_store_relaxed(&peer->sequence, version);
 }
 
 static void set_journal(uint32_t died)
@@ -190,7 +190,7 @@ static void set_journal(uint32_t died)
 
 static void set_readers(void)
 {
-    struct member *m = &other->member;
+    struct member *m = &other->section.member;
     a32_store_relaxed(&peer->slots[m->slot].readers[0], (uint32_t)(m->id >> 32));
     a32_store_relaxed(&peer->slots[m->slot].readers[1], 77); /* of nobody alive */
 }
@@ -198,19 +198,18 @@ static void set_readers(void)
 static void set_state(int state)
 {
     memcpy(peer, &clean, sizeof clean);
-    memset(actor.s->member.readers, 0, sizeof actor.s->member.readers);
-    actor.s->member.journal.section = 0;
+    shms__section_renew(&actor.s->section);
     a32_store_relaxed(&peer->slots[9].generation, 3);
     switch (state) {
-    case STATE_MINE: put(actor.s->member.id | CELL_WAITERS | CELL_CHANGE | CELL_NOTICE, 5); break;
-    case STATE_OTHERS: put(other->member.id, 5); break;
+    case STATE_MINE: put(actor.s->section.member.id | CELL_WAITERS | CELL_CHANGE | CELL_NOTICE, 5); break;
+    case STATE_OTHERS: put(other->section.member.id, 5); break;
     case STATE_DEAD: put(ref_owner(9, 3), 5); break;
     case STATE_NOBODYS: put(0x1ff, 4); break; /* no such slot */
     case STATE_BROKEN_OFF: put(CELL_RESERVED | CELL_POLL, 5); break;
-    case STATE_UNDO: put(ref_owner(9, 3) | CELL_ATOMIC, 5), set_journal(0); break;
+    case STATE_UNDO: put(ref_owner(9, 3), 5), set_journal(0); break;
     case STATE_OWED: put(CELL_WAITERS, 6), set_journal(DIED_OWED); break;
     case STATE_READ: put(CELL_SHARED, 6), set_readers(); break;
-    case STATE_AWAITS: put(actor.s->member.id | CELL_SHARED, 6), set_readers(); break;
+    case STATE_AWAITS: put(actor.s->section.member.id | CELL_SHARED, 6), set_readers(); break;
     default: break;
     }
     shms_stream_seek(actor.s, 0, SEEK_SET);
@@ -266,7 +265,7 @@ static void count_loads(unsigned which, unsigned x, unsigned y, int state)
 static uint64_t strike_each(unsigned which, unsigned x, unsigned y, int state, unsigned accesses)
 {
     const uint64_t values[] = {0,  UINT64_MAX,      INT64_MAX, REGION_MOST, REGION_SIZE + 1, 0x1ff,
-                               ~0ull << 32 | 0x101, 7,         actor.s->member.id};
+                               ~0ull << 32 | 0x101, 7,         actor.s->section.member.id};
     uint64_t runs = 0;
     unsigned most = loads_allowed(call_name(which)) == 1 ? ACCESSES_MOST : ACCESSES_OF_TRIES;
     for (unsigned at = 1; at <= accesses && at <= most; at++)

@@ -72,7 +72,7 @@ static void flip_wild(struct control *c, uint64_t r)
 static void flip_plausible(struct control *c, uint64_t r)
 {
     uint64_t flags = (r >> 16) & (CELL_WAITERS | CELL_CHANGE | CELL_POLL | CELL_RESERVED | CELL_NOTICE |
-                                  CELL_SHARED | CELL_ATOMIC | CELL_HEIR);
+                                  CELL_SHARED);
     uint64_t version = a64_load_relaxed(&c->version);
     uint32_t generation = a32_load_relaxed(&c->slots[r >> 8 & 3].generation);
     switch (r % 11) {

@@ -69,7 +69,7 @@ static uint64_t number_front(unsigned bytes)
 static uint64_t some_id(unsigned which)
 {
     const struct actor *a = &actors[which % HANDLES];
-    return a->s ? a->s->member.id : 1;
+    return a->s ? a->s->section.member.id : 1;
 }
 
 /* A moment inside a call, in which the peer may write. */
@@ -263,7 +263,7 @@ static void build(void)
 /* What a handle has noted for itself about a control that is not so any more. */
 static void forget(struct actor *a)
 {
-    struct member *m = &a->s->member;
+    struct member *m = &a->s->section.member;
     while (shms__unlock_shared(m) == 0)
         continue;
     journal_touched |= m->journal.section != 0;

@@ -76,7 +76,7 @@ void entry_hoarder(void)
     need(c != NULL);
     need_is(shms_stream_lock_shared(s, LONG_MS), 0);
     for (unsigned i = 0; i < LAYOUT_READERS; i++, count(&board->blows, 1))
-        a32_store_relaxed(&c->slots[s->member.slot].readers[i], (uint32_t)(s->member.id >> 32));
+        a32_store_relaxed(&s->section.member.entries[i], (uint32_t)(s->section.member.id >> 32));
     get_ready(2);
     await_ready(3);
     _exit(0); /* it dies */

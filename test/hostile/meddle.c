@@ -13,10 +13,10 @@ static const struct place {
     size_t offset;
     unsigned bytes;
 } places[] = {
-    AT(cell, 8),      AT(cell, 8),         AT(cell, 8),      AT(cell, 8),        AT(version, 8),
+    AT(cell, 8),      AT(cell, 8),         AT(cell, 8),      AT(cell, 8),        AT(sequence, 8),
     AT(version, 8),   AT(size, 8),         AT(size, 8),      AT(size, 8),        AT(died, 4),
     AT(max_size, 8),  AT(data_inode, 8),   AT(state, 4),     AT(flags, 4),       AT(created_ns, 8),
-    AT(journal_used, 8), AT(journal_used, 8), AT(died, 4), AT(slots_used, 4),
+    AT(journal_used, 8), AT(journal_used, 8), AT(died, 4), AT(slots_used, 4), AT(kind, 4), AT(init, 4),
     AT(magic, 8),     AT(format, 4),       AT(byte_order, 4), AT(fingerprint, 4), AT(control_size, 4),
     SLOT_AT(0, generation), SLOT_AT(1, generation), SLOT_AT(2, generation), SLOT_AT(255, generation),
     SLOT_AT(0, pid),  SLOT_AT(0, waiting), SLOT_AT(1, waiting), SLOT_AT(0, bell), SLOT_AT(1, bell),
@@ -32,7 +32,7 @@ static uint64_t edge(uint64_t own_id, uint64_t now, unsigned how, uint64_t numbe
         1ull << 46,
         1ull << 62, INT64_MAX - 1, INT64_MAX, 1ull << 63, UINT64_MAX - 1, UINT64_MAX,
         CELL_WAITERS, CELL_CHANGE, CELL_POLL, CELL_RESERVED, CELL_NOTICE, CELL_OWNER,
-        CELL_SHARED, CELL_ATOMIC, CELL_HEIR, CELL_SHARED | CELL_HEIR,
+        CELL_SHARED, CELL_SHARED | CELL_NOTICE,
         16, 40, 288, JOURNAL_SIZE, JOURNAL_SIZE + 16,
     };
     const unsigned n = sizeof edges / sizeof edges[0];

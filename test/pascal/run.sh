@@ -100,7 +100,7 @@ cookies() {
     ends watcher
     ends first
     "$list" "$name" >"$tmp/out" && fail "a jar that is gone is listed"
-    [ "$(cat "$tmp/out")" = "$name: no region of that name" ] || fail "$(cat "$tmp/out")"
+    [ "$(cat "$tmp/out")" = "$name: nothing of that name" ] || fail "$(cat "$tmp/out")"
     echo "ok    cookies"
 }
 

@@ -54,7 +54,7 @@ static void read_ours(void *c, uint64_t *ret_words)
 static void *shared_ours(void *c, size_t *ret_bytes)
 {
     *ret_bytes = sizeof(struct control);
-    return ((shms_stream *)c)->member.region.control;
+    return ((shms_stream *)c)->section.member.region.control;
 }
 
 static void leave_ours(void *c)

@@ -200,7 +200,7 @@ static int file_size(int argc, char **argv)
     need(shms_stream_wait(s, &seen, 0) == SHMS_E_TIMEOUT);
     limit.rlim_cur = 0; /* as a sandbox does: the ring of the poll descriptor must not raise SIGXFSZ */
     setrlimit(RLIMIT_FSIZE, &limit);
-    need(shms_stream_lock(s, 0) == 0 && shms_stream_unlock(s) == 0);
+    need(shms_stream_lock(s, 0) == 0 && shms_stream_pwrite(s, "x", 1, 0) == 1 && shms_stream_unlock(s) == 0);
     need(shms_stream_wait(s, &seen, 0) == 0);
     shms_stream_close(s);
     limit.rlim_cur = RLIM_INFINITY; /* what this process itself has to write at its end */

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #define CELL 64
-#define VERSION 72
+#define VERSION 96
 #define WAITERS (UINT64_C(1) << 31)
 #define CHANGE (UINT64_C(1) << 30)
 
@@ -70,6 +70,7 @@ static void test_unlock_wakes(void **state)
         assert_int_equal(ask(&p, "lock -1"), 0);
         sleeps_and_is_woken(&p, control, CELL, WAITERS, "unlock");
         assert_int_equal(ask(&p, "lock -1"), 0);
+        assert_true(ask(&p, "write 0 1") > 0);
         sleeps_and_is_woken(&p, control, VERSION, CHANGE, "unlock");
         sleeps_and_is_woken(&p, control, VERSION, CHANGE, "notify");
     }

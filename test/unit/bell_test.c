@@ -27,7 +27,7 @@ static int64_t now_ms(void)
 
 static struct slot *slot_at(shms_stream *s, uint32_t slot)
 {
-    return &s->member.region.control->slots[slot];
+    return &s->section.member.region.control->slots[slot];
 }
 
 static uint32_t bell_at(shms_stream *s, uint32_t slot)
@@ -42,7 +42,7 @@ static bool hangs(shms_stream *s, uint32_t slot)
 
 static bool waits(shms_stream *s)
 {
-    return a32_load_relaxed(&slot_at(s, s->member.slot)->waiting) > 0; /* relaxed: looked at again */
+    return a32_load_relaxed(&slot_at(s, s->section.member.slot)->waiting) > 0; /* relaxed: looked at again */
 }
 
 static int threads(void)
@@ -59,7 +59,7 @@ static int threads(void)
 
 static _Noreturn void tell_and_wait(shms_stream *s)
 {
-    unsigned char slot = (unsigned char)s->member.slot;
+    unsigned char slot = (unsigned char)s->section.member.slot;
     (void)!write(gate[1], &slot, 1);
     for (;;)
         pause();
@@ -110,12 +110,12 @@ static int hold_later(void *name)
     shms_stream *s = NULL;
     int before = threads();
     EXPECT(shms_stream_open(name, 0, NULL, &s) == 0);
-    while (!hangs(s, s->member.slot))
+    while (!hangs(s, s->section.member.slot))
         shms__nap(1000000);
-    uint32_t guard = bell_at(s, s->member.slot);
+    uint32_t guard = bell_at(s, s->section.member.slot);
     shms_stream_close(s);
     EXPECT(shms_stream_open(name, 0, NULL, &s) == 0);
-    EXPECT(bell_at(s, s->member.slot) == guard);
+    EXPECT(bell_at(s, s->section.member.slot) == guard);
     EXPECT(threads() == before + 1);
     EXPECT(shms_stream_lock(s, 0) == 0);
     tell_and_wait(s);
@@ -126,9 +126,10 @@ static int hold_and_exec(void *name)
     shms_stream *s = NULL;
     EXPECT(shms_stream_open(name, 0, NULL, &s) == 0);
     EXPECT(shms_stream_lock(s, 0) == 0);
-    unsigned char slot = (unsigned char)s->member.slot;
+    unsigned char slot = (unsigned char)s->section.member.slot;
     (void)!write(gate[1], &slot, 1);
-    while (!a32_load_relaxed(&s->member.region.control->slots[0].waiting)) /* relaxed: looked at again */
+    const struct control *c = s->section.member.region.control;
+    while (!a32_load_relaxed(&c->slots[0].waiting)) /* relaxed: looked at again */
         shms__nap(1000000);
     execlp("sleep", "sleep", "1000", (char *)NULL);
     return 1;
@@ -224,7 +225,7 @@ static void an_exec(void **state)
     struct waiter w;
     (void)state;
     shms_stream *s = unit_open(NAME, 16, NULL);
-    assert_int_equal(s->member.slot, 0);
+    assert_int_equal(s->section.member.slot, 0);
     pid_t child = unit_fork(hold_and_exec, NAME, 0);
     uint32_t slot = slot_told();
     WAIT_FOR(hangs(s, slot));
@@ -251,7 +252,7 @@ static void a_child_of_fork(void **state)
     (void)state;
     shms_stream *s = unit_open(NAME, 16, NULL);
     inherited = unit_open(NAME, 16, NULL);
-    uint32_t mine = inherited->member.slot;
+    uint32_t mine = inherited->section.member.slot;
     WAIT_FOR(hangs(s, mine));
     uint32_t before = bell_at(s, mine);
     end_and_be_told(s, unit_fork(hold_the_inherited, NULL, 0), SHMS_OWNER_DIED);
@@ -283,7 +284,7 @@ static int has_no_guard(void *name)
     int before = threads(); /* a sanitizer may have one */
     EXPECT(shms_stream_open(name, 16, OPTIONS(.no_bell = no_bell), &s) == 0);
     EXPECT(threads() == before);
-    EXPECT(bell_at(s, s->member.slot) == 0);
+    EXPECT(bell_at(s, s->section.member.slot) == 0);
     EXPECT(shms_stream_lock(s, 0) >= 0);
     EXPECT(shms_stream_unlock(s) == 0);
     shms_stream_close(s);
@@ -389,10 +390,10 @@ static int has_no_robust_list(void *name)
     for (int tries = 0; tries < 20000 && threads() > before; tries++)
         shms__nap(1000000);
     EXPECT(threads() == before);
-    EXPECT(bell_at(s, s->member.slot) == 0);
+    EXPECT(bell_at(s, s->section.member.slot) == 0);
     EXPECT(shms_stream_lock(s, 0) == 0);
     EXPECT(shms_stream_open(name, 16, NULL, &other) == 0);
-    EXPECT(threads() == before && bell_at(other, other->member.slot) == 0);
+    EXPECT(threads() == before && bell_at(other, other->section.member.slot) == 0);
     EXPECT(shms_stream_lock(other, 20) == SHMS_E_TIMEOUT);
     shms_stream_close(s);
     EXPECT(shms_stream_lock(other, 0) == SHMS_OWNER_DIED);
@@ -455,17 +456,18 @@ static void a_hostile_bell(void **state)
     pthread_t thread;
     (void)state;
     shms_stream *s = unit_open(NAME, 16, NULL), *other = unit_open(NAME, 16, NULL);
-    struct member *m = &s->member;
+    struct member *m = &s->section.member;
     a32 word = {0};
     for (manner = FLIPS; manner <= SAYS_RUNG; manner++) {
         struct slices slices = {.ns = 1000000};
         int cut = 0, whole = 0; /* how many sleeps ended so */
-        WAIT_FOR(hangs(s, other->member.slot));
+        WAIT_FOR(hangs(s, other->section.member.slot));
         a32_store_relaxed(&stop, 0); /* relaxed: before the thread is there */
-        assert_int_equal(pthread_create(&thread, NULL, be_hostile, slot_at(s, other->member.slot)), 0);
-        WAIT_FOR(manner != SAYS_RUNG || !hangs(s, other->member.slot));
+        struct slot *slot = slot_at(s, other->section.member.slot);
+        assert_int_equal(pthread_create(&thread, NULL, be_hostile, slot), 0);
+        WAIT_FOR(manner != SAYS_RUNG || !hangs(s, other->section.member.slot));
         while (whole < 20) {
-            int how = shms__sleep(m, &slices, other->member.id, &word, 0, INT64_MAX);
+            int how = shms__sleep(m, &slices, other->section.member.id, &word, 0, INT64_MAX);
             cut += how != SLEEP_TIMEOUT;
             whole += how == SLEEP_TIMEOUT;
             assert_in_range(cut, 0, 32 + whole);
@@ -473,7 +475,7 @@ static void a_hostile_bell(void **state)
         a32_store_relaxed(&stop, 1); /* relaxed: seen at some time */
         pthread_join(thread, NULL);
         assert_true(cut >= 32 || manner != SAYS_RUNG);
-        a32_store_relaxed(&slot_at(s, other->member.slot)->bell, 1); /* relaxed: nobody waits for it */
+        a32_store_relaxed(&slot->bell, 1); /* relaxed: nobody waits for it */
     }
     /* ... and keeps nobody from the lock of the living. */
     assert_int_equal(shms_stream_lock(other, 0), 0);
@@ -492,9 +494,9 @@ static void a_slot_with_a_new_member(void **state)
     struct slices slices = {.ns = (int64_t)LONG_MS * 1000000};
     a32 word = {0};
     int64_t start = now_ms();
-    WAIT_FOR(hangs(s, other->member.slot));
-    uint64_t before = other->member.id - (1ull << 32);
-    int how = shms__sleep(&s->member, &slices, before, &word, 0, (int64_t)SOON_MS * 1000000);
+    WAIT_FOR(hangs(s, other->section.member.slot));
+    uint64_t before = other->section.member.id - (1ull << 32);
+    int how = shms__sleep(&s->section.member, &slices, before, &word, 0, (int64_t)SOON_MS * 1000000);
     assert_int_equal(how, SLEEP_RUNG);
     assert_true(now_ms() - start < SOON_MS / 2);
     shms_stream_close(other);

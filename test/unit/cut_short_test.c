@@ -9,13 +9,14 @@ static void notify_between_version_and_cell(void **state)
 {
     (void)state;
     shms_stream *holder = unit_open(NAME, 64, NULL), *other = unit_open(NAME, 0, NULL);
-    struct control *c = holder->member.region.control;
+    struct control *c = holder->section.member.region.control;
     assert_int_equal(shms_stream_lock(holder, 0), 0);
-    a64_store_release(&c->version, a64_load_relaxed(&c->version) + 1); /* as shms__unlock begins */
+    shms__version_move(c); /* as shms__unlock_quick begins */
+    a32_store_relaxed(&holder->section.changes, CHANGES_TOLD);
     int64_t seen = shms_stream_version(other);
     assert_int_equal(shms_stream_wait(other, &seen, 0), SHMS_E_TIMEOUT);
     assert_int_equal(shms_stream_notify(other), 0);
-    shms__unlock_wake(&holder->member, true); /* as it ends where flags stand in the cell */
+    shms__unlock_wake(&holder->section); /* as it ends where flags stand in the cell */
     assert_int_equal(shms_stream_wait(other, &seen, 0), 0);
     assert_int_equal(a64_load_relaxed(&c->cell), 0);
     shms_stream_close(holder);
@@ -29,7 +30,7 @@ static void growth_after_a_shrink_cut_short(void **state)
     shms_stream *s = unit_open(NAME, 100000, NULL);
     unsigned char *p = shms_stream_memory(s);
     memset(p, 'x', 100000);
-    a64_store_release(&s->member.region.control->size, 5000); /* as change_size begins */
+    a64_store_release(&s->section.member.region.control->size, 5000); /* as change_size begins */
     assert_int_equal(shms_stream_lock(s, 0), 0);
     assert_int_equal(shms_stream_resize(s, 100000), 0);
     assert_int_equal(shms_stream_unlock(s), 0);

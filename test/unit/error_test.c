@@ -11,22 +11,24 @@ static void codes_are_pinned(void **state)
         int code, value;
         const char *word;
     } pinned[] = {{SHMS_OWNER_DIED, 1, "holder"},   {SHMS_OK, 0, "success"},
-                  {SHMS_E_INVALID, -1, "invalid"},  {SHMS_E_NOT_FOUND, -2, "no region"},
+                  {SHMS_E_INVALID, -1, "invalid"},  {SHMS_E_NOT_FOUND, -2, "of that name"},
                   {SHMS_E_EXISTS, -3, "exists"},    {SHMS_E_DENIED, -4, "denied"},
                   {SHMS_E_TIMEOUT, -5, "timed"},    {SHMS_E_RANGE, -6, "outside"},
                   {SHMS_E_SIZE, -7, "smaller"},     {SHMS_E_NOSPACE, -8, "room"},
                   {SHMS_E_NOMEM, -9, "memory"},     {SHMS_E_NOT_OWNER, -10, "not hold"},
                   {SHMS_E_DEADLOCK, -11, "already"}, {SHMS_E_READ_ONLY, -12, "read-only"},
                   {SHMS_E_CORRUPT, -13, "damaged"}, {SHMS_E_FORMAT, -14, "format"},
-                  {SHMS_E_LOST, -15, "taken away"}, {SHMS_E_FULL, -16, "slot"},
+                  {SHMS_E_LOST, -15, "taken away"}, {SHMS_E_FULL, -16, "one more"},
                   {SHMS_E_OS, -17, "system"},       {SHMS_E_UNSUPPORTED, -18, "not supported"},
-                  {SHMS_E_CLOSED, -19, "closed"}};
+                  {SHMS_E_CLOSED, -19, "closed"},   {SHMS_E_KIND, -20, "kind"},
+                  {SHMS_E_DIED, -21, "died"},       {SHMS_E_MISSED, -22, "overwritten"},
+                  {SHMS_E_CHANGED, -23, "changed"}};
     (void)state;
     for (size_t i = 0; i < sizeof pinned / sizeof *pinned; i++) {
         assert_int_equal(pinned[i].code, pinned[i].value);
         assert_non_null(strstr(shms_strerror(pinned[i].code), pinned[i].word));
     }
-    for (int code = -19; code <= 1; code++) {
+    for (int code = -23; code <= 1; code++) {
         const char *text = shms_strerror(code);
         assert_string_not_equal(text, "unknown code");
         assert_int_not_equal(text[strlen(text) - 1], '.');
@@ -37,7 +39,7 @@ static void codes_are_pinned(void **state)
 
 static void others_are_unknown(void **state)
 {
-    static const int others[] = {2, -20, INT32_MAX, INT32_MIN, SHMS__RETRY};
+    static const int others[] = {2, -24, INT32_MAX, INT32_MIN, SHMS__RETRY};
     (void)state;
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         assert_string_equal(shms_strerror(others[i]), "unknown code");

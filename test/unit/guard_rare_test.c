@@ -199,7 +199,7 @@ static int all_of_control(void *unused)
     int rc = shms_stream_lock_shared(s[MANY - 1], 0);
     unit_limit_nothing();
     EXPECT(rc == SHMS_E_LOST);
-    const struct control *c = s[MANY - 1]->member.region.control;
+    const struct control *c = s[MANY - 1]->section.member.region.control;
     EXPECT(a64_load_relaxed(&c->version) == 1); /* relaxed: private now */
     for (int i = 60; i < MANY; i++)
         EXPECT(a32_load_relaxed(&c->slots[i].generation) == 0); /* relaxed: as above */

@@ -384,7 +384,7 @@ static void the_rest_of_control_is_cut(void **state)
         skip();
     for (int i = 0; i < MANY; i++)
         s[i] = unit_open(NAME, SIZE, NULL);
-    const struct control *c = s[0]->member.region.control;
+    const struct control *c = s[0]->section.member.region.control;
     assert_true(offsetof(struct control, slots[MANY - 2]) > 4096);
     assert_int_equal(shms_stream_lock_shared(s[0], 0), 0);
     assert_int_equal(truncate(local_files.control, 4096), 0);
@@ -419,7 +419,7 @@ static void lose_what_is_waited_for(bool shared, void *(*waits)(void *))
     pthread_t thread;
     void *rc = NULL;
     shms_stream *s = unit_open(NAME, SIZE, NULL);
-    const struct control *c = s->member.region.control;
+    const struct control *c = s->section.member.region.control;
     assert_int_equal(shared ? shms_stream_lock_shared(s, 0) : shms_stream_lock(s, 0), 0);
     assert_int_equal(pthread_create(&thread, NULL, waits, s), 0);
     /* relaxed: looked at again */
@@ -448,7 +448,7 @@ static void a_reader_of_the_data_alone(void **state)
     int fd = shms_stream_fd(s);
     shms_stream *t = NULL;
     assert_int_equal(shms_stream_open_fd(fd, OPTIONS(.access = SHMS_ACCESS_READ), &t), 0);
-    shms__member_lose(&t->member); /* sealed memory cannot be taken away: as if */
+    shms__member_lose(&t->section.member); /* sealed memory cannot be taken away: as if */
     assert_int_equal(shms_stream_pread(t, buf, 1, 0), SHMS_E_LOST);
     assert_int_equal(shms_stream_lock(t, 0), SHMS_E_LOST);
     assert_int_equal(shms_stream_pread(s, buf, 1, 0), 1);
@@ -483,7 +483,7 @@ static void fork_of_a_lost_one(void **state)
     s = unit_open(NAME, SIZE, NULL);
     assert_int_equal(truncate(local_files.control, 0), 0);
     assert_int_equal(shms_stream_lock(s, 0), SHMS_E_LOST);
-    assert_int_equal(unit_child(child_has_no_control, s->member.region.control, 0), 0);
+    assert_int_equal(unit_child(child_has_no_control, s->section.member.region.control, 0), 0);
     shms_stream_close(s);
     remove(local_files.control); /* which does not say any more whether it is to be kept */
     remove(local_files.data);

@@ -15,7 +15,7 @@ static void a_size_without_memory(void **state)
         shms_stream *s = unit_open(NAME, SIZE, OPTIONS(.max_size = MOST));
         shms_stream *t = unit_open(NAME, 0, OPTIONS(.access = access, .max_size = MOST));
         for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
-            a64_store_relaxed(&s->member.region.control->size, lies[i]);
+            a64_store_relaxed(&s->section.member.region.control->size, lies[i]);
             assert_int_equal(shms_stream_size(t), SIZE);
             assert_int_equal(shms_stream_pread(t, buf, MOST, 0), SIZE);
             assert_int_equal(shms_stream_snapshot(t, buf, MOST, 0), SIZE);
@@ -23,7 +23,7 @@ static void a_size_without_memory(void **state)
             assert_int_equal(shms_stream_seek(t, 0, SEEK_END), SIZE);
             assert_int_equal(shms_stream_pwrite(t, buf, 1, SIZE), access ? SHMS_E_READ_ONLY : SHMS_E_RANGE);
         }
-        a64_store_relaxed(&s->member.region.control->size, SIZE);
+        a64_store_relaxed(&s->section.member.region.control->size, SIZE);
         shms_stream_close(t);
         shms_stream_close(s);
     }

@@ -11,7 +11,7 @@
 
 static struct control *control_of(const shms_stream *s)
 {
-    return s->member.region.control;
+    return s->section.member.region.control;
 }
 
 static uint64_t used(const shms_stream *s)
@@ -383,7 +383,7 @@ static void nonsense(void **state)
         shms_stream *s = patterned(SIZE, ATOMIC), *other = unit_open(NAME, 0, NULL);
         assert_int_equal(shms_stream_lock(other, 0), 0);
         assert_int_equal(shms_stream_pwrite(other, "x", 1, 0), 1);
-        memcpy(other->member.journal.at, heads[i], sizeof heads[i]);
+        memcpy(other->section.journal.at, heads[i], sizeof heads[i]);
         shms_stream_close(other);
         assert_int_equal(shms_stream_lock(s, 0), SHMS_OWNER_DIED);
         assert_int_equal(used(s), 0);
@@ -481,27 +481,20 @@ static void owed(void **state)
     shms_stream_close(s);
 }
 
-/* A plain handle died in a region that is atomic since: there is no journal of that section. */
-static void asked_for_later(void **state)
+/* What a region is, is decided when it is made. */
+static void decided_at_creation(void **state)
 {
     (void)state;
-    shms_stream *plain = patterned(SIZE, OPTIONS(.max_size = 1 << 22));
-    shms_stream *s = unit_open(NAME, 0, ATOMIC);
-    assert_int_equal(shms_stream_lock(plain, 0), 0);
-    fill(plain, 0, 100);
-    assert_int_equal(used(s), 0);
+    shms_stream *plain = patterned(SIZE, NULL);
+    assert_int_equal(unit_refused(NAME, 0, ATOMIC), SHMS_E_UNSUPPORTED);
     shms_stream_close(plain);
-    assert_int_equal(shms_stream_lock(s, 0), SHMS_OWNER_DIED);
-    assert_int_equal(shms_stream_repaired(s), 0);
-    assert_int_equal(shms_stream_unlock(s), 0);
-    plain = unit_open(NAME, 0, NULL);
-    assert_int_equal(shms_stream_lock(plain, 0), 0);
-    fill(plain, 200, 300);
+    shms_stream *s = patterned(SIZE, ATOMIC);
+    shms_stream *joins = unit_open(NAME, 0, NULL);
+    assert_int_equal(shms_stream_lock(joins, 0), 0);
+    fill(joins, 200, 300);
     assert_true(used(s) > 0);
-    shms_stream_close(plain);
-    assert_int_equal(shms_stream_lock(s, 0), 0);
-    assert_true(is_pattern(s, 200, SIZE));
-    assert_int_equal(shms_stream_unlock(s), 0);
+    shms_stream_close(joins);
+    assert_true(is_pattern(s, 0, SIZE));
     shms_stream_close(s);
 }
 
@@ -547,7 +540,7 @@ int main(void)
         TEST(undone_or_kept), TEST(each_block_once), TEST(outside_a_section), TEST(died_inside),
         TEST(kept_and_died),  TEST(resized_and_kept), TEST(a_large_section),  TEST(no_room),
         TEST(threads_inside), TEST(files),           TEST(nonsense),         TEST(owed),
-        TEST(asked_for_later), TEST(forked),         TEST(died_with_a_part), TEST(sizes_that_are_lies),
+        TEST(decided_at_creation), TEST(forked),         TEST(died_with_a_part), TEST(sizes_that_are_lies),
         TEST(no_journal_at_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

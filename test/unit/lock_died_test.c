@@ -6,7 +6,7 @@
 
 static uint64_t cell_of(shms_stream *s)
 {
-    return a64_load_relaxed(&s->member.region.control->cell); /* relaxed: a look */
+    return a64_load_relaxed(&s->section.member.region.control->cell); /* relaxed: a look */
 }
 
 static void closed_while_holding(void **state)
@@ -127,13 +127,15 @@ static void holders_that_are_nobody(void **state)
     (void)state;
     shms_stream *a = unit_open(NAME, 16, NULL), *b = unit_open(NAME, 0, NULL);
     uint64_t one_life = 1ull << 32;
-    uint64_t nobody[] = {b->member.id - one_life, b->member.id + one_life, a->member.id + one_life,
+    uint64_t me = a->section.member.id, it = b->section.member.id;
+    uint64_t nobody[] = {it - one_life, it + one_life, me + one_life,
                          ref_owner(7, 1), ref_owner(LAYOUT_SLOTS, 1), one_life | CELL_SLOT, one_life};
     for (size_t i = 0; i < sizeof nobody / sizeof *nobody; i++) {
         /* relaxed: no other thread */
-        a64_store_relaxed(&a->member.region.control->cell, nobody[i] | CELL_WAITERS);
+        a64_store_relaxed(&a->section.member.region.control->cell, nobody[i] | CELL_WAITERS);
         assert_int_equal(shms_stream_lock(a, 0), 0); /* no section was open: nothing can be half-written */
-        a64_store_relaxed(&a->member.region.control->cell, nobody[i] | CELL_WAITERS); /* relaxed: as above */
+        a64 *cell = &a->section.member.region.control->cell;
+        a64_store_relaxed(cell, nobody[i] | CELL_WAITERS); /* relaxed: as above */
         assert_int_equal(shms_stream_lock(a, 0), SHMS_OWNER_DIED);
         assert_int_equal(shms_stream_repaired(a), 0);
         assert_int_equal(shms_stream_unlock(a), 0);

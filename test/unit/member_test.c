@@ -4,24 +4,24 @@
 
 static uint32_t generation_of(shms_stream *s)
 {
-    return (uint32_t)(s->member.id >> 32);
+    return (uint32_t)(s->section.member.id >> 32);
 }
 
 static void slots_are_reused_with_a_new_generation(void **state)
 {
     (void)state;
     shms_stream *a = unit_open(NAME, 16, NULL), *b = unit_open(NAME, 0, NULL);
-    assert_int_equal(a->member.slot, 0);
-    assert_int_equal(b->member.slot, 1);
+    assert_int_equal(a->section.member.slot, 0);
+    assert_int_equal(b->section.member.slot, 1);
     for (uint32_t life = 1; life <= 5; life++) {
-        assert_int_equal(b->member.slot, 1);
+        assert_int_equal(b->section.member.slot, 1);
         assert_int_equal(generation_of(b), life);
-        uint64_t id = b->member.id;
-        assert_true(shms__member_alive(&a->member, id));
+        uint64_t id = b->section.member.id;
+        assert_true(shms__member_alive(&a->section.member, id));
         shms_stream_close(b);
-        assert_false(shms__member_alive(&a->member, id));
+        assert_false(shms__member_alive(&a->section.member, id));
         b = unit_open(NAME, 0, NULL);
-        assert_false(shms__member_alive(&a->member, id)); /* although the slot is taken again */
+        assert_false(shms__member_alive(&a->section.member, id)); /* although the slot is taken again */
     }
     shms_stream_close(b);
     shms_stream_close(a);
@@ -32,10 +32,10 @@ static void the_generation_skips_zero(void **state)
     (void)state;
     shms_stream *a = unit_open(NAME, 16, NULL);
     /* relaxed: one thread */
-    a32_store_relaxed(&a->member.region.control->slots[1].generation, UINT32_MAX);
+    a32_store_relaxed(&a->section.member.region.control->slots[1].generation, UINT32_MAX);
     shms_stream *b = unit_open(NAME, 0, NULL);
     assert_int_equal(generation_of(b), 1);
-    assert_true(shms__member_alive(&a->member, b->member.id));
+    assert_true(shms__member_alive(&a->section.member, b->section.member.id));
     shms_stream_close(b);
     shms_stream_close(a);
 }
@@ -44,12 +44,12 @@ static void who_is_alive(void **state)
 {
     (void)state;
     shms_stream *a = unit_open(NAME, 16, NULL), *b = unit_open(NAME, 0, NULL);
-    struct member *m = &a->member;
+    struct member *m = &a->section.member;
     assert_true(shms__member_alive(m, m->id));
-    assert_true(shms__member_alive(m, b->member.id));
-    assert_true(shms__member_alive(&b->member, m->id));
+    assert_true(shms__member_alive(m, b->section.member.id));
+    assert_true(shms__member_alive(&b->section.member, m->id));
     assert_false(shms__member_alive(m, ref_owner(m->slot, generation_of(a) + 1)));
-    assert_false(shms__member_alive(m, ref_owner(b->member.slot, 0)));
+    assert_false(shms__member_alive(m, ref_owner(b->section.member.slot, 0)));
     assert_false(shms__member_alive(m, ref_owner(100, 1)));
     assert_false(shms__member_alive(m, ref_owner(100, 0))); /* never joined, nobody holds its token */
     assert_false(shms__member_alive(m, 0));
@@ -76,7 +76,7 @@ static void two_hundred_and_fifty_six(void **state)
     assert_int_equal(unit_maps(), maps);
     shms_stream_close(all[100]);
     all[100] = unit_open(NAME, 16, NULL);
-    assert_int_equal(all[100]->member.slot, 100);
+    assert_int_equal(all[100]->section.member.slot, 100);
     assert_int_equal(unit_refused(NAME, 16, NULL), SHMS_E_FULL);
     for (int i = 0; i < SHMS_MEMBERS_MAX; i++) {
         assert_int_equal(shms_stream_lock(all[i], 0), 0);
@@ -92,7 +92,7 @@ static int joins_and_dies(void *ret_pipe)
 {
     shms_stream *s;
     EXPECT(shms_stream_open(NAME, 0, NULL, &s) == 0);
-    EXPECT(write(((int *)ret_pipe)[1], &s->member.id, 8) == 8);
+    EXPECT(write(((int *)ret_pipe)[1], &s->section.member.id, 8) == 8);
     return 0;
 }
 
@@ -107,18 +107,18 @@ static void a_killed_members_slot_is_free(void **state)
     assert_int_equal(read(fd[0], &id, 8), 8);
     assert_int_equal(id & CELL_SLOT, 2);
     /* relaxed: written before the pipe */
-    assert_int_equal(a32_load_relaxed(&s->member.region.control->slots[1].pid), pid);
+    assert_int_equal(a32_load_relaxed(&s->section.member.region.control->slots[1].pid), pid);
     assert_int_equal(unit_wait(pid), 0);
-    assert_false(shms__member_alive(&s->member, id));
+    assert_false(shms__member_alive(&s->section.member, id));
     /* the dead left its pid, so its slot is the last that is asked for */
     static shms_stream *others[SHMS_MEMBERS_MAX - 2];
     for (size_t i = 0; i < SHMS_MEMBERS_MAX - 2; i++) {
         others[i] = unit_open(NAME, 0, OPTIONS(.access = SHMS_ACCESS_READ));
-        assert_int_equal(others[i]->member.slot, i + 2);
+        assert_int_equal(others[i]->section.member.slot, i + 2);
     }
     shms_stream *next = unit_open(NAME, 0, NULL);
-    assert_int_equal(next->member.slot, 1);
-    assert_int_not_equal(next->member.id, id);
+    assert_int_equal(next->section.member.slot, 1);
+    assert_int_not_equal(next->section.member.id, id);
     shms_stream_close(next);
     for (size_t i = 0; i < SHMS_MEMBERS_MAX - 2; i++)
         shms_stream_close(others[i]);
@@ -131,9 +131,9 @@ static void a_killed_members_slot_is_free(void **state)
 
 static void close_behind(shms_stream *s)
 {
-    close(s->member.region.control_file.fd);
-    if (s->member.region.data_file.fd >= 0)
-        close(s->member.region.data_file.fd);
+    close(s->section.member.region.control_file.fd);
+    if (s->section.member.region.data_file.fd >= 0)
+        close(s->section.member.region.data_file.fd);
 }
 
 static void closed_behind_our_back(void **state)
@@ -141,10 +141,10 @@ static void closed_behind_our_back(void **state)
     (void)state;
     shms_stream *a = unit_open(NAME, 16, OPTIONS(.max_size = 64));
     shms_stream *b = unit_open(NAME, 0, NULL);
-    uint64_t id = a->member.id;
+    uint64_t id = a->section.member.id;
     close_behind(a);
-    assert_true(shms__member_alive(&b->member, id)); /* the mapping holds the token */
-    assert_true(shms__member_alive(&a->member, b->member.id));
+    assert_true(shms__member_alive(&b->section.member, id)); /* the mapping holds the token */
+    assert_true(shms__member_alive(&a->section.member, b->section.member.id));
     assert_int_equal(shms_stream_lock(b, 0), 0);
     assert_int_equal(shms_stream_lock(a, 5), SHMS_E_TIMEOUT); /* it can still ask */
     assert_int_equal(shms_stream_unlock(b), 0);
@@ -156,7 +156,7 @@ static void closed_behind_our_back(void **state)
     close_behind(a);
     assert_true(shms_stream_poll_fd(a) >= 0);
     shms_stream_close(a);
-    assert_false(shms__member_alive(&b->member, id));
+    assert_false(shms__member_alive(&b->section.member, id));
     assert_int_equal(unit_names(), 2);
     close_behind(b);
     shms_stream_close(b); /* the last, and the names go */
@@ -167,7 +167,7 @@ static void numbers_that_were_given_away(void **state)
 {
     (void)state;
     shms_stream *a = unit_open(NAME, 16, NULL), *b = unit_open(NAME, 0, NULL);
-    int control = a->member.region.control_file.fd, data = a->member.region.data_file.fd;
+    int control = a->section.member.region.control_file.fd, data = a->section.member.region.data_file.fd;
     int foreign = open("/dev/null", O_RDWR | O_CLOEXEC);
     assert_int_equal(dup2(foreign, control), control);
     assert_int_equal(dup2(foreign, data), data);
@@ -184,11 +184,11 @@ static void a_number_that_is_anothers(void **state)
 {
     (void)state;
     shms_stream *a = unit_open(NAME, 16, NULL), *b = unit_open(NAME, 0, NULL);
-    int control = a->member.region.control_file.fd;
-    assert_int_equal(dup2(b->member.region.control_file.fd, control), control);
+    int control = a->section.member.region.control_file.fd;
+    assert_int_equal(dup2(b->section.member.region.control_file.fd, control), control);
     assert_int_equal(shms_stream_lock(b, 0), 0);
     assert_int_equal(shms_stream_lock(a, 0), SHMS_E_TIMEOUT);
-    assert_true(shms__member_alive(&b->member, a->member.id));
+    assert_true(shms__member_alive(&b->section.member, a->section.member.id));
     shms_stream_close(a);
     assert_int_equal(close(control), 0);
     assert_int_equal(shms_stream_unlock(b), 0);

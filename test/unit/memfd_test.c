@@ -55,7 +55,7 @@ static void made_up_regions(void **state)
     (void)state;
     static struct control c;
     shms_stream *s = unit_open(NULL, SIZE, NULL);
-    c = *s->member.region.control;
+    c = *s->section.member.region.control;
     shms_stream_close(s);
     assert_int_equal(made_up(&c), 0);
     a32_store_relaxed(&c.state, STATE_SETUP);
@@ -85,7 +85,7 @@ static void a_reader_passes_on(void **state)
     assert_int_equal(shms_stream_fd(t), SHMS_E_OS);
     assert_int_equal(shms_last_oserror(), EMFILE);
     limit_descriptors(0);
-    close(t->member.region.data_file.fd);
+    close(t->section.member.region.data_file.fd);
     assert_int_equal(shms_stream_fd(t), SHMS_E_LOST);
     shms_stream_close(t);
     shms_stream_close(s);

@@ -11,7 +11,7 @@ static int lock_and_die(void *name)
     shms_stream *s = NULL;
     EXPECT(shms_stream_open(name, 0, NULL, &s) == 0);
     EXPECT(shms_stream_lock(s, 0) == 0);
-    _exit((int)s->member.slot);
+    _exit((int)s->section.member.slot);
 }
 
 static void the_slot_of_a_dead_holder(void **state)
@@ -20,9 +20,9 @@ static void the_slot_of_a_dead_holder(void **state)
     shms_stream *a = unit_open(NAME, 16, NULL);
     int slot = unit_child(lock_and_die, NAME, 0);
     assert_int_equal(slot, 1);
-    a32_store_relaxed(&a->member.region.control->slots[slot].pid, 0); /* the hint: nobody is here */
+    a32_store_relaxed(&a->section.member.region.control->slots[slot].pid, 0); /* the hint: nobody is here */
     shms_stream *b = unit_open(NAME, 0, NULL);
-    assert_int_equal(b->member.slot, slot);
+    assert_int_equal(b->section.member.slot, slot);
     assert_int_equal(shms_stream_unlock(b), SHMS_E_NOT_OWNER);
     assert_int_equal(shms_stream_lock(a, 1000), SHMS_OWNER_DIED);
     assert_int_equal(shms_stream_repaired(a), 0);
@@ -37,13 +37,13 @@ static int reads_as_far_as_it_is_told(void *name)
     static char buf[2 * MEGA];
     shms_stream *s = NULL;
     EXPECT(shms_stream_open(name, 0, OPTIONS(.max_size = 2 * MEGA), &s) == 0);
-    a64_store_relaxed(&s->member.region.control->size, 2 * MEGA);
+    a64_store_relaxed(&s->section.member.region.control->size, 2 * MEGA);
     EXPECT(shms_stream_pread(s, buf, sizeof buf, 0) <= MEGA);
     EXPECT(shms_stream_pread(s, buf, 1, 2 * MEGA - 1) <= 0);
     EXPECT(shms_stream_snapshot(s, buf, sizeof buf, 0) <= MEGA);
     EXPECT(shms_stream_pwrite(s, "", 1, 2 * MEGA - 1) == SHMS_E_RANGE);
     EXPECT(shms_stream_size(s) <= MEGA);
-    a64_store_relaxed(&s->member.region.control->size, MEGA);
+    a64_store_relaxed(&s->section.member.region.control->size, MEGA);
     shms_stream_close(s);
     return 0;
 }

@@ -14,6 +14,7 @@ static bool readable(int fd, int timeout_ms)
 static void section(shms_stream *s)
 {
     assert_int_equal(shms_stream_lock(s, -1), 0);
+    shms_stream_pwrite(s, "x", 1, 0); /* a reader's is refused */
     assert_int_equal(shms_stream_unlock(s), 0);
 }
 
@@ -54,7 +55,7 @@ static void readable_after_a_change(void **state)
     assert_false(readable(fd, 0));
     section(s);
     section(s);
-    assert_int_equal(a64_load_relaxed(&s->member.region.control->cell), 0); /* relaxed: one thread */
+    assert_int_equal(a64_load_relaxed(&s->section.member.region.control->cell), 0); /* relaxed: one thread */
     shms_stream_close(reader);
     shms_stream_close(s);
 }

@@ -45,11 +45,11 @@ static void the_word_is_new_in_each_child(void **state)
 static int uses_its_parents_handle(void *unused)
 {
     shms_stream *s = inherited;
-    uint64_t parents = s->member.id;
+    uint64_t parents = s->section.member.id;
     (void)unused;
     EXPECT(shms_stream_tell(s) == 3 && *(char *)shms_stream_memory(s) == 'a');
     EXPECT(shms_stream_unlock(s) == SHMS_E_NOT_OWNER); /* what the parent holds stays the parent's */
-    EXPECT(s->member.id != parents);
+    EXPECT(s->section.member.id != parents);
     EXPECT(members(s) == 2);
     EXPECT(shms_stream_lock(s, 0) == SHMS_E_TIMEOUT);
     EXPECT(shms_stream_lock(s, 10) == SHMS_E_TIMEOUT);
@@ -121,7 +121,9 @@ static void a_child_outlives_its_parent(void **state)
     assert_int_equal(pipe(gates) | pipe(gates + 2), 0);
     for (int early = 0; early < 2; early++) { /* early: perhaps before the child's very first step */
         inherited = unit_open(NAME, 16, NULL);
-        assert_int_equal(shms_stream_lock(inherited, 0) | shms_stream_unlock(inherited), 0);
+        assert_int_equal(shms_stream_lock(inherited, 0), 0);
+        assert_int_equal(shms_stream_pwrite(inherited, "x", 1, 0), 1);
+        assert_int_equal(shms_stream_unlock(inherited), 0);
         pid_t pid = unit_fork(joins_late, gates, 0);
         if (!early)
             unit_gate_wait(gates);
@@ -144,7 +146,8 @@ static int polls_for_itself(void *unused)
     (void)unused;
     int fd = shms_stream_poll_fd(inherited);
     EXPECT(fd >= 0 && shms_stream_wait(inherited, &seen, 0) == SHMS_E_TIMEOUT);
-    EXPECT(shms_stream_lock(inherited, -1) == 0 && shms_stream_unlock(inherited) == 0);
+    EXPECT(shms_stream_lock(inherited, -1) == 0 && shms_stream_pwrite(inherited, "x", 1, 0) == 1 &&
+           shms_stream_unlock(inherited) == 0);
     struct pollfd p = {.fd = fd, .events = POLLIN};
     EXPECT(poll(&p, 1, 20000) == 1 && p.revents == POLLIN);
     EXPECT(shms_stream_wait(inherited, &seen, 0) == 0);

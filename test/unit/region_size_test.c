@@ -200,14 +200,14 @@ static void sizes_that_cannot_be(void **state)
     static const uint64_t bad[] = {0, UINT64_MAX, (uint64_t)INT64_MAX + 1};
     (void)state;
     shms_stream *s = unit_open(NAME, 100, NULL);
-    a64 *size = &s->member.region.control->size;
+    a64 *size = &s->section.member.region.control->size;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         a64_store_relaxed(size, bad[i]); /* relaxed: one thread */
         assert_int_equal(unit_refused(NAME, 0, NULL), SHMS_E_CORRUPT);
         assert_true(shms_stream_size(s) <= 100); /* never past what is mapped */
     }
     a64_store_relaxed(size, 100);                                        /* relaxed: one thread */
-    a32_store_relaxed(&s->member.region.control->state, STATE_SETUP); /* relaxed: one thread */
+    a32_store_relaxed(&s->section.member.region.control->state, STATE_SETUP); /* relaxed: one thread */
     assert_int_equal(unit_refused(NAME, 0, NULL), SHMS_E_CORRUPT);
     shms_stream_close(s);
 }

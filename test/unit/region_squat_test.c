@@ -147,7 +147,7 @@ static void control_of_another_kind(void **state)
                    {20, 4096}};
     (void)state;
     shms_stream *s = unit_open(NAME, 16, OPTIONS(.keep = 1));
-    unsigned char *c = (unsigned char *)s->member.region.control;
+    unsigned char *c = (unsigned char *)s->section.member.region.control;
     for (int alive = 1; alive >= 0; alive--) {
         int fd = open(local_files.control, O_RDWR | O_CLOEXEC);
         for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {

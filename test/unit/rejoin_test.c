@@ -37,7 +37,7 @@ static void a_spoiled_stamp(void **state)
 {
     (void)state;
     shms_stream *s = unit_open(NAME, SIZE, NULL);
-    struct control *c = s->member.region.control;
+    struct control *c = s->section.member.region.control;
     a64_store_relaxed(&c->magic, 1);
     assert_int_equal(unit_child(is_told_lost, s, 0), 0);
     assert_int_equal(shms_stream_lock(s, 0), 0);

@@ -6,13 +6,13 @@
 
 static uint64_t cell_of(const shms_stream *s)
 {
-    return a64_load_relaxed(&s->member.region.control->cell); /* relaxed: one thread, or a poll */
+    return a64_load_relaxed(&s->section.member.region.control->cell); /* relaxed: one thread, or a poll */
 }
 
 static uint32_t entry_of(const shms_stream *s, uint32_t entry)
 {
     /* relaxed: one thread, or a poll */
-    return a32_load_relaxed(&s->member.region.control->slots[s->member.slot].readers[entry]);
+    return a32_load_relaxed(&s->section.member.region.control->slots[s->section.member.slot].readers[entry]);
 }
 
 static void who_is_in_with_whom(void **state)
@@ -34,12 +34,13 @@ static void who_is_in_with_whom(void **state)
         assert_int_equal(shms_stream_lock(w, 0), SHMS_E_TIMEOUT);
         assert_int_equal(shms_stream_unlock(b), 0);
         assert_int_equal(shms_stream_unlock(b), SHMS_E_NOT_OWNER);
-        assert_int_equal(shms_stream_version(w), 2 * round);
+        assert_int_equal(shms_stream_version(w), 2 * round); /* readers change nothing */
         assert_int_equal(shms_stream_lock(w, 0), 0);
-        assert_int_equal(cell_of(w) & ~CELL_WAITERS, w->member.id);
+        assert_int_equal(cell_of(w) & ~CELL_WAITERS, w->section.member.id);
         assert_int_equal(shms_stream_lock_shared(a, 0), SHMS_E_TIMEOUT);
         assert_int_equal(shms_stream_lock_shared(a, 5), SHMS_E_TIMEOUT);
         assert_int_equal(entry_of(a, 0), 0);
+        assert_int_equal(shms_stream_pwrite(w, "x", 1, 0), 1);
         assert_int_equal(shms_stream_unlock(w), 0);
         shms_stream_close(w);
     }
@@ -129,11 +130,11 @@ static void a_writer_waits_for_its_own_handle(void **state)
         assert_int_equal(elsewhere(unlock, s), 0);
         assert_int_equal(entry_of(s, 0), 0); /* this thread's is the second */
         assert_int_equal(pthread_create(&writer, NULL, lock_for_long, s), 0);
-        WAIT_FOR((cell_of(s) & CELL_OWNER) == s->member.id);
+        WAIT_FOR((cell_of(s) & CELL_OWNER) == s->section.member.id);
         assert_int_equal(by_another ? elsewhere(unlock, s) : shms_stream_unlock(s), 0);
         assert_int_equal(pthread_join(writer, &rc), 0);
         assert_int_equal((intptr_t)rc, 0);
-        assert_int_equal(cell_of(s) & CELL_OWNER, s->member.id);
+        assert_int_equal(cell_of(s) & CELL_OWNER, s->section.member.id);
         assert_int_equal(shms_stream_unlock(s), 0);
         assert_int_equal(shms_stream_unlock(s), SHMS_E_NOT_OWNER);
     }
@@ -187,7 +188,7 @@ static void died_while_reading(void **state)
         if (late)
             assert_int_equal(shms_stream_unlock(late), 0);
         assert_int_equal(shms_stream_lock(s, 20000), 0);
-        assert_int_equal(cell_of(s) & ~CELL_WAITERS, s->member.id);
+        assert_int_equal(cell_of(s) & ~CELL_WAITERS, s->section.member.id);
         assert_int_equal(shms_stream_unlock(s), 0);
         if (how == 0)
             unit_wait(pid);
@@ -203,11 +204,11 @@ static void the_slot_of_a_dead_reader(void **state)
 {
     (void)state;
     shms_stream *a = unit_open(NAME, 16, NULL), *b = unit_open(NAME, 0, NULL);
-    uint32_t generation = (uint32_t)(b->member.id >> 32);
+    uint32_t generation = (uint32_t)(b->section.member.id >> 32);
     assert_int_equal(shms_stream_lock_shared(b, 0), 0);
     assert_int_equal(entry_of(b, 0), generation);
-    a32_store_relaxed(&b->member.entries[5], generation - 1); /* relaxed: one thread */
-    a32_store_relaxed(&a->member.entries[5], 77);             /* relaxed: one thread */
+    a32_store_relaxed(&b->section.member.entries[5], generation - 1); /* relaxed: one thread */
+    a32_store_relaxed(&a->section.member.entries[5], 77);             /* relaxed: one thread */
     assert_int_equal(shms_stream_lock(a, 0), SHMS_E_TIMEOUT);
     assert_int_equal(shms_stream_unlock(b), 0);
     assert_int_equal(shms_stream_lock(a, 0), 0);
@@ -222,12 +223,12 @@ static void a_slot_full_of_dead_readers(void **state)
 {
     (void)state;
     shms_stream *a = unit_open(NAME, 16, NULL), *b = unit_open(NAME, 0, NULL);
-    uint32_t slot = b->member.slot;
+    uint32_t slot = b->section.member.slot;
     shms_stream_close(b);
     for (uint32_t i = 0; i < LAYOUT_READERS; i++) /* relaxed: one thread */
-        a32_store_relaxed(&a->member.region.control->slots[slot].readers[i], 1);
+        a32_store_relaxed(&a->section.member.region.control->slots[slot].readers[i], 1);
     b = unit_open(NAME, 0, NULL);
-    assert_int_equal(b->member.slot, slot);
+    assert_int_equal(b->section.member.slot, slot);
     assert_int_equal(shms_stream_lock_shared(b, 0), 0);
     assert_int_equal(shms_stream_unlock(b), 0);
     assert_int_equal(shms_stream_lock(a, 0), 0);

@@ -17,9 +17,9 @@ static void null_and_default(void **state)
     assert_int_equal(shms_stream_existed(NULL), 0);
     assert_int_equal(shms_stream_poll_fd(NULL), SHMS_E_INVALID);
     shms_stream *defaults = unit_open(NAME, 16, OPTIONS(.keep = 0));
-    assert_int_equal(defaults->member.region.timeout_ns, 5000000000);
-    assert_int_equal(defaults->member.region.capacity, 16);
-    assert_true(defaults->member.region.writable);
+    assert_int_equal(defaults->section.member.region.timeout_ns, 5000000000);
+    assert_int_equal(defaults->section.member.region.capacity, 16);
+    assert_true(defaults->section.member.region.writable);
     shms_stream_close(defaults);
 }
 
@@ -48,7 +48,8 @@ static void bad_values(void **state)
         {.no_bell = 2},
         {.reserved = {1}},
         {.no_guard = 2},
-        {.reserved = {0, 0, 0, 0, 1}},
+        {.reserved = {0, 0, 0, 1}},
+        {.tasks = 2},
     };
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -115,7 +116,9 @@ static void the_struct_has_its_published_shape(void **state)
     assert_int_equal(offsetof(shms_stream_options, open_timeout_ms), 32);
     assert_int_equal(offsetof(shms_stream_options, keep), 36);
     assert_int_equal(offsetof(shms_stream_options, atomic), 40);
-    assert_int_equal(sizeof(shms_stream_options), 48);
+    assert_int_equal(offsetof(shms_stream_options, tasks), 43);
+    assert_int_equal(offsetof(shms_stream_options, init), 48);
+    assert_int_equal(sizeof(shms_stream_options), 48 + 2 * sizeof(void *));
     assert_int_equal(sizeof(shms_info), 88);
 }
 

@@ -18,7 +18,7 @@ static shms_stream *opened(const shms_stream_options *options)
 
 static uint32_t bell_of_handle(const shms_stream *s)
 {
-    return a32_load_relaxed(&s->member.region.control->slots[s->member.slot].bell);
+    return a32_load_relaxed(&s->section.member.region.control->slots[s->section.member.slot].bell);
 }
 
 /* One who waits for another, for longer than the first slices, and then gets it. */
@@ -115,12 +115,12 @@ static int has_no_list(void *unused)
     (void)unused;
     EXPECT(forbid_robust_lists());
     shms_stream *s = opened(NULL), *t = opened(NULL);
-    for (int i = 0; i < 20000 && t && t->member.region.bell; i++) {
+    for (int i = 0; i < 20000 && t && t->section.member.region.bell; i++) {
         shms__nap(1000000);
         shms_stream_close(t);
         t = opened(NULL);
     }
-    EXPECT(t && !t->member.region.bell && hears_no_bell(NULL) == 0);
+    EXPECT(t && !t->section.member.region.bell && hears_no_bell(NULL) == 0);
     shms_stream_close(t);
     shms_stream_close(s);
     return 0;

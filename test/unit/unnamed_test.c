@@ -200,7 +200,7 @@ static void other_descriptors(void **state)
     refused_and_closed(open("/dev/shm", O_TMPFILE | O_RDWR, 0600), SHMS_E_DENIED);
     refused_and_closed(open("/proc/self/exe", O_RDONLY), SHMS_E_DENIED);
     shms_stream *s = unit_open(NULL, SIZE, NULL);
-    c = *s->member.region.control;
+    c = *s->section.member.region.control;
     refused_and_closed(sealed_memory(65536 + SIZE, &c, sizeof c, F_SEAL_SEAL), SHMS_E_DENIED);
     refused_and_closed(sealed_memory(65536 + SIZE, &c, sizeof c, seals & ~F_SEAL_GROW), SHMS_E_DENIED);
     refused_and_closed(sealed_memory(65536 + SIZE, &c, sizeof c, seals & ~F_SEAL_SHRINK), SHMS_E_DENIED);
@@ -239,7 +239,7 @@ static void a_hostile_member(void **state)
     (void)state;
     shms_stream *s = unit_open(NULL, SIZE, NULL);
     shms_stream *t = pass(s, NULL);
-    struct control *c = t->member.region.control;
+    struct control *c = t->section.member.region.control;
     struct record r = {{0}, {64}};
     a64_store_relaxed(&c->journal_used, 4096);
     a32_store_relaxed(&c->died, DIED_OWED);
@@ -341,7 +341,7 @@ static void descriptors_closed_behind_our_back(void **state)
     (void)state;
     shms_stream *s = unit_open(NULL, SIZE, NULL);
     shms_stream *t = pass(s, NULL);
-    close(s->member.region.control_file.fd);
+    close(s->section.member.region.control_file.fd);
     assert_int_equal(shms_stream_lock(s, 0), 0);
     assert_int_equal(shms_stream_lock(t, 0), SHMS_E_TIMEOUT); /* the mapping holds the token */
     assert_int_equal(shms_stream_resize(s, 1), SHMS_E_LOST);

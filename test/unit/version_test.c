@@ -7,12 +7,13 @@
 static void section(shms_stream *s)
 {
     assert_int_equal(shms_stream_lock(s, -1), 0);
+    shms_stream_pwrite(s, "x", 1, 0); /* a reader's is refused, and changes nothing */
     assert_int_equal(shms_stream_unlock(s), 0);
 }
 
 static uint64_t cell_of(shms_stream *s)
 {
-    return a64_load_relaxed(&s->member.region.control->cell); /* relaxed: a look */
+    return a64_load_relaxed(&s->section.member.region.control->cell); /* relaxed: a look */
 }
 
 static void moves_by_two(void **state)
@@ -28,6 +29,7 @@ static void moves_by_two(void **state)
         assert_int_equal(shms_stream_version(s), 2 * i);
     }
     assert_int_equal(shms_stream_lock(s, 0), 0);
+    assert_int_equal(shms_stream_pwrite(s, "x", 1, 0), 1);
     assert_int_equal(shms_stream_version(s), 10); /* of the last finished section */
     assert_int_equal(shms_stream_version(reader), 10);
     assert_int_equal(shms_stream_unlock(s), 0);
@@ -161,10 +163,12 @@ static void wait_at_once(void **state)
     seen = 77; /* never seen: any other version is news */
     assert_int_equal(shms_stream_wait(s, &seen, -1), 0);
     assert_int_equal(seen, 2);
-    assert_int_equal(shms_stream_lock(s, 0), 0); /* in an open section, its own too: not yet */
+    assert_int_equal(shms_stream_lock(s, 0), 0);
+    assert_int_equal(shms_stream_pwrite(s, "y", 1, 0), 1);
+    assert_int_equal(shms_stream_wait(s, &seen, 10), SHMS_E_TIMEOUT); /* an open section is no change yet */
     seen = 0;
-    assert_int_equal(shms_stream_wait(s, &seen, 10), SHMS_E_TIMEOUT);
-    assert_int_equal(seen, 0);
+    assert_int_equal(shms_stream_wait(s, &seen, 10), 0); /* and hides none that came before */
+    assert_int_equal(seen, 2);
     assert_int_equal(shms_stream_unlock(s), 0);
     assert_int_equal(cell_of(s), 0);
     assert_int_equal(shms_stream_wait(NULL, &seen, 0), SHMS_E_INVALID);

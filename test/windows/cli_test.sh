@@ -24,7 +24,7 @@ expect() {
 
 expect 'shms 0.*' shms --version
 expect '*Run a command while holding the lock*' shms --help
-expect "shms: info: $name: no region of that name*=> 1" shms info "$name"
+expect "shms: info: $name: nothing of that name*=> 1" shms info "$name"
 expect '*lasts while somebody has it open*=> 1' shms create --size 10 "$name"
 expect '*backslash*=> 1' shms info 'a\b'
 
@@ -61,7 +61,7 @@ for ((i = 0; i < 600; i++)); do
     shms info "$name" >"$tmp/info" 2>&1 || break
     sleep 0.1
 done
-expect '*no region of that name*' shms info "$name"
+expect '*nothing of that name*' shms info "$name"
 
 [ $status = 0 ] && echo 'shms.exe does as it should'
 exit $status
