@@ -172,6 +172,37 @@ writes: the handle is read-only
 the version has not moved
 END
 
+expect rollback <<'END'
+60: moved; the accounts have 40 and 60
+60: not enough, rolled back; the accounts have 40 and 60
+40: moved; the accounts have 0 and 100
+END
+
+expect turns <<'END'
+the ball was hit 10 times
+END
+
+expect init <<'END'
+the table is full
+the table is full
+the table is full
+END
+
+expect tasks <<'END'
+first: lock: success
+second: lock: timed out
+first: unlock
+second: lock: success
+second: unlock
+END
+
+expect members <<'END'
+this process does not hold the lock
+another process holds the lock
+the other one is killed
+this process does not hold the lock
+END
+
 expect pass_fd <<'END'
 given: 4096 bytes
 found: hello
