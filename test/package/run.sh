@@ -57,8 +57,11 @@ pkg_config)
     done
     ;;
 symbols)
-    # Exactly the functions of the header, and nothing else, under the node of this release.
-    declared=$(sed -n 's/^SHMS_API .*\(shms_[a-z_]*\)(.*/\1@@SHMSTREAM_0.1/p' "$prefix/include/shmstream.h" | sort)
+    # Exactly the functions of the headers, each under the node of the release that its comment names.
+    declared=$(awk '/^ \* Since: /{split($3, v, "."); node = v[1] "." v[2]}
+        match($0, /^SHMS_API .*shms_[a-z_]*\(/) {
+            name = substr($0, 1, RLENGTH - 1); sub(/.*[ *]/, "", name); print name "@@SHMSTREAM_" node
+        }' "$prefix"/include/shmstream.h $(find "$prefix/include/shmstream" -name '*.h' 2>/dev/null) | sort)
     exported=$(nm -D --defined-only "$(library)" | awk '$2 != "A" {print $3}' | sort)
     diff <(echo "$declared") <(echo "$exported") || fail "header (<) and library (>) differ"
     # The loader belongs to libc: thread-local variables call into it.
