@@ -106,12 +106,13 @@ static void renew(struct member *m)
     s->watch_fd = -1;
 }
 
-/* The creator that owes an init holds the lock from before anybody else can see the region. */
+/* The creator that owes an init holds the lock from before anybody else can see the region. Where it does not
+ * get it (a stranger at the gate has it), wait_for_init tries for longer. */
 static int join(struct section *s, const struct region_request *q)
 {
     int rc = shms__member_join(&s->member);
     if (rc == 0 && q->init && !s->member.region.existed)
-        rc = shms__lock(s, 0);
+        shms__lock(s, 0);
     return rc < 0 ? rc : shms__region_publish(&s->member.region);
 }
 
@@ -225,7 +226,7 @@ static int complete(struct section *s, const struct handle_request *h, const str
     int rc = settle(s, q);
     if (rc < 0 || !r->control)
         return rc;
-    rc = q->init && !r->existed ? run_init(s, h, o) : wait_for_init(s, h, o);
+    rc = shms__lock_held(s) ? run_init(s, h, o) : wait_for_init(s, h, o);
     /* relaxed: never taken back */
     if (rc == 0 && q->keep && !(a32_load_relaxed(&r->control->flags) & FLAG_KEEP))
         rc = shms__region_keep(r);

@@ -51,6 +51,13 @@
 
 /* ---- ending */
 
+/* Does this handle, which holds the lock, hold it by share_alone? */
+static bool shares_alone(const struct section *s)
+{
+    /* relaxed: only the holder writes it */
+    return GATED && !(a64_load_relaxed(&s->member.region.control->sequence) & 1);
+}
+
 /* Wake those that wait: whose flags stood in `cell`. */
 static void ring(struct section *s, uint64_t cell)
 {
@@ -250,10 +257,22 @@ static int share_by_turn(struct section *s, int timeout_ms)
     return entered < 0 ? entered : rc;
 }
 
+/* Where there is a gate, readers cannot share it: nobody would be the last to leave it, if the last one died.
+ * So a reader holds the lock alone; but its sequence is even, since it writes nothing. */
+static int share_alone(struct section *s, int timeout_ms)
+{
+    struct control *c = s->member.region.control;
+    int rc = shms__lock(s, timeout_ms);
+    uint64_t v = a64_load_relaxed(&c->sequence); /* relaxed: only the holder writes it */
+    if (rc >= 0 && (v & 1))
+        a64_store_release(&c->sequence, v + 1); /* release: as in shms__unlock_quick */
+    return rc;
+}
+
 int shms__lock_shared(struct section *s, int timeout_ms)
 {
-    if (GATED) /* readers cannot share the gate: nobody would be the last to leave it, if the last one died */
-        return shms__lock(s, timeout_ms);
+    if (GATED)
+        return share_alone(s, timeout_ms);
     int rc = shms__readers_try(&s->member, &s->readers);
     return rc == READERS_TURN ? share_by_turn(s, timeout_ms) : rc;
 }
@@ -275,6 +294,8 @@ int shms__unlock_wake(struct section *s)
         return shms__fail(SHMS_E_INVALID);
     uint32_t changes = a32_load_relaxed(&s->changes); /* relaxed: private */
     bool ended = changes & (CHANGES_TOLD | CHANGES_NONE);
+    if (shares_alone(s))
+        changes &= ~(uint32_t)CHANGES_POINTER;
     if (!ended && !a64_load_relaxed(&s->holder)) { /* relaxed: private */
         inherit(s); /* this thread was cut off before the section began */
         changes = CHANGES_DEAD;
@@ -349,7 +370,7 @@ void shms__section_release_all(struct section *s)
     shms__readers_release_all(&s->member, &s->readers);
     if (!shms__lock_held(s))
         return;
-    bool writes = s->member.region.writable;
+    bool writes = s->member.region.writable && !shares_alone(s);
     uint32_t died = writes ? DIED_NEWS : 0;
     if (s->member.region.atomic) {
         int rc = undo_own(s);

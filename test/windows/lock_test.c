@@ -216,6 +216,37 @@ static void the_only_one_dies(void)
     ancestor_close(&a);
 }
 
+static int die_when_told(const char *region)
+{
+    shms_stream *s = open_it(region);
+    say_ready(region);
+    CHECK_RC(shms_stream_lock(s, PATIENCE_MS), 0);
+    return die();
+}
+
+/* All of ours are gone, but parity is still there: a newcomer inherits the gate, and the bytes. */
+static void the_only_one_dies_and_parity_stays(void)
+{
+    const char *name = unique("", "parity");
+    struct ancestor a;
+    ancestor_open(&a, name, FILE_MAP_ALL_ACCESS, 100);
+    meet_make(name);
+    HANDLE other = start("die_when_told", name);
+    await_ready();
+    HANDLE parity = OpenSemaphoreW(SYNCHRONIZE, FALSE, wide(name, "_shms_parity"));
+    say_go();
+    CHECK_RC(finish(other), 7);
+    shms_stream *s = open_it(name);
+    CHECK_RC(shms_stream_lock(s, 30), SHMS_OWNER_DIED);
+    CHECK_RC(shms_stream_repaired(s), 0);
+    CHECK_RC(shms_stream_unlock(s), 0);
+    CHECK(ancestor_lock(&a, 0));
+    CloseHandle(parity);
+    shms_stream_close(s);
+    ancestor_close(&a);
+    meet_close();
+}
+
 /* ---- killed anywhere */
 
 static int storm(const char *region)
@@ -288,6 +319,7 @@ const struct test tests[] = {{"rules", rules},
                              {"deaths", deaths},
                              {"dead after leaving and theirs inside", dead_after_leaving_and_theirs_inside},
                              {"the only one dies", the_only_one_dies},
+                             {"the only one dies and parity stays", the_only_one_dies_and_parity_stays},
                              {"killed anywhere", killed_anywhere},
                              {0}};
 const struct role roles[] = {{"change_once", change_once},
@@ -295,6 +327,7 @@ const struct role roles[] = {{"change_once", change_once},
                              {"die_after_the_gate", die_after_the_gate},
                              {"die_in_the_section", die_in_the_section},
                              {"die_after_leaving", die_after_leaving},
+                             {"die_when_told", die_when_told},
                              {"storm", storm},
                              {"storm_theirs", storm_theirs},
                              {0}};

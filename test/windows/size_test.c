@@ -124,6 +124,20 @@ static void a_dead_atomic_section_is_undone(void)
     shms_stream_close(s);
 }
 
+/* Its size, too, before anybody has taken the lock. */
+static void openers_see_the_true_size(void)
+{
+    const char *name = unique("", "sizes");
+    shms_stream *s = open_sized(name, 100000, 1 << 20, true), *t = NULL;
+    CHECK_RC(finish(start("die_writing", name)), 7);
+    CHECK_RC(shms_stream_open(name, 100001, NULL, &t), SHMS_E_SIZE);
+    CHECK_RC(finish(start("die_writing", name)), 7);
+    CHECK_RC(shms_stream_open(name, 100000, NULL, &t), 0);
+    CHECK_RC(shms_stream_size(t), 100000);
+    shms_stream_close(t);
+    shms_stream_close(s);
+}
+
 static void atomic_wants_room_from_the_start(void)
 {
     const char *name = unique("", "late");
@@ -141,6 +155,7 @@ const struct test tests[] = {{"large", large},
                              {"grows", grows},
                              {"grows atomically", grows_atomically},
                              {"a dead atomic section is undone", a_dead_atomic_section_is_undone},
+                             {"openers see the true size", openers_see_the_true_size},
                              {"atomic wants room from the start", atomic_wants_room_from_the_start},
                              {0}};
 const struct role roles[] = {{"watch_growth", watch_growth}, {"die_writing", die_writing}, {0}};

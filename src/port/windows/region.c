@@ -37,6 +37,8 @@
 /* What another member says that it mapped is believed up to here. */
 #define MAX_SIZE_BELIEVED (1ull << 40)
 #define JOURNAL_LEAST (1u << 20)
+/* wine forgets a commitment that reaches the end of a view: a view through which data can grow is longer. */
+#define VIEW_SPARE 65536u
 /* The owner of a lock that was left by one whose name is lost: it matches no slot. */
 #define LOST_OWNER ref_owner(LAYOUT_SLOTS - 1, UINT32_MAX)
 
@@ -144,32 +146,40 @@ static int open_control(struct region *r, const struct region_request *q, bool *
     return !*ret_ready || shms__stamp_ok(c) ? 0 : shms__fail(SHMS_E_FORMAT);
 }
 
-/* Only who makes control can make room for a journal. */
-static int set_flags(struct region *r, const struct region_request *q, uint32_t flags)
+/* Only the member that makes control can make room for a journal. */
+static int settle_atomic(struct region *r, bool atomic)
 {
     uint64_t length = 0;
-    r->atomic = q->atomic || (flags & FLAG_ATOMIC);
-    if (r->atomic && shms__file_length(&r->control_file, &length) < 0)
+    r->atomic = atomic;
+    if (atomic && shms__file_length(&r->control_file, &length) < 0)
         return shms__fail(SHMS_E_UNSUPPORTED);
-    flags |= r->atomic ? FLAG_ATOMIC : 0u;
-    a32_store_relaxed(&r->control->flags, flags); /* relaxed: written under the life-cycle lock only */
     return 0;
 }
 
-/* All of control but its lock. */
+/* All of control but its lock. Data that was found has bytes already, and needs no init; and if the owner
+ * whose name is lost wrote some of them, lockers must be told. */
 static int begin_life(struct region *r, const struct region_request *q, uint64_t size, uint64_t max_size)
 {
     struct control *c = r->control;
+    uint32_t flags = (q->sparse ? FLAG_SPARSE : 0u) | (q->atomic ? FLAG_ATOMIC : 0u);
     a32_store_relaxed(&c->state, STATE_SETUP); /* relaxed: read under the life-cycle lock */
+    bool lost = r->existed && (a64_load_relaxed(&c->cell) & CELL_OWNER) == LOST_OWNER; /* relaxed: as above */
     write_stamp(c);
     /* relaxed: nobody is a member; the life-cycle lock hands these to the next one */
+    a32_store_relaxed(&c->flags, flags);
+    a32_store_relaxed(&c->kind, q->kind);
     a64_store_relaxed(&c->max_size, max_size);
     a64_store_relaxed(&c->created_ns, (uint64_t)shms__wall_ns());
+    a64_store_relaxed(&c->sequence, 0);
     a64_store_relaxed(&c->version, 0);
-    a32_store_relaxed(&c->died, 0);
+    a32_store_relaxed(&c->died, lost ? DIED_NEWS : 0u);
+    a32_store_relaxed(&c->init, q->init && !r->existed ? INIT_OWED : INIT_NONE);
     a64_store_relaxed(&c->journal_used, 0);
     a64_store_relaxed(&c->size, size);
-    return set_flags(r, q, q->sparse ? FLAG_SPARSE : 0u);
+    memset(c->object, 0, sizeof c->object);
+    if (q->object)
+        memcpy(c->object, q->object, q->object_size);
+    return settle_atomic(r, q->atomic);
 }
 
 /* ---- data */
@@ -183,18 +193,25 @@ static int finish_map(struct region *r, const struct region_request *q, void *p,
     return q->lock_memory ? shms__pin(p, size) : 0;
 }
 
+/* All of it, which is more than `size` where it can grow. */
+static int map_data(struct region *r, uint64_t want, uint64_t size, void **ret)
+{
+    return shms__map(&r->data_file, 0, want > size ? want + VIEW_SPARE : want, r->writable, false, ret);
+}
+
 /* A new region. SHMS__RETRY: somebody who holds no life-cycle lock was faster. */
 static int create(struct region *r, const struct region_request *q)
 {
     bool is_new = false;
     void *p = NULL;
     uint64_t max_size = q->max_size > q->size ? q->max_size : q->size;
-    DWORD kind = max_size > q->size ? SEC_RESERVE : SEC_COMMIT;
-    int rc = make_section(r->name.data, max_size, kind, q->trust.mode, &r->data_file, &is_new);
+    bool grows = max_size > q->size;
+    int rc = make_section(r->name.data, grows ? max_size + VIEW_SPARE : max_size,
+                          grows ? SEC_RESERVE : SEC_COMMIT, q->trust.mode, &r->data_file, &is_new);
     if (rc == 0 && !is_new)
         return SHMS__RETRY;
     if (rc == 0)
-        rc = shms__map(&r->data_file, 0, max_size, r->writable, false, &p);
+        rc = map_data(r, max_size, q->size, &p);
     if (rc == 0)
         rc = finish_map(r, q, p, q->size, max_size);
     if (rc == 0)
@@ -204,10 +221,12 @@ static int create(struct region *r, const struct region_request *q)
     return rc;
 }
 
-/* What programs made that know no control. */
+/* What programs made that know no control: bytes, and no other object. */
 static int adopt(struct region *r, const struct region_request *q)
 {
     void *p = NULL;
+    if (q->kind != KIND_STREAM)
+        return shms__fail(SHMS_E_KIND);
     int rc = shms__map(&r->data_file, 0, 0, r->writable, false, &p);
     if (rc < 0)
         return rc;
@@ -224,25 +243,31 @@ static int adopt(struct region *r, const struct region_request *q)
 static int join(struct region *r, const struct region_request *q)
 {
     struct control *c = r->control;
-    uint64_t size = a64_load_relaxed(&c->size);         /* relaxed: written under the life-cycle lock */
-    uint64_t max_size = a64_load_relaxed(&c->max_size); /* relaxed: as above */
+    bool atomic = a32_load_relaxed(&c->flags) & FLAG_ATOMIC; /* relaxed: written under the life-cycle lock */
+    uint64_t size = a64_load_relaxed(&c->size);              /* relaxed: as above */
+    uint64_t max_size = a64_load_relaxed(&c->max_size);      /* relaxed: as above */
+    if (a32_load_relaxed(&c->kind) != q->kind)               /* relaxed: as above */
+        return shms__fail(SHMS_E_KIND);
+    if (q->atomic && !atomic)
+        return shms__fail(SHMS_E_UNSUPPORTED);
     if (size == 0 || size > INT64_MAX)
         return shms__fail(SHMS_E_CORRUPT);
-    if (size < q->size)
+    /* A dead section may have shrunk it: the handle looks again after the roll-back. relaxed: a hint */
+    if (size < q->size && !(atomic && a64_load_relaxed(&c->journal_used)))
         return shms__fail(SHMS_E_SIZE);
     uint64_t want = max_size > size && max_size <= MAX_SIZE_BELIEVED ? max_size : size;
     if (q->max_size)
         want = min_u64(want, q->max_size > size ? q->max_size : size);
     void *p = NULL;
-    int rc = shms__map(&r->data_file, 0, want, r->writable, false, &p);
+    int rc = map_data(r, want, size, &p);
     if (rc < 0 && want > size)
-        rc = shms__map(&r->data_file, 0, want = size, r->writable, false, &p);
+        rc = map_data(r, want = size, size, &p);
     if (rc < 0)
         return rc;
     rc = finish_map(r, q, p, size, want);
     if (rc == 0)
         rc = commit(r, size);
-    return rc < 0 ? rc : set_flags(r, q, a32_load_relaxed(&c->flags)); /* relaxed: as above */
+    return rc < 0 ? rc : settle_atomic(r, atomic);
 }
 
 /* ---- open */
@@ -264,6 +289,18 @@ static int open_data_only(struct region *r, const struct region_request *q)
     return adopt(r, q);
 }
 
+/* Any object's bytes can be read as a stream. */
+static int open_other_kind(struct region *r, const struct region_request *q)
+{
+    uint64_t size = a64_load_relaxed(&r->control->size); /* relaxed: written under the life-cycle lock */
+    if (size < q->size)
+        return shms__fail(SHMS_E_SIZE);
+    int rc = open_data_only(r, q);
+    if (rc == 0)
+        r->capacity = min_u64(size, r->capacity);
+    return rc;
+}
+
 static int open_locked(struct region *r, const struct region_request *q)
 {
     bool ready = false;
@@ -277,7 +314,10 @@ static int open_locked(struct region *r, const struct region_request *q)
         return open_data_only(r, q);
     if (rc < 0)
         return rc;
-    return !r->existed ? create(r, q) : ready ? join(r, q) : adopt(r, q);
+    rc = !r->existed ? create(r, q) : ready ? join(r, q) : adopt(r, q);
+    if (rc == SHMS_E_KIND && q->kind == KIND_STREAM && !r->writable)
+        rc = open_other_kind(r, q);
+    return rc;
 }
 
 int shms__region_open(struct region *r, const struct region_request *q, int64_t deadline)
@@ -328,6 +368,13 @@ void shms__region_abandon(struct region *r)
 void shms__region_leave(struct region *r)
 {
     shms__region_abandon(r);
+}
+
+/* A region goes with its last member: opening refuses to keep it. */
+int shms__region_keep(struct region *r)
+{
+    (void)r;
+    return shms__fail(SHMS_E_UNSUPPORTED);
 }
 
 /* A name lasts as long as somebody has the region open, and cannot be taken away. */
