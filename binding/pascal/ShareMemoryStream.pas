@@ -14,6 +14,21 @@
         end;
       ms.Free;
 
+  What lies between GetLock and ReleaseLock is a section. Where something in it may raise, let Section hold the
+  lock, or write it out:
+
+      if ms.GetLock then
+      begin
+        try
+          ms.Write(...);
+        except
+          if not ms.Rollback then      // smAtomic: what Write wrote is undone
+            ms.ReleaseLock;
+          raise;
+        end;
+        ms.ReleaseLock;
+      end;
+
   It stands on the library shmstream, whose header shmstream.h has the meaning of each code and the rules
   for processes, threads and forks. doc/migrating.md says where the library must lie, and what changes for a
   program. One text for Delphi (XE and later) and Free Pascal (-Mdelphi, -MDelphiUnicode, -Mobjfpc), Windows
@@ -96,6 +111,10 @@ const
   SHMS_E_OS = -17;
   SHMS_E_UNSUPPORTED = -18;
   SHMS_E_CLOSED = -19;
+  SHMS_E_KIND = -20; // the share holds another kind of object than a stream
+  SHMS_E_DIED = -21; // this and the next two are for other kinds of objects
+  SHMS_E_MISSED = -22;
+  SHMS_E_CHANGED = -23;
 
 type
   {$IFNDEF MSWINDOWS}
@@ -104,13 +123,16 @@ type
 
   TShareMemOption = (
     smCreateOnly, // the share must not exist yet
-    smAtomic, // what is written in one locked section is there as a whole or not at all, whoever dies
+    smAtomic, // what is written in one locked section is there as a whole or not at all, whoever dies. The
+              // first to open a share decides: who asks for it later gets SHMS_E_UNSUPPORTED where it is not
     smKeep, // the share outlives its last user; not on Windows
     smSparse, // reserve no memory beforehand: for large shares that are hardly filled
     smEveryone); // every user may open it; and shares of other users are accepted
   TShareMemOptions = set of TShareMemOption;
 
   TShareMemEvent = class;
+
+  TShareMemWork = procedure of object;
 
   { Objects may be used by several threads, but ErrorCode is then of any of them. }
   TShareMemStream = class(TCustomMemoryStream)
@@ -156,6 +178,19 @@ type
     { Whether GetLock was told that a holder died inside. Every locker is, until one has called Repaired. }
     property OwnerDied: Boolean read FOwnerDied;
     function Repaired: Boolean;
+    { Give the section up: undo what its writes wrote (smAtomic), release the lock, and leave Version as it was.
+      Without smAtomic nothing can be undone: False, SHMS_E_UNSUPPORTED if something was written, and the lock
+      is still held. What was written through Memory stays in any case. }
+    function Rollback: Boolean;
+    { Do Work while holding the lock. If it raises, the section is rolled back where the share is smAtomic, and
+      else only ends; the exception goes on. False: the lock was not got, as by GetLock. }
+    function Section(Work: TShareMemWork; ATimeOut: DWORD = INFINITE): Boolean;
+    { In a section: end it, wait until another one has changed something, and take the lock again. False with
+      SHMS_E_TIMEOUT: nothing has changed, but the lock is held; with another ErrorCode it is not held. What
+      was written through Memory is told to others only if Notify was called before. }
+    function WaitLocked(ATimeOut: DWORD = INFINITE): Boolean;
+    { Tell those who wait that something has changed; in a section its end does. }
+    function Notify: Boolean;
 
     { Without Position: bytes, or a negative code. Snapshot waits for no lock and never sees half a section. }
     function ReadAt(Offset: Int64; var Buffer; Count: Int64): Int64;
@@ -212,8 +247,9 @@ type
     StructSize, Access, Creation, Owners, OwnerUid, Mode: Cardinal;
     MaxSize: UInt64;
     OpenTimeoutMs: Integer;
-    Keep, Sparse, HugePages, LockMemory, Atomic: Byte;
-    Reserved: array [0 .. 6] of Byte;
+    Keep, Sparse, HugePages, LockMemory, Atomic, NoBell, NoGuard, Tasks: Byte;
+    Reserved: array [0 .. 3] of Byte;
+    Init, InitContext: Pointer;
   end;
 
 function shms_stream_open(Name: PAnsiChar; Size: UInt64; Options: Pointer; var Stream: Pointer): Integer;
@@ -225,6 +261,9 @@ function shms_stream_existed(Stream: Pointer): Integer; cdecl; external Shmstrea
 function shms_stream_lock(Stream: Pointer; TimeoutMs: Integer): Integer; cdecl; external Shmstream;
 function shms_stream_unlock(Stream: Pointer): Integer; cdecl; external Shmstream;
 function shms_stream_repaired(Stream: Pointer): Integer; cdecl; external Shmstream;
+function shms_stream_rollback(Stream: Pointer): Integer; cdecl; external Shmstream;
+function shms_stream_wait_locked(Stream: Pointer; TimeoutMs: Integer): Integer; cdecl; external Shmstream;
+function shms_stream_notify(Stream: Pointer): Integer; cdecl; external Shmstream;
 function shms_stream_pread(Stream: Pointer; Buf: Pointer; N: NativeUInt; Offset: Int64): Int64;
   cdecl; external Shmstream;
 function shms_stream_pwrite(Stream: Pointer; Buf: Pointer; N: NativeUInt; Offset: Int64): Int64;
@@ -512,7 +551,46 @@ begin
   Result := IsOpen and (Told(shms_stream_repaired(FStream)) = 0);
 end;
 
+function TShareMemStream.Rollback: Boolean;
+begin
+  Result := IsOpen and (Told(shms_stream_rollback(FStream)) = 0);
+end;
+
+function TShareMemStream.Section(Work: TShareMemWork; ATimeOut: DWORD): Boolean;
+begin
+  Result := GetLock(ATimeOut);
+  if not Result then
+    Exit;
+  try
+    Work();
+  except
+    if not Rollback then
+      ReleaseLock;
+    raise;
+  end;
+  ReleaseLock;
+end;
+
+function TShareMemStream.WaitLocked(ATimeOut: DWORD): Boolean;
+var
+  Code: Integer;
+begin
+  Result := IsOpen;
+  if not Result then
+    Exit;
+  Code := shms_stream_wait_locked(FStream, Milliseconds(ATimeOut));
+  Result := Code >= 0;
+  if Result or (Code = SHMS_E_TIMEOUT) then
+    FOwnerDied := Code = SHMS_OWNER_DIED;
+  FErrorCode := Code;
+end;
+
 { Changes }
+
+function TShareMemStream.Notify: Boolean;
+begin
+  Result := IsOpen and (Told(shms_stream_notify(FStream)) = 0);
+end;
 
 function TShareMemStream.GetVersion: Int64;
 begin

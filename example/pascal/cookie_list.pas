@@ -12,7 +12,7 @@ uses
   {$IFDEF MSWINDOWS} Windows, {$ENDIF}
   SysUtils, Classes, ShareMemoryStream;
 
-{ One moment of the jar, without the lock. False: somebody died while writing, and nobody has mended it yet. }
+{ One moment of the jar, without the lock. False: it cannot be had now. }
 function Look(Jar: TShareMemStream; Cookies: TStringList): Boolean;
 var
   Moment: TMemoryStream;

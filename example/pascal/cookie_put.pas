@@ -4,7 +4,8 @@
 
       cookie_put JAR NAME=VALUE...
 
-  A jar is a share with the length of a text in its first four bytes, and then the text, a cookie a line. }
+  A jar is a share with the length of a text in its first four bytes, and then the text, a cookie a line. It is
+  atomic: a program that dies while it writes, or raises because there is no room, leaves it as it was. }
 program cookie_put;
 
 {$H+}
@@ -32,7 +33,7 @@ begin
   end;
 end;
 
-{ Raises EWriteError if they do not fit; then the old length still stands. }
+{ Raises EWriteError if they do not fit. }
 procedure Save(Jar: TShareMemStream; Cookies: TStringList);
 var
   Count: Integer;
@@ -67,23 +68,21 @@ end;
 var
   Jar: TShareMemStream;
 begin
-  Jar := TShareMemStream.Create(ParamStr(1), FILE_MAP_ALL_ACCESS, 65536);
+  Jar := TShareMemStream.CreateWith(ParamStr(1), [smAtomic], 65536);
   try
     if (Jar.Memory = nil) or not Jar.GetLock(5000) then
     begin
       Writeln(ParamStr(1), ': ', Jar.ErrorText(Jar.ErrorCode));
       Halt(1);
     end;
-    if Jar.OwnerDied then
-    begin
-      FillChar(Jar.Memory^, Jar.Size, 0); // somebody died while writing; cookies can be had again
-      Jar.Repaired;
-    end;
     try
       Put(Jar);
-    finally
-      Jar.ReleaseLock;
+    except
+      if not Jar.Rollback then
+        Jar.ReleaseLock;
+      raise;
     end;
+    Jar.ReleaseLock;
     Flush(Output);
     Readln;
   finally

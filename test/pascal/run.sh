@@ -92,6 +92,7 @@ cookies() {
     hears watcher a=1
     hears watcher b=2
     hears watcher --
+    "$put" "$name" "a=$(printf '%66000s' x)" </dev/null >"$tmp/out" 2>&1 && fail "a cookie that is too large"
     is '3 cookies in the jar' "$put" "$name" b=3 c=4 </dev/null
     hears watcher a=1
     hears watcher b=3

@@ -92,6 +92,10 @@ begin
     S.ReleaseLock;
     CheckCode(S, Code, What + ': ReleaseLock');
     Check(not S.Repaired and (S.ErrorCode = Code), What + ': Repaired');
+    Check(not S.Rollback and (S.ErrorCode = Code), What + ': Rollback');
+    Check(not S.WaitLocked(0) and (S.ErrorCode = Code), What + ': WaitLocked');
+    Check(not S.Notify and (S.ErrorCode = Code), What + ': Notify');
+    Check(not S.Section(nil) and (S.ErrorCode = Code), What + ': Section');
     Check(S.Version = Code, What + ': Version');
     Check(not S.WaitForChange(B, 0) and (S.ErrorCode = Code), What + ': WaitForChange');
   end;
@@ -271,13 +275,6 @@ var
   X: Integer;
 begin
   A := TShareMemStream.CreateWith(Name, [smAtomic], Page);
-  {$IFDEF MSWINDOWS}
-  if A.ErrorCode = SHMS_E_UNSUPPORTED then
-  begin
-    A.Free;
-    Exit;
-  end;
-  {$ENDIF}
   CheckCode(A, 0, 'smAtomic');
   X := 11;
   Check(A.GetLock and (A.Write(X, 4) = 4), 'a section that ends');
@@ -286,6 +283,170 @@ begin
   Check(A.GetLock(Long) and not A.OwnerDied, 'the holder died, and left nothing half done');
   Check((A.ReadAt(0, X, 4) = 4) and (X = 11), 'what it wrote is undone');
   A.ReleaseLock;
+  A.Free;
+end;
+
+procedure TestAtomicIsDecidedAtFirst;
+var
+  A, B: TShareMemStream;
+begin
+  A := Share;
+  CheckRefused(TShareMemStream.CreateWith(Name, [smAtomic], Page), SHMS_E_UNSUPPORTED, 'atomic too late');
+  A.Free;
+  A := TShareMemStream.CreateWith(Name, [smAtomic], Page);
+  B := Share;
+  CheckCode(B, 0, 'an atomic share, not asked for');
+  A.Free;
+  B.Free;
+end;
+
+{ Sections given up }
+
+procedure TestRollback;
+var
+  A, B: TShareMemStream;
+  X: Integer;
+  Before: Int64;
+begin
+  A := TShareMemStream.CreateWith(Name, [smAtomic], Page);
+  B := Share;
+  Check(not A.Rollback and (A.ErrorCode = SHMS_E_NOT_OWNER), 'without the lock');
+  Before := B.Version;
+  X := 7;
+  Check(A.GetLock and (A.WriteAt(0, X, 4) = 4), 'a section');
+  Check(not B.Rollback and (B.ErrorCode = SHMS_E_NOT_OWNER), 'another''s section');
+  Check(A.Rollback and (A.ErrorCode = 0), 'Rollback');
+  Check(not A.Rollback and (A.ErrorCode = SHMS_E_NOT_OWNER), 'twice');
+  Check(B.GetLock(0) and not B.OwnerDied, 'the lock is free, without news');
+  Check((B.ReadAt(0, X, 4) = 4) and (X = 0), 'what was written is undone');
+  Check(B.Version = Before, 'no change');
+  A.Free;
+  B.Free;
+end;
+
+procedure TestRollbackOfPlainShares;
+var
+  A, B: TShareMemStream;
+  X: Integer;
+begin
+  A := Share;
+  B := Share;
+  Check(A.GetLock and A.Rollback, 'nothing was written');
+  X := 7;
+  Check(A.GetLock and (A.WriteAt(0, X, 4) = 4), 'a section');
+  Check(not A.Rollback and (A.ErrorCode = SHMS_E_UNSUPPORTED), 'something was written');
+  Check(not B.GetLock(0), 'the section goes on');
+  A.ReleaseLock;
+  CheckCode(A, 0, 'ReleaseLock');
+  Check(B.GetLock(0) and not B.OwnerDied, 'and ends');
+  A.Free;
+  B.Free;
+end;
+
+type
+  TWriter = class
+    Stream: TShareMemStream;
+    Value: Integer;
+    procedure Write;
+    procedure WriteAndRaise;
+  end;
+
+procedure TWriter.Write;
+begin
+  Check(not Stream.GetLock(0) and (Stream.ErrorCode = SHMS_E_DEADLOCK), 'the lock is held');
+  Stream.WriteAt(0, Value, 4);
+end;
+
+procedure TWriter.WriteAndRaise;
+begin
+  Write;
+  raise EAbort.Create('in a section');
+end;
+
+{ What a section that wrote Value and raised leaves. }
+function LeftByException(W: TWriter): Integer;
+begin
+  try
+    W.Stream.Section({$IFDEF FPC_OBJFPC} @ {$ENDIF} W.WriteAndRaise);
+    Check(False, 'no exception came out');
+  except
+    on E: EAbort do
+      Check(E.Message = 'in a section', 'another exception');
+  end;
+  Check(W.Stream.GetLock(0) and not W.Stream.OwnerDied, 'the section has ended, without news');
+  W.Stream.ReadAt(0, Result, 4);
+  W.Stream.ReleaseLock;
+end;
+
+procedure TestSectionsLeftByExceptions;
+var
+  W: TWriter;
+  B: TShareMemStream;
+begin
+  W := TWriter.Create;
+  W.Stream := TShareMemStream.CreateWith(Name, [smAtomic], Page);
+  W.Value := 1;
+  Check(W.Stream.Section({$IFDEF FPC_OBJFPC} @ {$ENDIF} W.Write), 'Section');
+  W.Value := 2;
+  Check(LeftByException(W) = 1, 'an atomic share is rolled back');
+  B := Share;
+  B.GetLock;
+  Check(not W.Stream.Section({$IFDEF FPC_OBJFPC} @ {$ENDIF} W.WriteAndRaise, Short), 'a lock that is taken');
+  CheckCode(W.Stream, SHMS_E_TIMEOUT, 'a lock that is taken');
+  B.Free;
+  W.Stream.Free;
+  W.Stream := Share;
+  Check(LeftByException(W) = 2, 'a plain share keeps what was written');
+  W.Stream.Free;
+  W.Free;
+end;
+
+{ Waiting in a section }
+
+type
+  TAnswerer = class(TThread)
+    Stream: TShareMemStream;
+    procedure Execute; override;
+  end;
+
+procedure TAnswerer.Execute;
+var
+  X: Integer;
+begin
+  Stream.GetLock;
+  Stream.ReadAt(0, X, 4);
+  while (X <> 1) and Stream.WaitLocked(Long) do
+    Stream.ReadAt(0, X, 4);
+  X := X + 1;
+  Stream.WriteAt(0, X, 4);
+  Stream.ReleaseLock;
+end;
+
+procedure TestWaitLocked;
+var
+  A: TShareMemStream;
+  T: TAnswerer;
+  X: Integer;
+begin
+  A := Share;
+  Check(not A.WaitLocked(0) and (A.ErrorCode = SHMS_E_NOT_OWNER), 'without the lock');
+  T := TAnswerer.Create(True);
+  T.Stream := Share;
+  T.Start;
+  A.GetLock;
+  PInteger(A.Memory)^ := 1;
+  Check(A.Notify, 'Notify');
+  X := 0;
+  while (X <> 2) and A.WaitLocked(Long) do
+    A.ReadAt(0, X, 4);
+  Check(X = 2, 'the answer');
+  Check(not A.WaitLocked(Short) and (A.ErrorCode = SHMS_E_TIMEOUT), 'nothing more');
+  Check(not T.Stream.GetLock(0), 'the lock is held all the same');
+  A.ReleaseLock;
+  CheckCode(A, 0, 'ReleaseLock');
+  T.WaitFor;
+  T.Stream.Free;
+  T.Free;
   A.Free;
 end;
 
@@ -635,6 +796,11 @@ begin
   Run('CodesOfTheLock', @TestCodesOfTheLock);
   Run('OwnerDied', @TestOwnerDied);
   Run('Atomic', @TestAtomic);
+  Run('AtomicIsDecidedAtFirst', @TestAtomicIsDecidedAtFirst);
+  Run('Rollback', @TestRollback);
+  Run('RollbackOfPlainShares', @TestRollbackOfPlainShares);
+  Run('SectionsLeftByExceptions', @TestSectionsLeftByExceptions);
+  Run('WaitLocked', @TestWaitLocked);
   Run('ForEver', @TestForEver);
   Run('Changes', @TestChanges);
   Run('LargeShares', @TestLargeShares);
