@@ -9,7 +9,7 @@ configure = cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX) $(if $(WERRO
 configure_all = $(configure) -DSHMS_TESTS=ON
 build = cmake --build $(BUILD) -j$(JOBS)
 
-.PHONY: all everything help demo test test-all coverage fuzz test-crash test-mutants test-windows peers bench verify \
+.PHONY: all everything help demo test test-all coverage fuzz test-crash test-mutants test-windows test-distros deb rpm peers bench verify \
     install uninstall doc clean
 
 # Whether there are tests is not even looked at, unless another target did so before.
@@ -41,7 +41,7 @@ test: ## the quick tests
 	cd $(BUILD) && ctest -L quick -j$(JOBS) --output-on-failure
 
 test-all: ## all tests: quick, long, sanitize, package, cross, windows
-	bash ci/setup build demo test bench verify long fuzz peers pascal windows
+	bash ci/setup build demo test bench verify long fuzz peers pascal windows deb rpm
 	$(MAKE) everything
 	cd $(BUILD) && ctest -j$(JOBS) --output-on-failure --output-junit tests.xml
 
@@ -64,6 +64,18 @@ test-mutants: ## plant bugs into a copy, and see the tests catch each
 test-windows: ## build for Windows, and run what wine can: the port, shms.exe, Pascal
 	bash ci/setup build windows pascal
 	BUILD=$(BUILD) bash ci/test-windows
+
+test-distros: ## make, demo and test in bare Debian and Ubuntu; writes doc/distros.md (root; needs the network)
+	bash ci/setup build distros
+	BUILD=$(BUILD) bash ci/test-distros
+
+deb: ## Debian packages into BUILD/deb
+	bash ci/setup build test deb
+	bash ci/deb $(BUILD)/deb
+
+rpm: ## RPM packages into BUILD/rpm
+	bash ci/setup build rpm
+	bash ci/rpm $(BUILD)/rpm
 
 peers: ## strike the peers as the proofs strike us; writes to RESULT if that is set
 	bash ci/setup build test peers
