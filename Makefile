@@ -4,32 +4,46 @@ BUILD ?= build
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 MAKEFLAGS += --no-print-directory
+# WERROR=ON makes warnings errors, as in CI.
+configure = cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX) $(if $(WERROR),-DSHMS_WERROR=$(WERROR))
+configure_all = $(configure) -DSHMS_TESTS=ON
+build = cmake --build $(BUILD) -j$(JOBS)
 
-.PHONY: all help demo test test-all fuzz test-crash test-mutants test-windows peers bench verify install doc clean
+.PHONY: all everything help demo test test-all coverage fuzz test-crash test-mutants test-windows test-distros deb rpm peers bench verify \
+    install uninstall doc clean
 
-all: ## build everything into build/
-	cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX)
-	cmake --build $(BUILD) -j$(JOBS)
+# Whether there are tests is not even looked at, unless another target did so before.
+all: ## build the library and shms into build/
+	bash ci/setup --check build
+	$(configure) $(if $(wildcard $(BUILD)/CMakeCache.txt),,-DSHMS_TESTS=OFF)
+	$(build)
+
+everything: ## the same, and all tests, examples, demo and benchmark
+	bash ci/setup --check build
+	$(configure_all)
+	$(build) --target all everything
 
 help: ## show this
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | \
-	    while IFS='|' read -r name words; do printf '  make %-10s %s\n' "$$name" "$$words"; done
-	@echo "Variables: BUILD ($(BUILD)), PREFIX ($(PREFIX)), DESTDIR, JOBS ($(JOBS))"
+	    while IFS='|' read -r name words; do printf '  make %-12s %s\n' "$$name" "$$words"; done
+	@echo "Variables: BUILD ($(BUILD)), PREFIX ($(PREFIX)), DESTDIR, JOBS ($(JOBS)), WERROR=ON, NO_INSTALL=1"
 
 demo: ## see processes share cookies, pass a file, and survive a kill
 	bash ci/setup build demo
-	$(MAKE) all
+	$(configure_all)
+	$(build) --target demos
 	bash demo/run.sh $(BUILD)
 
 test: ## the quick tests
 	bash ci/setup build test
-	$(MAKE) all
-	ctest --test-dir $(BUILD) -L quick -j$(JOBS) --output-on-failure
+	$(configure_all)
+	$(build) --target all tests
+	cd $(BUILD) && ctest -L quick -j$(JOBS) --output-on-failure
 
 test-all: ## all tests: quick, long, sanitize, package, cross, windows
-	bash ci/setup build demo test bench verify long fuzz peers pascal windows
-	$(MAKE) all
-	ctest --test-dir $(BUILD) -j$(JOBS) --output-on-failure --output-junit tests.xml
+	bash ci/setup build demo test bench verify long fuzz peers pascal windows deb rpm
+	$(MAKE) everything
+	cd $(BUILD) && ctest -j$(JOBS) --output-on-failure --output-junit tests.xml
 
 coverage: ## which branches of src/ the tests take; each other one has its reason in doc/coverage.md
 	bash ci/setup build test coverage
@@ -51,13 +65,26 @@ test-windows: ## build for Windows, and run what wine can: the port, shms.exe, P
 	bash ci/setup build windows pascal
 	BUILD=$(BUILD) bash ci/test-windows
 
+test-distros: ## make, demo and test in bare Debian and Ubuntu; writes doc/distros.md (root; needs the network)
+	bash ci/setup build distros
+	BUILD=$(BUILD) bash ci/test-distros
+
+deb: ## Debian packages into BUILD/deb
+	bash ci/setup build test deb
+	bash ci/deb $(BUILD)/deb
+
+rpm: ## RPM packages into BUILD/rpm
+	bash ci/setup build rpm
+	bash ci/rpm $(BUILD)/rpm
+
 peers: ## strike the peers as the proofs strike us; writes to RESULT if that is set
 	bash ci/setup build test peers
 	bash test/peers/run.sh $(BUILD) $(RESULT)
 
 bench: ## measure, beside the peers; writes doc/bench.{txt,json,svg}
 	bash ci/setup build bench
-	$(MAKE) all
+	$(configure_all)
+	$(build) --target all shms_bench
 	bash bench/run.sh $(BUILD) doc
 
 verify: ## check the models of the protocols, all states of each
@@ -65,11 +92,16 @@ verify: ## check the models of the protocols, all states of each
 	bash model/run.sh full
 
 doc: ## API pages from the header: BUILD/doc/api.md and man pages
-	mkdir -p $(BUILD)/doc/man3
-	bash ci/make-api include/shmstream.h $(BUILD)/doc/man3 >$(BUILD)/doc/api.md
+	$(configure)
+	$(build) --target shms_doc
 
-install: all doc ## into PREFIX, below DESTDIR
+install: all ## into PREFIX, below DESTDIR
 	DESTDIR=$(DESTDIR) cmake --install $(BUILD) --prefix $(PREFIX)
+	cp $(BUILD)/install_manifest.txt $(BUILD)/installed.txt
+	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ] && command -v ldconfig >/dev/null; then ldconfig; fi
+
+uninstall: ## remove what make install of this BUILD put there, below DESTDIR
+	DESTDIR=$(DESTDIR) bash ci/uninstall $(BUILD)/installed.txt
 
 clean: ## remove the build directory
 	rm -rf $(BUILD)

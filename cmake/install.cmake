@@ -3,12 +3,20 @@
 include(CMakePackageConfigHelpers)
 set(shms_cmake_dir ${CMAKE_INSTALL_LIBDIR}/cmake/shmstream)
 
+set(shms_below_usr "CMAKE_INSTALL_PREFIX MATCHES \"^/usr/?$\"") # asked when it is installed
+
 install(TARGETS shmstream shmstream_static EXPORT shmstream)
 install(FILES include/shmstream.h TYPE INCLUDE)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES binding/pascal/ShareMemoryStream.pas DESTINATION ${CMAKE_INSTALL_DATADIR}/shmstream/pascal)
 if(TARGET shms_tool)
     install(TARGETS shms_tool)
+    if(NOT WIN32)
+        # The loader looks in these directories by itself.
+        install(CODE "if(${shms_below_usr})
+            file(RPATH_REMOVE FILE \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/shms\")
+        endif()")
+    endif()
 endif()
 
 install(EXPORT shmstream NAMESPACE shmstream:: DESTINATION ${shms_cmake_dir} FILE shmstream-targets.cmake)
@@ -19,20 +27,29 @@ write_basic_package_version_file(shmstream-config-version.cmake COMPATIBILITY Sa
 install(FILES ${PROJECT_BINARY_DIR}/shmstream-config.cmake ${PROJECT_BINARY_DIR}/shmstream-config-version.cmake
     DESTINATION ${shms_cmake_dir})
 
-# The paths in shmstream.pc start from where it stands, so the whole prefix can be moved.
-set(shms_pc_dir ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig)
-file(RELATIVE_PATH shms_pc_include ${shms_pc_dir} ${CMAKE_INSTALL_FULL_INCLUDEDIR})
 set(shms_pc_threads ${CMAKE_THREAD_LIBS_INIT})
-configure_file(cmake/shmstream.pc.in shmstream.pc @ONLY)
-install(FILES ${PROJECT_BINARY_DIR}/shmstream.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+configure_file(cmake/install_pc.cmake.in install_pc.cmake @ONLY)
+install(SCRIPT ${PROJECT_BINARY_DIR}/install_pc.cmake)
 
 file(GLOB shms_man_pages CONFIGURE_DEPENDS doc/*.[17])
 foreach(page IN LISTS shms_man_pages)
     string(REGEX MATCH "[17]$" section ${page})
     install(FILES ${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
 endforeach()
-# The pages of the functions are there after make doc, which make install does first.
-install(DIRECTORY ${PROJECT_BINARY_DIR}/doc/man3 DESTINATION ${CMAKE_INSTALL_MANDIR} OPTIONAL)
+# A page for each function, made from the header.
+find_program(SHMS_BASH bash)
+if(SHMS_BASH AND NOT CMAKE_HOST_WIN32)
+    set(shms_doc_dir ${PROJECT_BINARY_DIR}/doc)
+    add_custom_command(OUTPUT ${shms_doc_dir}/api.md
+        COMMAND ${CMAKE_COMMAND} -E remove_directory ${shms_doc_dir}/man3
+        COMMAND ${CMAKE_COMMAND} -E make_directory ${shms_doc_dir}/man3
+        COMMAND ${SHMS_BASH} -c "ci/make-api include/shmstream.h \"$1\" >\"$2\"" make-api
+            ${shms_doc_dir}/man3 ${shms_doc_dir}/api.md
+        DEPENDS ci/make-api include/shmstream.h CHANGELOG.md
+        WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} VERBATIM)
+    add_custom_target(shms_doc ALL DEPENDS ${shms_doc_dir}/api.md)
+    install(DIRECTORY ${shms_doc_dir}/man3 DESTINATION ${CMAKE_INSTALL_MANDIR})
+endif()
 if(EXISTS ${PROJECT_SOURCE_DIR}/tool/shms.bash-completion)
     install(FILES tool/shms.bash-completion
         DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME shms)

@@ -1,14 +1,32 @@
 # SPDX-License-Identifier: MIT
-# How every target of this project is compiled, and how its programs find what they link with.
+# How every target of this project is compiled, which targets build it, and how its programs find what they link with.
 
 function(shms_compile_options target)
     set_target_properties(${target} PROPERTIES
-        C_STANDARD 11 C_STANDARD_REQUIRED ON C_EXTENSIONS "${MINGW}")
+        C_STANDARD 11 C_STANDARD_REQUIRED ON C_EXTENSIONS "${MINGW}"
+        # Names that are private to a file meet when files are joined, as a project that embeds this one may ask.
+        UNITY_BUILD OFF)
     target_compile_definitions(${target} PRIVATE _GNU_SOURCE _FILE_OFFSET_BITS=64
         $<$<BOOL:${MINGW}>:__USE_MINGW_ANSI_STDIO=1>) # printf by the standard
     target_compile_options(${target} PRIVATE
         -Wall -Wextra -Wconversion -Wshadow -Wpedantic $<$<BOOL:${SHMS_WERROR}>:-Werror>)
 endfunction()
+
+# What is not in the target all is built by these: what make demo shows, what the quick tests need, and all of it.
+if(SHMS_TESTS)
+    add_custom_target(demos)
+    add_custom_target(tests)
+    add_custom_target(everything)
+    add_dependencies(everything demos tests)
+    foreach(group IN ITEMS demos tests everything)
+        foreach(library IN ITEMS shmstream shmstream_static)
+            add_dependencies(${group} ${library})
+        endforeach()
+        if(SHMS_TOOL)
+            add_dependencies(${group} shms_tool)
+        endif()
+    endforeach()
+endif()
 
 # Libraries that example/, demo/ and bench/ may use: included header, pkg-config module.
 set(SHMS_OPTIONAL_LIBRARIES
@@ -48,9 +66,9 @@ function(shms_optional_libraries ret_libraries ret_missing)
     set(${ret_missing} ${missing} PARENT_SCOPE)
 endfunction()
 
-# shms_program(<name> <source>...)
-# A program on the shared library. It is left out, with a word, where a library it includes is missing.
-function(shms_program name)
+# shms_program(<group> <name> <source>...)
+# A program, built by the target <group> (or by all), on the shared library. It is left out, with a word, where a library it includes is missing.
+function(shms_program group name)
     shms_optional_libraries(libraries missing ${ARGN})
     if(missing)
         message(STATUS "Not built: ${name} (no ${missing}; ci/setup names the packages)")
@@ -58,12 +76,15 @@ function(shms_program name)
     endif()
     add_executable(${name} ${ARGN})
     shms_compile_options(${name})
+    if(NOT group STREQUAL "all")
+        add_dependencies(${group} ${name})
+    endif()
     target_link_libraries(${name} PRIVATE shmstream::shmstream Threads::Threads ${libraries})
 endfunction()
 
-# shms_programs(<kind>): a program, target <kind>_<name>, for each .c file beside the caller that has a main;
+# shms_programs(<group> <kind>): a program, target <kind>_<name>, for each .c file beside the caller that has a main;
 # the other .c files there are linked to every one of them.
-function(shms_programs kind)
+function(shms_programs group kind)
     file(GLOB sources CONFIGURE_DEPENDS *.c)
     set(helpers "")
     foreach(source IN LISTS sources)
@@ -74,8 +95,8 @@ function(shms_programs kind)
     endforeach()
     list(REMOVE_ITEM sources ${helpers})
     foreach(source IN LISTS sources)
-        cmake_path(GET source STEM name)
-        shms_program(${kind}_${name} ${source} ${helpers})
+        get_filename_component(name ${source} NAME_WE)
+        shms_program(${group} ${kind}_${name} ${source} ${helpers})
         if(TARGET ${kind}_${name})
             set_target_properties(${kind}_${name} PROPERTIES OUTPUT_NAME ${name})
         endif()

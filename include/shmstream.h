@@ -56,6 +56,12 @@ extern "C" {
 #else
 #define SHMS_API __attribute__((visibility("default")))
 #endif
+/** Compilers warn where the result is not looked at: of a lock, which may not have been got. */
+#if defined(__GNUC__)
+#define SHMS_MUST_CHECK __attribute__((warn_unused_result))
+#else
+#define SHMS_MUST_CHECK
+#endif
 
 /* ------------------------------------------------------------------ codes */
 /** Every code, its pinned value and its text: X(name, value, text). No number ever changes its meaning. */
@@ -87,7 +93,7 @@ extern "C" {
     X(SHMS_E_CHANGED, -23, "changed by somebody else")
 
 #define SHMS_CODE_ENUM(name, value, text) name = value,
-enum { SHMS_CODES(SHMS_CODE_ENUM) };
+enum { SHMS_CODES(SHMS_CODE_ENUM) SHMS_CODES_END_ = 0 /* no code: C++98 wants no comma at the end */ };
 #undef SHMS_CODE_ENUM
 
 /* ---------------------------------------------------------------- streams */
@@ -272,7 +278,7 @@ SHMS_API int shms_stream_existed(shms_stream *s);
  * Blocks: at most timeout_ms; no system call when nobody else wants the lock.
  * Since: 0.1.0
  */
-SHMS_API int shms_stream_lock(shms_stream *s, int timeout_ms);
+SHMS_API SHMS_MUST_CHECK int shms_stream_lock(shms_stream *s, int timeout_ms);
 
 /**
  * Take the lock for reading: many may hold it so at once, and none exclusively. The data must not be written.
@@ -290,7 +296,7 @@ SHMS_API int shms_stream_lock(shms_stream *s, int timeout_ms);
  * Blocks: at most timeout_ms; no system call while no writer wants the lock.
  * Since: 0.1.0
  */
-SHMS_API int shms_stream_lock_shared(shms_stream *s, int timeout_ms);
+SHMS_API SHMS_MUST_CHECK int shms_stream_lock_shared(shms_stream *s, int timeout_ms);
 
 /**
  * Release the lock, exclusive or shared, and wake a process that waits for it. If the section changed

@@ -91,7 +91,8 @@ void mark(shms_stream *s)
 
 void hold(shms_stream *s)
 {
-    shms_stream_lock(s, BOUND_MS);
+    int rc = shms_stream_lock(s, BOUND_MS);
+    gives(rc > 0 ? 0 : rc, 0); /* news of a death may come with it */
 }
 
 void hold_written(shms_stream *s)

@@ -258,7 +258,8 @@ static unsigned find_changes(const struct trip *trip, shms_stream *s, long death
             changes[n_changes++] = n + 1;
     }
     end_tracee(pid);
-    shms_stream_lock(s, BOUND_MS); /* as the waiter leaves it */
+    int rc = shms_stream_lock(s, BOUND_MS); /* as the waiter leaves it */
+    must(rc >= 0, "lock", "after the waiter: gives %d", rc);
     fill_old(s);
     shms_stream_repaired(s);
     shms_stream_unlock(s);

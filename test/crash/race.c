@@ -31,7 +31,8 @@ static void at_instruction(const struct scene *sc, shms_stream *s, long n, bool 
     if (rc == 0)
         shms_stream_unlock(s);
     end_tracee(pid);
-    shms_stream_lock(s, BOUND_MS); /* after a writer that died inside */
+    rc = shms_stream_lock(s, BOUND_MS); /* after a writer that died inside */
+    must(rc >= 0, "lock", "after the race: gives %d", rc);
     shms_stream_repaired(s);
     shms_stream_unlock(s);
 }

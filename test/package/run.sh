@@ -15,9 +15,9 @@ consume() {
     rm -rf "${work:?}/$step"
     cmake -S "$SRC/test/package/consumer" -B "$work/$step" "$@"
     cmake --build "$work/$step" -j2
-    ctest --test-dir "$work/$step" --output-on-failure
+    (cd "$work/$step" && ctest --output-on-failure)
     local tests
-    tests=$(ctest --test-dir "$work/$step" -N | sed -n 's/^Total Tests: //p')
+    tests=$(cd "$work/$step" && ctest -N | sed -n 's/^Total Tests: //p')
     [ "$tests" = 6 ] || fail "$tests tests instead of the 6 of the consumer"
 }
 
@@ -34,9 +34,38 @@ destdir)
     rm -rf "$work/dest"
     make -C "$SRC" install BUILD="$work/destdir" DESTDIR="$work/dest" PREFIX=/usr >"$work/destdir.log" 2>&1 ||
         { cat "$work/destdir.log"; fail "make install"; }
-    "$work/dest/usr/bin/shms" --version
     outside=$(find "$work/dest" -mindepth 1 -maxdepth 1 ! -name usr)
     [ -z "$outside" ] || fail "outside the prefix: $outside"
+    shms=$work/dest/usr/bin/shms
+    LD_LIBRARY_PATH=$(dirname "$(find "$work/dest" -name libshmstream.so.0)") "$shms" --version
+    # Below /usr the loader, the compiler and the linker look by themselves.
+    ! readelf -d "$shms" | grep -E 'R(UN)?PATH' || fail "shms has a search path"
+    PKG_CONFIG_LIBDIR=$(dirname "$(find "$work/dest" -name shmstream.pc)")
+    export PKG_CONFIG_LIBDIR
+    [ "$(pkg-config --variable=prefix shmstream)" = /usr ] || fail "shmstream.pc has no plain prefix"
+    flags=$(pkg-config --cflags --libs shmstream | xargs)
+    [ "$flags" = -lshmstream ] || fail "pkg-config names system paths: $flags"
+    [ -f "$work/dest/usr/share/man/man3/shms_stream_open.3" ] || fail "no pages of functions"
+
+    touch "$work/dest/usr/share/doc/shmstream/somebody-elses"
+    make -C "$SRC" uninstall BUILD="$work/destdir" DESTDIR="$work/dest"
+    left=$(cd "$work/dest" && find . ! -type d)
+    [ "$left" = ./usr/share/doc/shmstream/somebody-elses ] || fail "after make uninstall: $left"
+    ! make -C "$SRC" uninstall BUILD="$work/destdir" DESTDIR="$work/dest" 2>"$work/again" || fail "uninstalled twice"
+    grep 'make install' "$work/again"
+    ;;
+embed)
+    # What a project around this one may have asked for: files that are joined, and compiled only when linked.
+    rm -rf "$work/embed"
+    cmake -S "$SRC" -B "$work/embed" -DSHMS_TESTS=OFF -DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=0 \
+        -DCMAKE_INTERPROCEDURAL_OPTIMIZATION=ON -DCMAKE_SHARED_LINKER_FLAGS=-Wl,-Bsymbolic
+    cmake --build "$work/embed" -j2
+    "$work/embed/tool/shms" --version
+    for library in "$work/embed/libshmstream.a" "-L$work/embed -Wl,-rpath,$work/embed -lshmstream"; do
+        # shellcheck disable=SC2086 # words
+        cc -O2 -flto -o "$work/embed/consumer" "$SRC/test/package/consumer/consumer.c" "-I$SRC/include" $library
+        "$work/embed/consumer"
+    done
     ;;
 find_package) consume -DHOW=find_package -DCMAKE_PREFIX_PATH="$prefix" ;;
 fetch | subdirectory) consume -DHOW="$step" -DSHMS_SOURCE="$SRC" ;;
@@ -46,11 +75,11 @@ pkg_config)
     LD_LIBRARY_PATH=$(dirname "$(library)")
     export PKG_CONFIG_PATH LD_LIBRARY_PATH
     mkdir -p "$work/pkg_config"
-    for language in c99 c11 c++11; do
+    for language in c99 c11 c++98 c++11; do
         compiler=cc source=consumer.c
-        [ $language != c++11 ] || { compiler=c++ source=consumer.cpp; }
+        [ "${language#c++}" = $language ] || { compiler=c++ source=consumer.cpp; }
         # shellcheck disable=SC2046 # the words of pkg-config are meant to be split
-        $compiler -std=$language -Wall -Wextra -Wpedantic -Werror -o "$work/pkg_config/$language" \
+        $compiler -std=$language -Wall -Wextra -pedantic-errors -Werror -o "$work/pkg_config/$language" \
             "$SRC/test/package/consumer/$source" $(pkg-config --cflags --libs shmstream)
         "$work/pkg_config/$language"
         echo "$language: passed"
@@ -64,6 +93,8 @@ symbols)
         }' "$prefix"/include/shmstream.h $(find "$prefix/include/shmstream" -name '*.h' 2>/dev/null) | sort)
     exported=$(nm -D --defined-only "$(library)" | awk '$2 != "A" {print $3}' | sort)
     diff <(echo "$declared") <(echo "$exported") || fail "header (<) and library (>) differ"
+    # None of them is called by way of a table, which the functions of another copy could get into.
+    ! readelf -rW "$(library)" | grep 'shms_' || fail "the library calls whoever has these names"
     # The loader belongs to libc: thread-local variables call into it.
     needed=$(readelf -d "$(library)" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | grep -v '^ld-linux' || true)
     [ "$needed" = libc.so.6 ] || fail "the library needs something else than libc: $needed"

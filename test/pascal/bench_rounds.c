@@ -17,7 +17,7 @@ int64_t now_ns(void)
 void lock_in_c(shms_stream *s, int64_t count)
 {
     for (; count > 0; count--) {
-        shms_stream_lock(s, -1);
-        shms_stream_unlock(s);
+        if (shms_stream_lock(s, -1) >= 0)
+            shms_stream_unlock(s);
     }
 }

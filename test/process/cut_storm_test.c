@@ -263,7 +263,7 @@ static void visit(struct user *u, char *name, unsigned which)
     else
         use(u);
     if (any(u, 8) == 0)
-        shms_stream_lock(u->s, 0); /* and so it is closed */
+        rc = shms_stream_lock(u->s, 0); /* and so it is closed, if it was got */
     shms_stream_close(u->s); /* what is lost may still hold the lock, for which the child waits */
     int status = 0;
     need(child == 0 || (waitpid(child, &status, 0) == child && status == 0));
