@@ -34,7 +34,8 @@ int64_t shms_stream_load(shms_stream *s, const char *path)
     if (rc < 0)
         return rc;
     struct region *r = &s->member.region;
-    return shms__disk_load(path, r->data, shms__region_size(r), before_load, &s->member);
+    int64_t n = shms__disk_load(path, r->data, shms__region_size(r), before_load, &s->member);
+    return shms__member_done(&s->member, n);
 }
 
 /* What a FILE stands on: the stream, and a position of its own. stdio locks around every call. */

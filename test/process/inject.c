@@ -156,6 +156,7 @@ static bool takes_room(const struct user_regs_struct *r)
     case SYS_mkdir:
     case SYS_linkat:
     case SYS_rename:
+    case SYS_renameat:
     case SYS_write:
     case SYS_pwrite64:
     case SYS_fsync:
