@@ -112,7 +112,7 @@ static int open_until(struct member *m, const struct region_request *q, struct g
     int64_t deadline = shms__now_ns() + q->timeout_ns;
     struct name name = m->region.name;
     for (;;) {
-        *m = (struct member){.region = {.name = name, .guard = guard}, .watch_fd = -1};
+        *m = (struct member){.region = {.name = name, .guard = guard}, .watch = {.fd = -1}};
         a32_store_relaxed(&m->epoch, a32_load_relaxed(shms__fork_word)); /* relaxed: not shared yet */
         int rc = open_once(m, q, deadline);
         if (rc != SHMS__RETRY)

@@ -147,9 +147,7 @@ static int rejoin(struct member *m)
     /* The journal's mapping is the parent's; the rest is begun anew by the next save. */
     struct journal *j = &m->journal;
     *j = (struct journal){.saved = j->saved, .words = j->words, .low = j->low, .high = j->high};
-    if (m->watch_fd >= 0)
-        shms__watch_close(m->watch_fd);
-    m->watch_fd = -1;
+    shms__watch_close(&m->watch);
     /* orders: all that joining wrote; pairs with the acquire in shms__member_here. Lost stays lost */
     return a32_cas_seq_cst(&m->epoch, &was, now) ? 0 : shms__fail(SHMS_E_LOST);
 }

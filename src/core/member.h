@@ -32,7 +32,7 @@ struct member {
     a32 readers_high; /* the highest of the entries that were ever used */
     a64 readers[LAYOUT_READERS]; /* the threads that hold the shared lock through this handle; private */
     struct region region;
-    int watch_fd; /* poll descriptor, -1 for none; guarded by the process lock */
+    struct watch watch; /* the poll descriptor; guarded by the process lock */
     struct journal journal;
 };
 

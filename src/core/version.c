@@ -103,9 +103,8 @@ static bool look(const struct control *c, int64_t *seen, uint64_t *ret_version)
 static uint64_t wanted_flags(struct member *m, bool sleeps)
 {
     shms__process_lock();
-    bool polls = m->watch_fd >= 0;
-    if (polls)
-        shms__watch_drain(m->watch_fd);
+    shms__watch_drain(&m->watch);
+    bool polls = m->watch.fd >= 0;
     shms__process_unlock();
     return (sleeps ? CELL_CHANGE : 0) | (polls ? CELL_POLL : 0);
 }
@@ -184,15 +183,15 @@ int shms__poll_open(struct member *m, int *ret_fd)
     if (!f)
         return shms__fail(SHMS_E_LOST);
     shms__process_lock();
-    int rc = m->watch_fd < 0 ? shms__watch_open(f, &m->watch_fd) : 0;
-    *ret_fd = m->watch_fd;
+    int rc = shms__watch_open(f, &m->watch);
+    *ret_fd = m->watch.fd;
     shms__process_unlock();
     return rc;
 }
 
 void shms__poll_close(struct member *m)
 {
-    if (m->watch_fd >= 0)
-        shms__watch_close(m->watch_fd);
-    m->watch_fd = -1;
+    shms__process_lock();
+    shms__watch_close(&m->watch);
+    shms__process_unlock();
 }

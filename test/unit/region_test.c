@@ -82,7 +82,7 @@ static void memory_is_reserved_unless_sparse(void **state)
     assert_true(file_bytes(local_files.data, true) >= 1 << 20);
     shms_stream_close(s);
     s = unit_open(NAME, 1 << 20, OPTIONS(.sparse = 1));
-    assert_int_equal(file_bytes(local_files.data, true), 0);
+    assert_int_equal(file_bytes(local_files.data, true), getpagesize()); /* where its end can be seen */
     assert_int_equal(file_bytes(local_files.data, false), 1 << 20);
     shms_stream_close(s);
 }
