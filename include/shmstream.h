@@ -143,7 +143,7 @@ typedef struct shms_stream_options {
                                pointers; 0 means what the creator asked, if at most 1 TiB, or else its size */
     int32_t open_timeout_ms; /**< longest wait for the region's life-cycle lock; 0 means 5000; not negative */
     uint8_t keep;         /**< 1: the region stays without members until unlinked (once any opener asked) */
-    uint8_t sparse;       /**< 1: reserve no memory at creation; writing is SHMS_E_LOST if none is left */
+    uint8_t sparse;       /**< 1: reserve the last page only; writing is SHMS_E_LOST if no memory is left */
     uint8_t huge_pages;   /**< 1: ask for huge pages; a hint that the system may ignore */
     uint8_t lock_memory;  /**< 1: keep the size at opening out of swap (mlock); SHMS_E_NOMEM if refused */
     uint8_t atomic;       /**< 1: a new region's sections happen completely or not at all (see _write); an
@@ -172,8 +172,9 @@ typedef struct shms_stream_options {
  *     that is not ours), SHMS_E_FORMAT (a control file of another format, or none), SHMS_E_KIND (it holds
  *     another kind of object, and access is not SHMS_ACCESS_READ), what options.init gave (SHMS_E_CLOSED:
  *     it closed the handle), SHMS_E_CORRUPT (control bytes out of range), SHMS_E_LOST (members live, but
- *     their data is cut short), SHMS_E_FULL (256 members), SHMS_E_NOSPACE (/dev/shm or a file size limit
- *     is too small), SHMS_E_NOMEM (memory, address space or mlock limit), SHMS_E_TIMEOUT (the life-cycle
+ *     their data is cut short), SHMS_E_FULL (256 members), SHMS_E_NOSPACE (/dev/shm, the machine,
+ *     its memory cgroup or a file size limit has not so much), SHMS_E_NOMEM (memory, address space, locked
+ *     memory), SHMS_E_TIMEOUT (the life-cycle
  *     lock stayed taken for open_timeout_ms, or nobody's init has succeeded in that time),
  *     SHMS_E_UNSUPPORTED (atomic: the region exists, and was made without it; no tmpfs at /dev/shm;
  *     unnamed: no /proc, no seals, `atomic`), SHMS_E_OS.
@@ -197,7 +198,7 @@ SHMS_API int shms_stream_open(const char *name, uint64_t size, const shms_stream
  * Processes: safe.
  * Signals: not async-signal-safe; interrupted system calls are restarted.
  * Fork: a child that closes an inherited handle leaves the parent's membership and lock alone.
- * Blocks: at most open_timeout_ms; if that passes, what remains is reclaimed by the next opener.
+ * Blocks: the last member at most open_timeout_ms, after which the next opener reclaims it; others never.
  * Since: 0.1.0
  */
 SHMS_API void shms_stream_close(shms_stream *s);
@@ -452,12 +453,12 @@ SHMS_API int64_t shms_stream_pwrite(shms_stream *s, const void *buf, size_t n, i
  * @param size  bytes, 1 to the max_size the handle was opened with
  * @return 0, or SHMS_E_NOT_OWNER (the lock is not held), SHMS_E_RANGE (beyond this handle's max_size),
  *     SHMS_E_NOSPACE, SHMS_E_READ_ONLY, SHMS_E_LOST, SHMS_E_INVALID (s is NULL, size is 0),
- *     SHMS_E_DENIED, SHMS_E_TIMEOUT (the life-cycle lock), SHMS_E_OS. On failure the size is what it was.
+ *     SHMS_E_DENIED, SHMS_E_OS. On failure the size is what it was.
  * Threads: safe, but for two that resize through one handle at once.
  * Processes: safe; others see the new size, as far as they mapped it.
  * Signals: not async-signal-safe; interrupted system calls are restarted.
  * Fork: a child must take the lock itself first.
- * Blocks: at most open_timeout_ms on others, besides zeroing new memory.
+ * Blocks: for nobody, but as long as zeroing new memory takes. Others open and close meanwhile.
  * Since: 0.1.0
  */
 SHMS_API int shms_stream_resize(shms_stream *s, uint64_t size);
@@ -558,7 +559,7 @@ SHMS_API int shms_stream_notify(shms_stream *s);
  * A descriptor that becomes readable when the version has moved, for poll, epoll, libuv, GLib.
  * The loop: call shms_stream_wait(s, &seen, 0) until it gives SHMS_E_TIMEOUT, then sleep on the descriptor,
  * then again. A wake-up without a change is possible. The descriptor belongs to the handle: never read or
- * close it; later calls return the same one.
+ * close it, nor change its F_SETSIG; later calls return the same one.
  * @param s  the handle
  * @return the descriptor, or SHMS_E_INVALID (s is NULL), SHMS_E_DENIED (may only read the data),
  *     SHMS_E_OS (EMFILE: of descriptors, or the user's limit of inotify instances), SHMS_E_LOST.
@@ -573,13 +574,13 @@ SHMS_API int shms_stream_poll_fd(shms_stream *s);
 
 /* ------------------------------------------------------------------ files */
 /**
- * Write the region's bytes to a file, replacing it as a whole: a failure leaves the old file.
- * A new file gets mode 0600; what exists and is no regular file (a pipe, a terminal) is written into. The
- * position is neither used nor moved. Takes no lock: hold it where others may write.
+ * Write the region's bytes to a file, replacing it as a whole: a failure leaves the old file, and only that.
+ * Of the caller's own file the permission bits & 0777 stay (its group's only with the group and without an
+ * access list), else it has 0600; nothing more is kept. What is no regular file is written into. Links are
+ * followed; other users' links and pipes in /tmp and the like are SHMS_E_DENIED. Takes no lock.
  * @param s  the handle
  * @param path  the file
- * @return bytes written, or SHMS_E_INVALID, SHMS_E_DENIED, SHMS_E_NOT_FOUND (no such directory),
- *     SHMS_E_NOSPACE (the disk is full), SHMS_E_OS.
+ * @return bytes written, or SHMS_E_INVALID, SHMS_E_DENIED, SHMS_E_NOT_FOUND, SHMS_E_NOSPACE, SHMS_E_OS.
  * Threads: safe.
  * Processes: hold the lock for a consistent copy.
  * Signals: not async-signal-safe; interrupted system calls are restarted.
@@ -590,13 +591,13 @@ SHMS_API int shms_stream_poll_fd(shms_stream *s);
 SHMS_API int64_t shms_stream_save(shms_stream *s, const char *path);
 
 /**
- * Read a whole file into the region from offset 0. What lies behind it in the region stays; the region does
- * not grow. Takes no lock.
+ * Read a whole file into the region from offset 0, to its end, whatever it says of its length (in /proc: 0).
+ * What lies behind it in the region stays; the region does not grow. Takes no lock.
  * @param s  the handle, read-write
- * @param path  the file, regular
- * @return bytes read, or SHMS_E_RANGE (the file is larger than the region; nothing is written),
- *     SHMS_E_READ_ONLY, SHMS_E_NOT_FOUND, SHMS_E_DENIED, SHMS_E_INVALID (NULL, or not a regular file),
- *     SHMS_E_OS (reading failed; a part may have been written); atomic: as for shms_stream_write().
+ * @param path  the file
+ * @return bytes read, or SHMS_E_RANGE (the file is larger than the region; nothing is written, unless it grew
+ *     meanwhile), SHMS_E_NOMEM, SHMS_E_READ_ONLY, SHMS_E_NOT_FOUND, SHMS_E_DENIED, SHMS_E_INVALID (NULL, not
+ *     a regular file), SHMS_E_OS (a part may have been written); atomic: as for shms_stream_write().
  * Threads: safe.
  * Processes: hold the lock.
  * Signals: not async-signal-safe; interrupted system calls are restarted.

@@ -151,7 +151,7 @@ int cli_put(const cli_args *args, const char *bytes, size_t n)
     if (fwrite(bytes, 1, n, stdout) == n && fflush(stdout) == 0)
         return EXIT_SUCCESS;
     if (errno != EPIPE)
-        cli_error(args, NULL, "standard output: %s", strerror(errno));
+        cli_error(args, NULL, "standard output: %s", cli_io_error(errno));
     /* It has been worded, or needs no words: keep main() from wording it again. */
     clearerr(stdout);
     return EXIT_FAILURE;

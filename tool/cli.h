@@ -66,6 +66,8 @@ int cli_parse(cli_args *args, const command *cmd, int argc, char **argv);
 int cli_error(const cli_args *args, const char *name, const char *format, ...) CLI_PRINTF(3);
 /* The same for a misused command line, with a pointer to --help. Returns EXIT_USAGE. */
 int cli_usage(const cli_args *args, const char *format, ...) CLI_PRINTF(2);
+/* Why reading standard input or writing standard output failed; see system_start(). */
+const char *cli_io_error(int error);
 /* The same for a code of the library: what was wrong, and what to do. Returns the exit status for it. */
 int cli_fail(const cli_args *args, const char *name, int code);
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "cli.h"
@@ -10,12 +11,16 @@ static int fail_file(const cli_args *args, int code, uint64_t size)
     const char *path = args->from ? args->from : args->to;
     switch (code) {
     case SHMS_E_RANGE:
+        if (system_file_size(path) <= (int64_t)size) /* it does not say how long it is, or is growing */
+            return cli_error(args, path, "the file does not end within the region's %llu bytes",
+                             (unsigned long long)size);
         return cli_error(args, path, "the file has %lld bytes, the region only %llu; nothing is copied",
                          (long long)system_file_size(path), (unsigned long long)size);
     case SHMS_E_NOT_FOUND:
         return cli_error(args, path, "no such file or directory");
     case SHMS_E_NOSPACE:
-        return cli_error(args, path, "the disk is full; what was there before is untouched");
+        return cli_error(args, path, "%s; what was there before is untouched",
+                         oserror == EFBIG ? "it exceeds the limit (ulimit -f)" : "the disk is full");
     case SHMS_E_INVALID:
         return cli_error(args, path, "not a regular file");
     default:

@@ -49,7 +49,7 @@ static void print_info(const char *name, const shms_info *info)
 {
     char time[SHOW_TEXT], age[SHOW_TEXT];
     fputs("name      ", stdout);
-    show_name(stdout, name);
+    show_text(stdout, name);
     printf("\nstate     %s\n", show_state(info->state));
     if (info->state == SHMS_STATE_FOREIGN)
         return;

@@ -26,7 +26,7 @@ static void print_row(const region *r)
         printf("%10s %7" PRIu32 " %7s %7" PRIu32 " %9" PRId64 " %5s  %-7s ", show_size(size, info->size),
                info->members, holder(who, info), info->waiters, info->version,
                show_age(age, info->created_ns), show_state(info->state));
-    show_name(stdout, r->name);
+    show_text(stdout, r->name);
     putchar('\n');
 }
 

@@ -28,7 +28,7 @@ static void reclaim(const cli_args *args, const region *r, sweep *sum)
         sum->reclaimed++;
         sum->bytes += r->info.memory_bytes;
         fputs("reclaimed ", stdout);
-        show_name(stdout, r->name);
+        show_text(stdout, r->name);
         printf(" (%s)\n", show_size(size, r->info.memory_bytes));
     } else if (rc < 0) {
         sum->result = cli_fail(args, r->name, rc);
@@ -51,7 +51,7 @@ static void roll_back(const cli_args *args, const region *r, sweep *sum)
         return;
     }
     fputs("rolled back ", stdout);
-    show_name(stdout, r->name);
+    show_text(stdout, r->name);
     putchar('\n');
     shms_stream_close(s);
 }

@@ -25,7 +25,7 @@ static int read_input(const cli_args *args, uint64_t most, char **ret_bytes, siz
         n += fread(bytes + n, 1, room - n, stdin);
         if (ferror(stdin)) {
             free(bytes);
-            return cli_error(args, NULL, "standard input: %s", strerror(errno));
+            return cli_error(args, NULL, "standard input: %s", cli_io_error(errno));
         }
     }
     if (feof(stdin) && n <= most) {

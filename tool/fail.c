@@ -16,9 +16,17 @@ static void begin(const cli_args *args, const char *name)
     fflush(stdout);
     fprintf(stderr, "shms: %s: ", args->command->name);
     if (name) {
-        show_name(stderr, *name ? name : "''");
+        show_text(stderr, *name ? name : "''");
         fputs(": ", stderr);
     }
+}
+
+/* What is put into a message may be anybody's text. */
+static void say(const char *format, va_list list)
+{
+    char text[8192];
+    vsnprintf(text, sizeof text, format, list);
+    show_text(stderr, text);
 }
 
 int cli_error(const cli_args *args, const char *name, const char *format, ...)
@@ -26,7 +34,7 @@ int cli_error(const cli_args *args, const char *name, const char *format, ...)
     va_list list;
     begin(args, name);
     va_start(list, format);
-    vfprintf(stderr, format, list);
+    say(format, list);
     va_end(list);
     fputc('\n', stderr);
     return EXIT_FAILURE;
@@ -37,7 +45,7 @@ int cli_usage(const cli_args *args, const char *format, ...)
     va_list list;
     begin(args, NULL);
     va_start(list, format);
-    vfprintf(stderr, format, list);
+    say(format, list);
     va_end(list);
     fprintf(stderr, "; see shms %s --help\n", args->command->name);
     return EXIT_USAGE;
@@ -130,6 +138,11 @@ static int fail_specially(const cli_args *args, const char *name, int code)
     return cli_error(args, name, "the region has %llu bytes, fewer than the %llu asked; ask for less, or "
                                  "`shms rm` it first",
                      (unsigned long long)info.size, (unsigned long long)args->size);
+}
+
+const char *cli_io_error(int error)
+{
+    return error == EBADF ? "it is closed" : strerror(error);
 }
 
 int cli_fail(const cli_args *args, const char *name, int code)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "show.h"
 #include "system.h"
 
 static const command *const commands[] = {
@@ -31,7 +32,7 @@ static int finish(int status)
     if (fflush(stdout) == 0 && !ferror(stdout))
         return status;
     if (errno != EPIPE)
-        fprintf(stderr, "shms: standard output: %s\n", strerror(errno));
+        fprintf(stderr, "shms: standard output: %s\n", cli_io_error(errno));
     return status == EXIT_SUCCESS ? EXIT_FAILURE : status;
 }
 
@@ -44,7 +45,9 @@ static int dispatch(int argc, char **argv)
         int status = cli_parse(&args, commands[i], argc - 1, argv + 1);
         return status >= 0 ? status : commands[i]->run(&args);
     }
-    fprintf(stderr, "shms: %s: unknown command; see shms --help\n", argv[1]);
+    fputs("shms: ", stderr);
+    show_text(stderr, argv[1]);
+    fputs(": unknown command; see shms --help\n", stderr);
     return EXIT_USAGE;
 }
 

@@ -140,16 +140,10 @@ const char *show_state(uint32_t state)
     return state < 4 ? words[state] : "?";
 }
 
-void show_name(FILE *out, const char *name)
-{
-    for (const char *p = name; *p; p++)
-        fputc((unsigned char)*p < 0x20 || *p == 0x7f ? '?' : *p, out);
-}
+/* ---- text that somebody else has written */
 
-/* ---- JSON */
-
-/* The length of the UTF-8 sequence at p, 0 for bytes that are none. */
-static size_t utf8_length(const unsigned char *p, size_t n)
+/* The length of the UTF-8 sequence at p and the character, 0 for bytes that are none. */
+static size_t utf8_next(const unsigned char *p, size_t n, uint32_t *ret_code)
 {
     size_t length = *p < 0x80 ? 1 : (*p & 0xe0) == 0xc0 ? 2 : (*p & 0xf0) == 0xe0 ? 3
                                  : (*p & 0xf8) == 0xf0 ? 4 : 0;
@@ -162,23 +156,57 @@ static size_t utf8_length(const unsigned char *p, size_t n)
         code = code << 6 | (p[i] & 0x3fu);
     }
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    *ret_code = code;
     return code < least[length] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000) ? 0 : length;
 }
+
+/* Characters that steer: C0 and C1, which terminals obey, and those that turn the direction of text round or
+ * are not seen at all. All are below U+10000. */
+static bool steers(uint32_t code)
+{
+    static const struct {
+        uint32_t first, last;
+    } ranges[] = {{0x00, 0x1f},     {0x7f, 0x9f},     {0x61c, 0x61c},   {0x200b, 0x200b}, {0x200e, 0x200f},
+                  {0x2028, 0x202e}, {0x2060, 0x206f}, {0xfeff, 0xfeff}, {0xfff9, 0xfffb}};
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
+        if (code >= ranges[i].first && code <= ranges[i].last)
+            return true;
+    return false;
+}
+
+void show_text(FILE *out, const char *text)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    uint32_t code = 0;
+    for (size_t left = strlen(text); left > 0;) {
+        size_t length = utf8_next(p, left, &code);
+        if (length == 0 || steers(code))
+            fputc('?', out);
+        else
+            fwrite(p, 1, length, out);
+        length = length ? length : 1;
+        p += length;
+        left -= length;
+    }
+}
+
+/* ---- JSON */
 
 void show_json_string(FILE *out, const char *bytes, size_t n)
 {
     fputc('"', out);
     for (size_t i = 0; i < n;) {
         const unsigned char *p = (const unsigned char *)bytes + i;
-        size_t length = utf8_length(p, n - i);
+        uint32_t code = 0;
+        size_t length = utf8_next(p, n - i, &code);
         if (length == 0)
             fputs("\\ufffd", out);
         else if (*p == '"' || *p == '\\')
             fprintf(out, "\\%c", *p);
         else if (*p == '\n')
             fputs("\\n", out);
-        else if (*p < 0x20 || *p == 0x7f)
-            fprintf(out, "\\u%04x", *p);
+        else if (steers(code))
+            fprintf(out, "\\u%04" PRIx32, code);
         else
             fwrite(p, 1, length, out);
         i += length ? length : 1;

@@ -29,8 +29,8 @@ const char *show_time(char text[SHOW_TEXT], int64_t unix_ns);    /* 2026-01-31T2
 const char *show_state(uint32_t state);
 int64_t show_now_ns(void);
 
-/* A name for people: control characters, which could steer a terminal, become question marks. */
-void show_name(FILE *out, const char *name);
+/* A name, or any text of others, for people: characters that could steer a terminal become question marks. */
+void show_text(FILE *out, const char *text);
 void show_json_string(FILE *out, const char *bytes, size_t n);
 void show_json_region(FILE *out, const char *name, const shms_info *info);
 

@@ -8,7 +8,10 @@
 
 #include "cli.h"
 
-/* First of all: the arguments become UTF-8, standard input and output plain bytes. */
+/*
+ * First of all: the arguments become UTF-8, standard input and output plain bytes. Standard streams that are
+ * closed are opened, so that no file gets their numbers; reading and writing still fails with EBADF.
+ */
 void system_start(int *argc, char ***argv);
 
 /* Steady time, and the time of day since 1970, in nanoseconds. */

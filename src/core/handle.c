@@ -101,9 +101,7 @@ static void renew(struct member *m)
 {
     struct section *s = (struct section *)(void *)m;
     shms__section_renew(s);
-    if (s->watch_fd >= 0)
-        shms__watch_close(s->watch_fd);
-    s->watch_fd = -1;
+    shms__watch_close(&s->watch);
 }
 
 /* The creator that owes an init holds the lock from before anybody else can see the region. Where it does not
@@ -135,7 +133,7 @@ static int open_until(struct section *s, const struct region_request *q, const s
     int64_t deadline = shms__now_ns() + q->timeout_ns;
     for (;;) {
         *s = (struct section){.member = {.region = {.name = *name, .guard = guard}, .renew = renew},
-                              .watch_fd = -1};
+                              .watch = {.fd = -1}};
         a32_store_relaxed(&s->member.epoch, a32_load_relaxed(shms__fork_word)); /* relaxed: not shared yet */
         int rc = open_once(s, q, deadline);
         if (rc != SHMS__RETRY)

@@ -63,6 +63,14 @@ static void forget(struct region *r)
         known_regions = r->next;
 }
 
+/* Where the program has closed our descriptors, another handle of the region may have got the number. */
+static void leave_data_to_another(struct region *r)
+{
+    for (const struct region *other = known_regions; other; other = other->next)
+        if (other != r && other->data_file.fd == r->data_file.fd)
+            r->data_file.fd = -1;
+}
+
 void shms__region_drop(struct region *r)
 {
     shms__bell_drop(r->bell);
@@ -72,8 +80,10 @@ void shms__region_drop(struct region *r)
     r->bell = NULL;
     r->data = NULL;
     r->control = NULL;
-    shms__file_close(&r->data_file);
     shms__process_lock();
+    if (r->token_pinned)
+        leave_data_to_another(r);
+    shms__file_close(&r->data_file);
     shms__file_discard(&r->control_file); /* opened, or asked about, by who called this */
     forget(r);
     shms__process_unlock();
@@ -83,7 +93,7 @@ void shms__region_drop(struct region *r)
 
 bool shms__region_reopen(struct file *f, const char *path)
 {
-    struct trust any = {.owners = SHMS_OWNER_ANY, .mode = 0777};
+    struct trust any = {.owners = SHMS_OWNER_ANY, .mode = 0777, .links = true};
     struct file again;
     f->fd = -1;
     if (shms__file_open(path, true, &any, &again) < 0)

@@ -73,18 +73,17 @@ static void fill(const struct control *c, const struct file *f, const struct mem
         info->state = info->keep ? SHMS_STATE_KEPT : SHMS_STATE_DEAD;
 }
 
-/* Owner, mode and memory, from the two files. */
-static void fill_files(const struct name *n, shms_info *info)
+/* Owner, mode and memory, from the two files. Are they the user's own, and somebody has given them a second
+ * name? Then its next open takes them for none. */
+static bool fill_files(const struct name *n, shms_info *info)
 {
-    struct file_stat st;
-    if (shms__file_stat(n->control, &st) == 0) {
-        info->memory_bytes = st.memory_bytes;
-        info->uid = st.uid;
-    }
-    if (shms__file_stat(n->data, &st) == 0) {
-        info->memory_bytes += st.memory_bytes;
-        info->mode = st.mode;
-    }
+    struct file_stat control = {0}, data = {0};
+    if (shms__file_stat(n->control, &control) == 0)
+        info->uid = control.uid;
+    if (shms__file_stat(n->data, &data) == 0)
+        info->mode = data.mode;
+    info->memory_bytes = control.memory_bytes + data.memory_bytes;
+    return (control.linked || data.linked) && info->uid == shms__user();
 }
 
 static void fill_unnamed(const struct region *r, shms_info *info)
@@ -171,7 +170,7 @@ struct listing {
 /* A control file: look into it. What the caller may not open it is not told of. */
 static bool look_at_control(const struct name *n, struct peek *p, shms_info *info)
 {
-    struct trust any = {.owners = SHMS_OWNER_ANY, .mode = 0777};
+    struct trust any = {.owners = SHMS_OWNER_ANY, .mode = 0777, .links = true};
     struct file f;
     if (shms__file_open(n->control, false, &any, &f) < 0)
         return false;
@@ -208,7 +207,9 @@ static int list_file(void *context, const char *file_name)
     shms_info info = {.struct_size = sizeof info};
     if (is_data ? !look_at_data(&n, &info) : !look_at_control(&n, l->peek, &info))
         return 0;
-    fill_files(&n, &info);
+    bool linked = fill_files(&n, &info);
+    if (linked && info.state == SHMS_STATE_KEPT)
+        info.state = SHMS_STATE_DEAD;
     return l->callback(text, &info, l->context);
 }
 

@@ -15,8 +15,8 @@
 
 #include <stddef.h>
 
-/* Of the port's folder. types.h: struct file, and PORT_NAME_MAX, PORT_PATH_MAX, how long names and the paths
- * of their places may be. */
+/* Of the port's folder. types.h: struct file, struct watch, and PORT_NAME_MAX, PORT_PATH_MAX, how long names
+ * and the paths of their places may be. */
 #include "thread.h"
 #include "types.h"
 
@@ -58,11 +58,13 @@ void shms__wake(a32 *word, int count);
 
 /* ---- files in shared memory */
 
-/* Whose files are trusted: owners (SHMS_OWNER_...), the uid for SHMS_OWNER_UID, the loosest mode. */
+/* Whose files are trusted: owners (SHMS_OWNER_...), the uid for SHMS_OWNER_UID, the loosest mode; with
+ * `links` even files that have other names too, to look at or to take the name away from them. */
 struct trust {
     uint32_t owners;
     uint32_t owner_uid;
     uint32_t mode;
+    bool links;
 };
 
 /* Where a user's private names (global = false) or all users' names live. The place is made if `create`. */
@@ -93,6 +95,7 @@ struct file_stat {
     uint64_t memory_bytes;
     uint32_t uid;
     uint32_t mode;
+    bool linked; /* it has other names, too */
 };
 int shms__file_stat(const char *path, struct file_stat *ret);
 int64_t shms__file_read(const struct file *f, void *buf, size_t n, uint64_t offset);
@@ -163,11 +166,12 @@ int shms__byte_locked(const struct file *f, uint64_t offset, uint64_t n, int kin
  * before the shared one is let go. Does only what is allowed after a fork. */
 int shms__file_reopen(struct file *f, uint64_t share_offset);
 
-/* ---- descriptors that tell of a write into a file */
+/* ---- descriptors that tell of a write into a file. All three under the process lock. */
 
-int shms__watch_open(const struct file *f, int *ret_fd);
-void shms__watch_drain(int fd);
-void shms__watch_close(int fd);
+/* w->fd is -1 where there is none. A watch whose number means something else by now is taken for none. */
+int shms__watch_open(const struct file *f, struct watch *w);
+void shms__watch_drain(struct watch *w);
+void shms__watch_close(struct watch *w);
 
 /* ---- ordinary files, and stdio */
 

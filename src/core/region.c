@@ -3,10 +3,11 @@
  * A region's life.
  *
  * Who takes part. Any process that may open the control file: creators, joiners, leavers, unlinkers. Every
- * step below runs while holding the *life-cycle lock*, a byte lock on the first byte of control, which the
- * system frees at its holder's death. state, flags, kind, data_inode, max_size and created_ns are written
- * under it only, by whoever holds it; size too, but for a roll-back (journal.c), which the lock's holder
- * makes alone.
+ * step below but resizing and leaving a region in use runs while holding the *life-cycle lock*, a byte lock
+ * on the first byte of control, which the system frees at its holder's death. state, flags, kind, data_inode,
+ * max_size and created_ns are written under it only. size is written by the process that begins a
+ * life, and then by the holder of the exclusive lock alone (size.c, and journal.c's roll-back): zeroing new
+ * memory holds up no opener.
  *
  * Invariants.
  *  1. A control file that has a name carries the whole stamp: it got the name after it was filled.
@@ -21,8 +22,8 @@
  * States of a name:   none -> SETUP -> READY (alive, or kept) -> none;   SETUP or READY, dead -> none, or
  * SETUP again where the files are another user's and cannot be removed ("restart").
  *
- * Linearisation. Create: the link of control. Join: the token lock (member.c). Unlink, and leaving as the
- * last: the removal of control's name. Resize: the store of size.
+ * Linearisation. Create: the link of control. Join: the token lock (member.c). Leave: the end of that lock.
+ * Unlink, and what the last one to leave does: the removal of control's name. Resize: the store of size.
  *
  * Progress. The life-cycle lock is held for a bounded number of system calls, and waited for with a
  * time-out; who loses a race for a name begins again until that time-out.
@@ -34,6 +35,7 @@
  *   join, before or after the token          nothing: the system freed both locks
  *   resize, file grown, size not stored      a longer file, no reader of the new part; next resize or the end
  *   resize, size stored, memory not cut      old bytes behind the size; the next growth cuts them first
+ *   leave, token given up, names there       dead READY, as below
  *   leave or unlink, data removed            control without data; dead: as the first two; alive: the next
  *                                            opener finishes the unlink
  *   last member killed                       dead READY; the next opener or sweep removes it
@@ -49,6 +51,45 @@ static int remove_names(const struct name *n)
     if (rc < 0 && rc != SHMS_E_NOT_FOUND)
         return rc;
     return shms__file_unlink(n->control);
+}
+
+/* Remove the names from what control's name means, with or without other names elsewhere. SHMS_E_DENIED: it
+ * has none, and `only_linked`. */
+static int unlink_once(const struct name *n, uint32_t owners, bool only_linked, int64_t deadline)
+{
+    struct trust trust = {.owners = owners, .mode = 0777, .links = true};
+    struct file f;
+    int rc = shms__file_open(n->control, true, &trust, &f);
+    if (rc < 0)
+        return rc;
+    rc = only_linked && !f.linked ? shms__fail(SHMS_E_DENIED) : shms__life_take(&f, deadline);
+    if (rc == 0)
+        rc = shms__file_has_name(&f, n->control) ? remove_names(n) : SHMS__RETRY;
+    shms__byte_unlock(&f, LOCK_LIFE); /* a child of another thread's fork may have the descriptor too */
+    shms__file_close(&f);
+    return rc;
+}
+
+/*
+ * Files with a second name are not believed: a link to one region's files at the name of another would mix
+ * the two. But whoever may write the region may make such a link, in a directory that all may write to, and
+ * only its maker can remove it. So the owner takes the name back, and the region goes as if it had been
+ * unlinked. SHMS__RETRY: done, begin again.
+ */
+static int take_back(const struct name *n, int64_t deadline)
+{
+    int rc = unlink_once(n, SHMS_OWNER_SELF, true, deadline);
+    return rc == 0 || rc == SHMS_E_NOT_FOUND ? SHMS__RETRY : rc;
+}
+
+/* The same for data, by who holds the life-cycle lock. */
+static int take_back_data(const struct region *r)
+{
+    struct file_stat st;
+    if (shms__file_stat(r->name.data, &st) < 0 || !st.linked || st.uid != shms__user())
+        return shms__fail(SHMS_E_DENIED);
+    int rc = remove_names(&r->name);
+    return rc < 0 ? rc : SHMS__RETRY;
 }
 
 /* ---- data */
@@ -208,29 +249,20 @@ static int finish_unlink(const struct region *r)
     return shms__file_unlink(r->name.control) < 0 ? shms__fail(SHMS_E_LOST) : SHMS__RETRY;
 }
 
-/* Join a living or kept region; its life-cycle lock is held. */
-static int attach(struct region *r, const struct region_request *q, bool alive)
+/* Open and map what control says that the data is, and see that it is so. */
+static int open_data(struct region *r, const struct region_request *q)
 {
     struct control *c = r->control;
-    /* relaxed: this and the fields below change under the life-cycle lock only */
-    if (a32_load_relaxed(&c->state) != STATE_READY)
-        return shms__fail(SHMS_E_CORRUPT);
+    /* Before the file's length: a member may be growing it, and tells the size when that is done.
+     * acquire: so long it is; pairs with the release in change_size */
+    uint64_t size = a64_load_acquire(&c->size);
+    /* relaxed: this and the inode below change under the life-cycle lock only; without it, see attach() */
+    uint64_t max_size = a64_load_relaxed(&c->max_size);
     int rc = shms__file_open(r->name.data, q->writable, &q->trust, &r->data_file);
-    if (rc == SHMS_E_NOT_FOUND && alive)
-        return finish_unlink(r);
-    if (rc == SHMS_E_NOT_FOUND || rc == SHMS__RETRY)
-        return shms__fail(SHMS_E_LOST);
     if (rc < 0)
         return rc;
     if (q->create == SHMS_CREATE_ONLY)
         return shms__fail(SHMS_E_EXISTS);
-    if (a32_load_relaxed(&c->kind) != q->kind) /* relaxed: as above */
-        return shms__fail(SHMS_E_KIND);
-    r->atomic = a32_load_relaxed(&c->flags) & FLAG_ATOMIC; /* relaxed: as above */
-    if (q->atomic && !r->atomic)
-        return shms__fail(SHMS_E_UNSUPPORTED);
-    uint64_t size = a64_load_relaxed(&c->size);         /* relaxed: as above */
-    uint64_t max_size = a64_load_relaxed(&c->max_size); /* relaxed: as above */
     if (size == 0 || size > INT64_MAX)
         return shms__fail(SHMS_E_CORRUPT);
     /* relaxed: as above */
@@ -238,10 +270,72 @@ static int attach(struct region *r, const struct region_request *q, bool alive)
         return shms__fail(SHMS_E_LOST);
     /* Where a dead section may have shrunk it, the handle looks again once that is rolled back. relaxed: a
      * hint */
-    if (size < q->size && !(r->atomic && a64_load_relaxed(&c->journal_used)))
+    if (size < q->size && !a64_load_relaxed(&c->journal_used))
         return shms__fail(SHMS_E_SIZE);
-    r->existed = true;
     return map_data(r, q, size, max_size);
+}
+
+static void close_data(struct region *r)
+{
+    shms__guard_range(r->guard, GUARD_DATA, NULL, 0, false);
+    if (r->data)
+        shms__unmap(r->data, r->capacity);
+    r->data = NULL;
+    r->capacity = 0;
+    shms__file_close(&r->data_file);
+}
+
+/* A life of the region, in words that no other life of it has. */
+static uint64_t present_life(const struct region *r)
+{
+    return a64_load_relaxed(&r->control->created_ns); /* relaxed: asked again under the life-cycle lock */
+}
+
+/*
+ * Most of joining a region that is there needs no life-cycle lock and is done before it is taken, so that a
+ * process which is stopped there holds up nobody. What fails is done once more with the lock, which can tell
+ * why. Gives the life whose data is mapped, if there is any.
+ */
+static uint64_t open_ahead(struct region *r, const struct region_request *q)
+{
+    uint64_t life = present_life(r);
+    /* relaxed: a hint */
+    bool joins = a32_load_relaxed(&r->control->state) == STATE_READY && q->create != SHMS_CREATE_ONLY;
+    if (!joins || open_data(r, q) < 0)
+        close_data(r);
+    return life;
+}
+
+/* Join a living or kept region; its life-cycle lock is held. */
+static int attach(struct region *r, const struct region_request *q, bool alive, uint64_t life)
+{
+    struct control *c = r->control;
+    int rc = 0;
+    /* relaxed: this and the flags below change under the life-cycle lock only */
+    if (a32_load_relaxed(&c->state) != STATE_READY)
+        return shms__fail(SHMS_E_CORRUPT);
+    bool atomic = a32_load_relaxed(&c->flags) & FLAG_ATOMIC; /* relaxed: as above */
+    if (q->create != SHMS_CREATE_ONLY) {
+        if (a32_load_relaxed(&c->kind) != q->kind) /* relaxed: as above */
+            return shms__fail(SHMS_E_KIND);
+        if (q->atomic && !atomic)
+            return shms__fail(SHMS_E_UNSUPPORTED);
+    }
+    if (r->data && (life != present_life(r) || shms__region_size(r) < q->size))
+        close_data(r);
+    if (!r->data)
+        rc = open_data(r, q);
+    if (rc == SHMS_E_NOT_FOUND && alive)
+        return finish_unlink(r);
+    if (rc == SHMS_E_NOT_FOUND || rc == SHMS__RETRY)
+        return shms__fail(SHMS_E_LOST);
+    if (rc == SHMS_E_DENIED)
+        return take_back_data(r);
+    if (rc < 0)
+        return rc;
+    r->atomic = atomic;
+    r->existed = true;
+    return 0;
 }
 
 /* What its last member left by dying: remove it, so that it can be made anew. */
@@ -261,26 +355,19 @@ static bool kept(const struct control *c)
            a32_load_relaxed(&c->init) != INIT_OWED; /* relaxed: as above */
 }
 
-static int look(struct region *r, const struct region_request *q)
+static int look(struct region *r, const struct region_request *q, uint64_t life)
 {
     if (!shms__file_is_named(&r->control_file))
         return SHMS__RETRY;
-    shms__process_lock();
-    int rc = shms__region_map_control(r);
-    shms__process_unlock();
-    if (rc == 0)
-        rc = shms__region_check_control(r);
-    if (rc < 0)
-        return rc;
     int alive = shms__region_alive(&r->control_file);
     if (alive < 0)
         return alive; /* the dead must be shown to nobody, nor the living be buried */
     if (alive || kept(r->control)) {
-        rc = attach(r, q, alive);
+        int rc = attach(r, q, alive, life);
         if (alive || rc != SHMS_E_LOST)
             return rc;
-        shms__file_close(&r->data_file);
     }
+    close_data(r);
     return bury(r, q);
 }
 
@@ -306,6 +393,14 @@ static int open_data_only(struct region *r, const struct region_request *q)
     return 0;
 }
 
+static int map_checked(struct region *r)
+{
+    shms__process_lock();
+    int rc = shms__region_map_control(r);
+    shms__process_unlock();
+    return rc < 0 ? rc : shms__region_check_control(r);
+}
+
 static int find(struct region *r, const struct region_request *q, int64_t deadline)
 {
     struct trust trust = q->trust;
@@ -316,15 +411,19 @@ static int find(struct region *r, const struct region_request *q, int64_t deadli
         shms__region_remember(r);
     shms__process_unlock();
     if (rc == SHMS_E_DENIED) {
-        if (!q->writable && q->create != SHMS_CREATE_ONLY)
+        rc = take_back(&r->name, deadline);
+        if (rc == SHMS_E_DENIED && !q->writable && q->create != SHMS_CREATE_ONLY)
             rc = open_data_only(r, q);
         return rc == SHMS_E_DENIED || rc == SHMS_E_NOT_FOUND ? shms__fail(SHMS_E_DENIED) : rc;
     }
     if (rc < 0)
         return rc;
-    rc = shms__life_take(&r->control_file, deadline);
+    rc = map_checked(r);
+    uint64_t life = rc == 0 ? open_ahead(r, q) : 0;
     if (rc == 0)
-        rc = look(r, q);
+        rc = shms__life_take(&r->control_file, deadline);
+    if (rc == 0)
+        rc = look(r, q, life);
     if (rc < 0)
         shms__region_drop(r);
     if (rc == SHMS_E_KIND && q->kind == KIND_STREAM && !q->writable)
@@ -371,13 +470,29 @@ static uint32_t read_flags(const struct region *r, const struct file *f)
     return flags;
 }
 
+/*
+ * Give the token up, then look whether anybody else has one. Of several members that leave at once, the last
+ * to give it up sees nobody. So the life-cycle lock is not needed to know, and only the last one waits for
+ * it.
+ */
+static bool leaves_last(struct region *r, const struct file *f)
+{
+    if (read_flags(r, f) & FLAG_KEEP)
+        return false;
+    shms__bell_drop(r->bell); /* while the slot is ours */
+    r->bell = NULL;
+    if (r->token_pinned) /* only the mapping holds it */
+        shms__region_unmap_control(r);
+    else
+        shms__byte_unlock(f, r->token ? r->token : LOCK_NURSERY);
+    r->token = 0;
+    return shms__region_alive(f) == 0;
+}
+
 /* The last one removes the region, or at least its memory where the names are another user's. */
 static void clean_up(struct region *r, const struct file *f)
 {
-    uint32_t flags = read_flags(r, f);
-    if (r->token_pinned) /* only the mapping holds our token: it must not be taken for another's */
-        shms__region_unmap_control(r);
-    if ((flags & FLAG_KEEP) || shms__region_alive(f) || !shms__file_has_name(f, r->name.control))
+    if ((read_flags(r, f) & FLAG_KEEP) || shms__region_alive(f) || !shms__file_has_name(f, r->name.control))
         return;
     if (remove_names(&r->name) == SHMS_E_DENIED && shms__file_intact(&r->data_file))
         shms__file_empty(&r->data_file);
@@ -389,25 +504,10 @@ void shms__region_leave(struct region *r)
         shms__region_part_from_children(r);
         const struct file *f = shms__region_control_file(r);
         /* of an unnamed one nothing is left behind, whoever is still there */
-        if (f && !r->unnamed && shms__life_take(f, shms__now_ns() + r->timeout_ns) == 0)
+        if (f && !r->unnamed && leaves_last(r, f) && shms__life_take(f, shms__now_ns() + r->timeout_ns) == 0)
             clean_up(r, f);
     }
     shms__region_drop(r);
-}
-
-static int unlink_once(const struct name *n, int64_t deadline)
-{
-    struct trust any = {.owners = SHMS_OWNER_ANY, .mode = 0777};
-    struct file f;
-    int rc = shms__file_open(n->control, true, &any, &f);
-    if (rc < 0)
-        return rc;
-    rc = shms__life_take(&f, deadline);
-    if (rc == 0)
-        rc = shms__file_has_name(&f, n->control) ? remove_names(n) : SHMS__RETRY;
-    shms__byte_unlock(&f, LOCK_LIFE); /* a child of another thread's fork may have the descriptor too */
-    shms__file_close(&f);
-    return rc;
 }
 
 int shms__region_unlink(const struct name *name, int64_t timeout_ns)
@@ -415,7 +515,7 @@ int shms__region_unlink(const struct name *name, int64_t timeout_ns)
     int64_t deadline = shms__now_ns() + timeout_ns;
     int rc;
     do
-        rc = unlink_once(name, deadline);
+        rc = unlink_once(name, SHMS_OWNER_ANY, false, deadline);
     while (rc == SHMS__RETRY && shms__now_ns() < deadline);
     return rc == SHMS__RETRY ? shms__fail(SHMS_E_TIMEOUT) : rc;
 }

@@ -28,7 +28,7 @@ struct section {
     bool gone;    /* closed by that init */
     struct readers readers;
     struct journal journal;
-    int watch_fd; /* poll descriptor, -1 for none; guarded by the process lock */
+    struct watch watch; /* the poll descriptor; guarded by the process lock */
 };
 
 /* Begin: 0 or SHMS_OWNER_DIED (held), or a failure. */

@@ -42,7 +42,7 @@ static int cut_data(const struct region *r, uint64_t from, uint64_t to)
 /* New bytes from `old` on, all zero; those below `precious` are so already. */
 static int grow_data(struct region *r, uint64_t old, uint64_t size, uint64_t precious, uint64_t length)
 {
-    /* relaxed: written under the life-cycle lock only */
+    /* relaxed: never changes while there are members */
     bool sparse = a32_load_relaxed(&r->control->flags) & FLAG_SPARSE;
     uint64_t from = old > precious ? old : precious;
     /* Behind the size there may be old bytes, of a member that died while it shrank the region. */
@@ -52,6 +52,8 @@ static int grow_data(struct region *r, uint64_t old, uint64_t size, uint64_t pre
     return rc;
 }
 
+/* By the holder of the exclusive lock, which is enough to be alone: openers look at the size before they look
+ * at the file, and the file never gets shorter than a size that it had. */
 static int change_size(struct region *r, uint64_t size, uint64_t precious)
 {
     struct control *c = r->control;
@@ -79,14 +81,10 @@ static int change_size(struct region *r, uint64_t size, uint64_t precious)
 
 int shms__region_resize(struct region *r, uint64_t size, uint64_t precious)
 {
-    const struct file *f = shms__region_control_file(r);
-    if (!f || (!r->unnamed && !shms__file_intact(&r->data_file) &&
-               !shms__region_reopen(&r->data_file, r->name.data)))
+    bool there = r->unnamed ? shms__region_control_file(r) != NULL
+                            : shms__file_intact(&r->data_file) ||
+                                  shms__region_reopen(&r->data_file, r->name.data);
+    if (!there)
         return shms__fail(SHMS_E_LOST);
-    int rc = shms__life_take(f, shms__now_ns() + r->timeout_ns);
-    if (rc < 0)
-        return rc;
-    rc = change_size(r, size, precious);
-    shms__byte_unlock(f, LOCK_LIFE);
-    return rc;
+    return change_size(r, size, precious);
 }

@@ -86,8 +86,6 @@ static int join(struct region *r, const struct region_request *q, int64_t deadli
     const struct file *f = &r->control_file;
     int rc = check_stamp(f);
     if (rc == 0)
-        rc = shms__life_take(f, deadline);
-    if (rc == 0)
         rc = map_control(r);
     if (rc < 0)
         return rc;
@@ -99,7 +97,8 @@ static int join(struct region *r, const struct region_request *q, int64_t deadli
         size > f->size - LAYOUT_UNNAMED_DATA)
         return shms__fail(SHMS_E_CORRUPT);
     r->existed = true;
-    return map_data(r, q, f);
+    rc = map_data(r, q, f);
+    return rc < 0 ? rc : shms__life_take(f, deadline); /* last, for the slots' sake: it holds up others */
 }
 
 /* The file may be read and no more: so can the data. */

@@ -102,9 +102,8 @@ static bool look(const struct control *c, int64_t *seen, uint64_t *ret_version)
 static uint64_t wanted_flags(struct section *s, bool sleeps)
 {
     shms__process_lock();
-    bool polls = s->watch_fd >= 0;
-    if (polls)
-        shms__watch_drain(s->watch_fd);
+    shms__watch_drain(&s->watch);
+    bool polls = s->watch.fd >= 0;
     shms__process_unlock();
     return (sleeps ? CELL_CHANGE : 0) | (polls ? CELL_POLL : 0);
 }
@@ -182,15 +181,15 @@ int shms__poll_open(struct section *s, int *ret_fd)
     if (!f)
         return shms__fail(SHMS_E_LOST);
     shms__process_lock();
-    int rc = s->watch_fd < 0 ? shms__watch_open(f, &s->watch_fd) : 0;
-    *ret_fd = s->watch_fd;
+    int rc = shms__watch_open(f, &s->watch);
+    *ret_fd = s->watch.fd;
     shms__process_unlock();
     return rc;
 }
 
 void shms__poll_close(struct section *s)
 {
-    if (s->watch_fd >= 0)
-        shms__watch_close(s->watch_fd);
-    s->watch_fd = -1;
+    shms__process_lock();
+    shms__watch_close(&s->watch);
+    shms__process_unlock();
 }

@@ -32,8 +32,10 @@ int64_t shms_stream_load(shms_stream *s, const char *path)
     int rc = shms__stream_enter_data(s);
     if (rc < 0)
         return rc;
-    struct region *r = &s->section.member.region;
-    return shms__disk_load(path, r->data, shms__region_size(r), before_load, &s->section);
+    struct section *section = &s->section;
+    struct region *r = &section->member.region;
+    int64_t n = shms__disk_load(path, r->data, shms__region_size(r), before_load, section);
+    return shms__member_done(&section->member, n);
 }
 
 /* What a FILE stands on: the stream, and a position of its own. stdio locks around every call. */

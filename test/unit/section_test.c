@@ -497,10 +497,10 @@ static void be_cut_off(shms_stream *s, int after_us)
         return;
     setitimer(ITIMER_REAL, &soon, NULL);
     for (int i = 0; i < 10000000; i++) {
-        shms_stream_lock(s, -1);
+        (void)!shms_stream_lock(s, -1);
         shms_stream_pwrite(s, "0123456789", 10, i % 1000 * 60);
         shms_stream_unlock(s);
-        shms_stream_lock_shared(s, -1);
+        (void)!shms_stream_lock_shared(s, -1);
         shms_stream_unlock(s);
     }
     fail_msg("no signal came");

@@ -1,24 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* Linux: files in /dev/shm, made without a name, opened with suspicion, mapped. */
+#include "fd.h"
+#include "room.h"
 #include "trust.h"
 
 #include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
-#include <unistd.h>
 
 #define SHM_DIR "/dev/shm"
 #define TMPFS_MAGIC_NUMBER 0x01021994
 #define RESERVE_CHUNK (64ull << 20)
 #define RESERVE_CHUNK_LEAST (64ull << 10)
+#define RESERVE_UNASKED (4ull << 20) /* above this, asking what may be had costs little beside zeroing it */
 
 /* ---- places */
 
@@ -34,8 +32,12 @@ static int check_private_dir(const char *path)
     struct stat st;
     if (lstat(path, &st))
         return errno == ENOTDIR ? fail_place(errno) : shms__fail_os(errno);
-    if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 0777) != 0700)
+    if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 077))
         return shms__fail(SHMS_E_DENIED);
+    /* Too few rights: under a strict umask, its maker was killed between mkdir and chmod. /dev/shm is sticky:
+     * what is ours there stays what it is. */
+    if ((st.st_mode & 0700) != 0700 && chmod(path, 0700))
+        return shms__fail_os(errno);
     return 0;
 }
 
@@ -49,12 +51,9 @@ int shms__place(bool global, bool create, char ret_prefix[PORT_PATH_MAX])
     snprintf(dir, sizeof dir, SHM_DIR "/shms-%" PRIu32, shms__user());
     int rc = check_private_dir(dir);
     if (rc == SHMS_E_NOT_FOUND && create) {
-        /* The umask may have taken bits away. /dev/shm is sticky: what we made there stays ours. */
-        if (mkdir(dir, 0700) == 0)
-            (void)!chmod(dir, 0700);
-        else if (errno != EEXIST)
+        if (mkdir(dir, 0700) && errno != EEXIST)
             return fail_place(errno);
-        rc = check_private_dir(dir);
+        rc = check_private_dir(dir); /* which mends what the umask has taken */
     }
     if (rc == 0)
         snprintf(ret_prefix, PORT_PATH_MAX, "%.300s/", dir);
@@ -72,9 +71,15 @@ int shms__place_walk(const char *prefix, int (*fn)(void *context, const char *fi
     char dir[PORT_PATH_MAX];
     place_dir(prefix, dir);
     const char *start = strrchr(prefix, '/') + 1;
-    DIR *d = opendir(dir);
-    if (!d)
+    int fd = shms__fd_above(open(dir, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC));
+    if (fd < 0)
         return errno == ENOENT || errno == ENOTDIR ? 0 : shms__fail_os(errno);
+    DIR *d = fdopendir(fd);
+    if (!d) {
+        int oserror = errno;
+        close(fd);
+        return shms__fail_os(oserror);
+    }
     int rc = 0;
     for (struct dirent *e; rc == 0 && (e = readdir(d));)
         if (strncmp(e->d_name, start, strlen(start)) == 0 && e->d_name[strlen(start)])
@@ -111,18 +116,20 @@ static int check_file(int fd, const struct trust *t, struct file *ret)
     struct stat st;
     if (fstat(fd, &st))
         return shms__fail_os(errno);
-    if (!S_ISREG(st.st_mode) || st.st_nlink > 1 || !shms__trusted_owner(t, st.st_uid) ||
+    if (!S_ISREG(st.st_mode) || (st.st_nlink > 1 && !t->links) || !shms__trusted_owner(t, st.st_uid) ||
         (st.st_mode & 0777 & ~t->mode) || !shms__on_tmpfs(fd, st.st_dev))
         return shms__fail(SHMS_E_DENIED);
     if (st.st_nlink == 0)
         return SHMS__RETRY;
-    *ret = (struct file){fd, (uint64_t)st.st_dev, (uint64_t)st.st_ino, (uint64_t)st.st_size};
+    *ret = (struct file){fd, (uint64_t)st.st_dev, (uint64_t)st.st_ino, (uint64_t)st.st_size,
+                         st.st_nlink > 1};
     return 0;
 }
 
 int shms__file_open(const char *path, bool writable, const struct trust *trust, struct file *ret)
 {
-    int fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int flags = O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+    int fd = shms__fd_above(open(path, (writable ? O_RDWR : O_RDONLY) | flags));
     if (fd < 0)
         return errno == ENOTDIR ? fail_place(errno) : shms__fail_os(errno);
     int rc = check_file(fd, trust, ret);
@@ -135,7 +142,7 @@ int shms__file_new(const char *prefix, uint32_t mode, struct file *ret)
 {
     char dir[PORT_PATH_MAX];
     place_dir(prefix, dir);
-    int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    int fd = shms__fd_above(open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
     if (fd < 0)
         return fail_place(errno);
     struct stat st;
@@ -148,19 +155,14 @@ int shms__file_new(const char *prefix, uint32_t mode, struct file *ret)
         close(fd);
         return shms__fail(SHMS_E_UNSUPPORTED);
     }
-    *ret = (struct file){fd, (uint64_t)st.st_dev, (uint64_t)st.st_ino, 0};
+    *ret = (struct file){fd, (uint64_t)st.st_dev, (uint64_t)st.st_ino, 0, false};
     return 0;
-}
-
-static void own_path(int fd, char ret_path[64])
-{
-    snprintf(ret_path, 64, "/proc/self/fd/%d", fd);
 }
 
 int shms__file_link(const struct file *f, const char *path)
 {
     char own[64];
-    own_path(f->fd, own);
+    shms__fd_path(f->fd, own);
     if (linkat(AT_FDCWD, own, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0)
         return 0;
     /* without /proc; needs a privilege there */
@@ -172,9 +174,9 @@ int shms__file_link(const struct file *f, const char *path)
 int shms__file_reopen(struct file *f, uint64_t share_offset)
 {
     char own[64];
-    own_path(f->fd, own);
+    shms__fd_path(f->fd, own);
     struct file new = *f;
-    new.fd = shms__file_intact(f) ? open(own, O_RDWR | O_CLOEXEC) : -1;
+    new.fd = shms__file_intact(f) ? shms__fd_above(open(own, O_RDWR | O_CLOEXEC)) : -1;
     if (new.fd < 0)
         return shms__fail_os(errno);
     int rc = shms__byte_share(&new, share_offset);
@@ -242,7 +244,8 @@ static struct file_stat stat_of(const struct stat *st)
     return (struct file_stat){.size = (uint64_t)st->st_size,
                               .memory_bytes = (uint64_t)st->st_blocks * 512,
                               .uid = (uint32_t)st->st_uid,
-                              .mode = st->st_mode & 0777};
+                              .mode = st->st_mode & 0777,
+                              .linked = st->st_nlink > 1};
 }
 
 int shms__file_stat(const char *path, struct file_stat *ret)
@@ -276,38 +279,10 @@ int64_t shms__file_read(const struct file *f, void *buf, size_t n, uint64_t offs
 
 /* ---- memory */
 
-/* Memory that could be had without killing anybody, or UINT64_MAX where the system does not tell. */
-static uint64_t memory_available(void)
-{
-    FILE *f = fopen("/proc/meminfo", "re");
-    if (!f)
-        return UINT64_MAX;
-    uint64_t kib, available = 0, swap = 0;
-    bool told = false;
-    for (char line[128]; fgets(line, sizeof line, f);) {
-        if (sscanf(line, "MemAvailable: %" SCNu64, &kib) == 1) {
-            available = kib;
-            told = true;
-        } else if (sscanf(line, "SwapFree: %" SCNu64, &kib) == 1) {
-            swap = kib;
-        }
-    }
-    fclose(f);
-    return told ? (available + swap) * 1024 : UINT64_MAX;
-}
-
-/* Growing a file past RLIMIT_FSIZE would raise SIGXFSZ, so ask first. */
-static bool within_file_limit(uint64_t size)
-{
-    struct rlimit limit;
-    return size <= INT64_MAX &&
-           (getrlimit(RLIMIT_FSIZE, &limit) || limit.rlim_cur == RLIM_INFINITY || size <= limit.rlim_cur);
-}
-
 int shms__file_ring(const struct file *f, uint64_t offset)
 {
     /* Past the limit, writing raises SIGXFSZ even inside a file; giving back a byte tells, too. */
-    if (!within_file_limit(offset + 1))
+    if (!shms__within_file_limit(offset + 1))
         return shms__file_cut(f, offset, offset + 1);
     return pwrite(f->fd, "", 1, (off_t)offset) == 1 ? 0 : shms__fail_os(errno);
 }
@@ -317,7 +292,7 @@ int shms__file_ring(const struct file *f, uint64_t offset)
 static int reserve(int fd, uint64_t from, uint64_t to)
 {
     /* tmpfs would hand out what the machine does not have, and the kernel then kills somebody */
-    if (to - from > RESERVE_CHUNK && to - from > memory_available())
+    if (to - from > RESERVE_UNASKED && to - from > shms__memory_available())
         return ENOSPC;
     uint64_t chunk = RESERVE_CHUNK;
     while (from < to) {
@@ -332,19 +307,28 @@ static int reserve(int fd, uint64_t from, uint64_t to)
     return 0;
 }
 
+/* Without memory behind it, but for the last page: that the file is so long can then be seen by touching its
+ * end, however full the file system gets (shms__memory_there). */
+static int stretch(int fd, uint64_t length, uint64_t to)
+{
+    if (to > length && ftruncate(fd, (off_t)to))
+        return errno;
+    return to > 0 ? reserve(fd, to - 1, to) : 0;
+}
+
 int shms__file_grow(const struct file *f, uint64_t from, uint64_t to, bool sparse)
 {
     uint64_t length = 0;
     int rc = shms__file_length(f, &length);
     if (rc < 0)
         return rc;
-    if (!within_file_limit(to))
+    if (!shms__within_file_limit(to))
         return shms__fail_os(EFBIG);
     int e = 0;
     if (!sparse)
         e = reserve(f->fd, from, to);
-    else if (to > length && ftruncate(f->fd, (off_t)to))
-        e = errno;
+    else
+        e = stretch(f->fd, length, to);
     if (e == 0)
         return 0;
     /* Nobody was told of the new part yet, so it can go. */
@@ -372,8 +356,10 @@ int shms__map(const struct file *f, uint64_t offset, uint64_t size, bool writabl
         return shms__fail(SHMS_E_NOMEM);
     int rights = writable ? PROT_READ | PROT_WRITE : PROT_READ;
     void *p = mmap(NULL, (size_t)size, rights, MAP_SHARED, f->fd, (off_t)offset);
-    if (p == MAP_FAILED)
-        return shms__fail_os(errno);
+    if (p == MAP_FAILED) {
+        int rc = shms__fail_os(errno);
+        return errno == EAGAIN ? SHMS_E_NOMEM : rc; /* the limit of mlockall(MCL_FUTURE) */
+    }
     if (!child && madvise(p, (size_t)size, MADV_DONTFORK)) {
         int rc = shms__fail_os(errno);
         shms__unmap(p, size);

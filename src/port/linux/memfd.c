@@ -3,30 +3,22 @@
  * Linux: memory without a name, a memfd. What its seals promise is looked up and never taken on trust: who
  * passes a descriptor may pass any.
  */
+#include "fd.h"
 #include "trust.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #define NO_EXEC_SEAL 0x0008u      /* MFD_NOEXEC_SEAL, since Linux 6.3; some systems insist on it */
 #define FUTURE_WRITE_SEAL 0x0010  /* F_SEAL_FUTURE_WRITE, since Linux 5.1 */
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
-static void own_path(int fd, char ret_path[64])
-{
-    snprintf(ret_path, 64, "/proc/self/fd/%d", fd);
-}
-
 /* An opening of its own; it tells watchers of writes, too, which the first one of a memfd does not always. */
 static int open_again(int fd, int rights, int *ret_fd)
 {
     char own[64];
-    own_path(fd, own);
-    int again = open(own, rights | O_CLOEXEC | O_NONBLOCK); /* waits for nobody's lease */
+    shms__fd_path(fd, own);
+    int again = shms__fd_above(open(own, rights | O_CLOEXEC | O_NONBLOCK)); /* waits for nobody's lease */
     if (again < 0)
         return shms__fail_os(errno == ENOENT ? EOPNOTSUPP : errno); /* no /proc */
     *ret_fd = again;
@@ -39,6 +31,7 @@ int shms__memfd_new(uint32_t mode, struct file *ret)
     int first = memfd_create("shmstream", flags | NO_EXEC_SEAL);
     if (first < 0 && errno == EINVAL)
         first = memfd_create("shmstream", flags);
+    first = shms__fd_above(first);
     if (first < 0)
         return shms__fail_os(errno == ENOSYS ? EOPNOTSUPP : errno);
     /* Reopening asks for the mode, which is set to what was asked for afterwards. */
@@ -53,7 +46,7 @@ int shms__memfd_new(uint32_t mode, struct file *ret)
         close(fd);
         return rc;
     }
-    *ret = (struct file){fd, (uint64_t)st.st_dev, (uint64_t)st.st_ino, 0};
+    *ret = (struct file){fd, (uint64_t)st.st_dev, (uint64_t)st.st_ino, 0, false};
     return 0;
 }
 
@@ -78,7 +71,7 @@ static int check(int fd, bool joins, const struct trust *t, struct file *ret)
         !shms__trusted_owner(t, st.st_uid) || (st.st_mode & 0777 & ~t->mode) ||
         (joins && (seals & (F_SEAL_WRITE | FUTURE_WRITE_SEAL))))
         return shms__fail(SHMS_E_DENIED);
-    *ret = (struct file){fd, (uint64_t)st.st_dev, (uint64_t)st.st_ino, (uint64_t)st.st_size};
+    *ret = (struct file){fd, (uint64_t)st.st_dev, (uint64_t)st.st_ino, (uint64_t)st.st_size, false};
     return 0;
 }
 
@@ -103,9 +96,10 @@ int shms__memfd_pass(const struct file *f, bool joins, bool frozen, int *ret_fd)
 {
     if (joins)
         return open_again(f->fd, frozen ? O_RDONLY : O_RDWR, ret_fd);
-    int fd = fcntl(f->fd, F_DUPFD_CLOEXEC, 0); /* without byte locks there is nothing to keep apart */
+    /* Without byte locks there is nothing to keep apart. */
+    int fd = fcntl(f->fd, F_DUPFD_CLOEXEC, FD_LEAST);
     if (fd < 0)
-        return shms__fail_os(errno);
+        return shms__fail_os(errno == EINVAL ? EMFILE : errno); /* EINVAL: the limit is 3 or less */
     *ret_fd = fd;
     return 0;
 }

@@ -5,6 +5,8 @@
 
 #include "shmstream.h"
 
+#include <stdbool.h>
+
 #define PORT_NAME_MAX SHMS_NAME_MAX
 #define PORT_PATH_MAX 320
 
@@ -13,6 +15,12 @@ struct file {
     uint64_t device;
     uint64_t inode;
     uint64_t size; /* when it was opened */
+    bool linked;   /* it had other names, too */
+};
+
+struct watch {
+    int fd; /* -1: none */
+    struct watch *next; /* of all of the process */
 };
 
 #endif

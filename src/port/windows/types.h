@@ -19,4 +19,8 @@ struct file {
     bool writable;
 };
 
+struct watch {
+    int fd; /* -1: none, always */
+};
+
 #endif
