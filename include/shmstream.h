@@ -4,8 +4,7 @@
  *
  * A *stream* is a named region of memory with a position, a lock and a version. Open, lock, read, write:
  *
- *     shms_stream *s;
- *     int rc = shms_stream_open("Global\\test", 4096, NULL, &s);
+ *     int rc = shms_stream_open("Global\\test", 4096, NULL, &s); // shms_stream *s
  *     if (rc < 0) die(shms_strerror(rc));
  *     if (shms_stream_lock(s, -1) >= 0) {         // 0, or SHMS_OWNER_DIED
  *         shms_stream_read(s, buf, sizeof buf);
@@ -24,8 +23,8 @@
  * - where a region's memory is taken away (a file cut short), zeros are put in its place, and any call on the
  *   handle gives SHMS_E_LOST; it catches SIGBUS for that, passing on what is not its own (doc/caveats.md);
  * - the library never prints, never aborts, never calls exit, and catches no other signal.
- * What is not in this header is not API. doc/guarantees.md says what holds when
- * a process dies, doc/format.md what the shared bytes are, doc/caveats.md what to avoid.
+ * Not in this header, not API. doc/guarantees.md says what holds when a process dies, doc/format.md what the
+ * shared bytes are, doc/caveats.md what to avoid.
  */
 #ifndef SHMSTREAM_H
 #define SHMSTREAM_H
@@ -63,7 +62,6 @@ extern "C" {
 #define SHMS_MUST_CHECK
 #endif
 
-/* ------------------------------------------------------------------ codes */
 /** Every code, its pinned value and its text: X(name, value, text). No number ever changes its meaning. */
 #define SHMS_CODES(X)                                                                              \
     X(SHMS_OWNER_DIED, 1, "the last holder of the lock died or closed while holding it")           \
@@ -99,7 +97,6 @@ enum { SHMS_CODES(SHMS_CODE_ENUM) SHMS_CODES_END_ = 0 /* no code: C++98 wants no
 /* ---------------------------------------------------------------- streams */
 /** An open stream: a handle, private to its process. Every open handle is a member of its region. */
 typedef struct shms_stream shms_stream;
-
 /** Most members (open handles) a region can have at once; one more is SHMS_E_FULL. */
 #define SHMS_MEMBERS_MAX 256
 /** Longest name in bytes without its prefix; '/', '%' and control characters count three times. */
@@ -113,15 +110,13 @@ enum { SHMS_CREATE_OR_OPEN = 0, SHMS_CREATE_ONLY = 1, SHMS_OPEN_ONLY = 2 };
 enum { SHMS_OWNER_SELF = 0, SHMS_OWNER_ROOT = 1, SHMS_OWNER_UID = 2, SHMS_OWNER_ANY = 3 };
 
 /**
- * Fills a new region: options.init. Called inside an exclusive section of s by the opener that makes the
- * region. No other open of it returns before one such call has given 0 or more. If the process dies in it,
- * or it fails, the next opener that has an init calls its own (and may find bytes of the dead one, unless
- * the region is atomic). Openers without one wait, at most open_timeout_ms.
- * It may not lock (SHMS_E_DEADLOCK) or unlock, roll back, wait_locked (SHMS_E_INVALID); if it closes s, open
- * gives SHMS_E_CLOSED. If it leaves by longjmp or an exception, close s, or the region stays locked.
- * @param s  the handle that is being opened
- * @param context  options.init_context
- * @return 0 or more: the region is ready. Less: a code, which shms_stream_open() gives back; nothing is left.
+ * options.init: fills a new region, inside an exclusive section of s, for the opener that makes the region. 0
+ * or more: the region is ready. Less: a code, which shms_stream_open() gives back; nothing is left. No other
+ * open of it returns before one call has succeeded; if the process dies in it, or it fails, the next opener
+ * that has an init calls its own (and may find bytes of the dead one, unless the region is atomic). Openers
+ * without one wait, at most open_timeout_ms. It may not lock (SHMS_E_DEADLOCK) or unlock, roll back,
+ * wait_locked (SHMS_E_INVALID); if it closes s, open gives SHMS_E_CLOSED. If it leaves by longjmp or an
+ * exception, close s, or the region stays locked.
  */
 typedef int shms_init_fn(shms_stream *s, void *context);
 
@@ -685,8 +680,7 @@ typedef struct shms_info {
     int64_t created_ns;    /**< since 1970, UTC, nanoseconds */
     uint32_t members;      /**< living members */
     uint32_t waiters;      /**< threads asleep waiting for the lock */
-    uint32_t locked;       /**< 1: a living member holds the lock; 2: a dead one, until the next locker;
-                                3: a stranger, alive or dead */
+    uint32_t locked;       /**< 1: by a living member; 2: by a dead one; 3: by a stranger */
     int32_t owner_pid;     /**< the holder's process id in its own PID namespace, 0 for none */
     uint32_t owner_died;   /**< 1: SHMS_OWNER_DIED is up */
     uint32_t uid;          /**< owner of the region's files */
@@ -724,7 +718,7 @@ typedef struct shms_member {
     uint32_t self;        /**< 1: it is the handle that was asked */
 } shms_member;
 
-/** Called by shms_stream_members() for each member; non-zero ends the call and is given back. */
+/** Called for each member; non-zero ends the call and is given back. */
 typedef int shms_members_fn(const shms_member *member, void *context);
 
 /**
@@ -803,5 +797,4 @@ SHMS_API const char *shms_version(void);
 #ifdef __cplusplus
 }
 #endif
-
 #endif

@@ -14,8 +14,8 @@
         end;
       ms.Free;
 
-  What lies between GetLock and ReleaseLock is a section. Where something in it may raise, let Section hold the
-  lock, or write it out:
+  What lies between GetLock and ReleaseLock is a section. Where something in it may raise, let Section hold
+  the lock, or write it out:
 
       if ms.GetLock then
       begin
@@ -178,12 +178,12 @@ type
     { Whether GetLock was told that a holder died inside. Every locker is, until one has called Repaired. }
     property OwnerDied: Boolean read FOwnerDied;
     function Repaired: Boolean;
-    { Give the section up: undo what its writes wrote (smAtomic), release the lock, and leave Version as it was.
+    { Give the section up: undo what its writes wrote (smAtomic), release the lock, leave Version as it was.
       Without smAtomic nothing can be undone: False, SHMS_E_UNSUPPORTED if something was written, and the lock
       is still held. What was written through Memory stays in any case. }
     function Rollback: Boolean;
-    { Do Work while holding the lock. If it raises, the section is rolled back where the share is smAtomic, and
-      else only ends; the exception goes on. False: the lock was not got, as by GetLock. }
+    { Do Work while holding the lock. If it raises, the section is rolled back where the share is smAtomic,
+      and else only ends; the exception goes on. False: the lock was not got, as by GetLock. }
     function Section(Work: TShareMemWork; ATimeOut: DWORD = INFINITE): Boolean;
     { In a section: end it, wait until another one has changed something, and take the lock again. False with
       SHMS_E_TIMEOUT: nothing has changed, but the lock is held; with another ErrorCode it is not held. What

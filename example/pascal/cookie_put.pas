@@ -4,8 +4,8 @@
 
       cookie_put JAR NAME=VALUE...
 
-  A jar is a share with the length of a text in its first four bytes, and then the text, a cookie a line. It is
-  atomic: a program that dies while it writes, or raises because there is no room, leaves it as it was. }
+  A jar is a share with the length of a text in its first four bytes, and then the text, a cookie a line. It
+  is atomic: a program that dies while it writes, or raises because there is no room, leaves it as it was. }
 program cookie_put;
 
 {$H+}
