@@ -55,9 +55,8 @@ extern "C" {
 #else
 #define SHMS_API __attribute__((visibility("default")))
 #endif
-/** Compilers warn where the result is not looked at: of a lock, which may not have been got. */
 #if defined(__GNUC__)
-#define SHMS_MUST_CHECK __attribute__((warn_unused_result))
+#define SHMS_MUST_CHECK __attribute__((warn_unused_result)) /* of a lock, which may not have been got */
 #else
 #define SHMS_MUST_CHECK
 #endif
@@ -297,8 +296,7 @@ SHMS_API SHMS_MUST_CHECK int shms_stream_lock_shared(shms_stream *s, int timeout
 /**
  * Release the lock, exclusive or shared, and wake a process that waits for it. If the section changed
  * something, the version moves on and those that wait for a change wake. A section is a change if a call on
- * its handle wrote or resized, or if shms_stream_memory() has given the handle a pointer that may be
- * written through.
+ * its handle wrote or resized, or if shms_stream_memory() has given the handle a pointer for writing.
  * @param s  the handle that holds the lock
  * @return 0, or SHMS_E_NOT_OWNER (nothing is changed), SHMS_E_INVALID (s is NULL; or init is running),
  *     SHMS_E_DENIED (a handle that may only read the data).
@@ -383,8 +381,7 @@ SHMS_API int64_t shms_stream_write(shms_stream *s, const void *buf, size_t n);
  * @param s  the handle
  * @param offset  bytes, relative to whence
  * @param whence  SEEK_SET, SEEK_CUR or SEEK_END of <stdio.h>
- * @return the new position, or SHMS_E_RANGE (it would be negative or beyond 2^63 - 1; the position stays),
- *     SHMS_E_INVALID.
+ * @return the new position, or SHMS_E_RANGE (negative or beyond 2^63 - 1; it stays), SHMS_E_INVALID.
  * Threads: safe.
  * Processes: private to the handle.
  * Signals: not async-signal-safe.
@@ -533,7 +530,7 @@ SHMS_API int shms_stream_wait(shms_stream *s, int64_t *seen, int timeout_ms);
  * Blocks: timeout_ms, and then until the lock is free.
  * Since: 0.2.0
  */
-SHMS_API int shms_stream_wait_locked(shms_stream *s, int timeout_ms);
+SHMS_API SHMS_MUST_CHECK int shms_stream_wait_locked(shms_stream *s, int timeout_ms);
 
 /**
  * Tell those who wait that something has changed, for bytes that were written outside a section.
@@ -609,8 +606,7 @@ SHMS_API int64_t shms_stream_load(shms_stream *s, const char *path);
  * @param s  the handle
  * @param mode  as for fopen: r, w or a, with + and b
  * @param ret  receives the FILE
- * @return 0, or SHMS_E_INVALID (NULL, bad mode), SHMS_E_READ_ONLY (a writing mode on a read-only handle),
- *     SHMS_E_NOMEM.
+ * @return 0, or SHMS_E_INVALID (NULL, bad mode), SHMS_E_READ_ONLY (a writing mode), SHMS_E_NOMEM.
  * Threads: a FILE locks itself.
  * Processes: hold the lock around its use.
  * Signals: not async-signal-safe.
@@ -770,8 +766,7 @@ SHMS_API int shms_list(shms_list_fn *callback, void *context);
 SHMS_API const char *shms_strerror(int code);
 
 /**
- * The errno behind the failure that this thread has just got from this library, 0 if that had none. Calls
- * that succeed may change it.
+ * The errno behind this thread's last failed call of this library, 0 if it had none. Success may change it.
  * @return an errno value
  * Threads: one value a thread.
  * Processes: no state.

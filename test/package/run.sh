@@ -87,6 +87,7 @@ pkg_config)
     ;;
 symbols)
     # Exactly the functions of the headers, each under the node of the release that its comment names.
+    # shellcheck disable=SC2046 # words
     declared=$(awk '/^ \* Since: /{split($3, v, "."); node = v[1] "." v[2]}
         match($0, /^SHMS_API .*shms_[a-z_]*\(/) {
             name = substr($0, 1, RLENGTH - 1); sub(/.*[ *]/, "", name); print name "@@SHMSTREAM_" node
