@@ -2,7 +2,7 @@
 /*
  * A section: what lies between lock and unlock.
  *
- * Who takes part. Only the holder of control.cell writes sequence, version, died and journal_used. The flags
+ * Who takes part. Only the holder of control.cell writes sequence, version, died, init and journal_used. The flags
  * C, P and N of the cell are set by waiters and by notify (version.c), cleared by the member that unlocks; S
  * is told of in readers.c.
  *
@@ -135,6 +135,9 @@ static int undo(struct section *s)
         return SHMS_E_TIMEOUT;
     if (!(a64_load_relaxed(&c->sequence) & 1)) /* relaxed: only the holder writes it */
         shms__sequence_open(c);
+    /* The init whose section this was has not succeeded. relaxed: handed on by unlock's release */
+    if (a32_load_relaxed(&c->init) == INIT_ENDING)
+        a32_store_relaxed(&c->init, INIT_OWED); /* relaxed: as above */
     return shms__journal_roll_back(&s->member);
 }
 
