@@ -27,7 +27,7 @@ static void judge_killed(struct setting *t, const struct scene *sc)
     end_tracee(t->tracee);
     t->tracee = 0;
     counts.kills++;
-    holder_died = t->bystander && is_held(t->bystander->section.member.region.control);
+    holder_died = t->bystander && !t->holds && is_held(t->bystander->section.member.region.control);
     if (!t->bystander) {
         static struct picture left;
         picture_by_name(&left);
