@@ -185,6 +185,8 @@ static int run_init(struct section *s, const struct handle_request *h, const shm
         return shms__fail(SHMS_E_CLOSED);
     if (rc < 0)
         return rc;
+    /* The commit decides: a taker that undoes the section makes init owed again. relaxed: the lock is held */
+    a32_store_relaxed(&c->init, INIT_ENDING);
     shms__section_commit(s);
     shms__repaired(s); /* it is all new */
     /* release: what init wrote; pairs with the acquire in wait_for_init */
@@ -196,16 +198,19 @@ static int run_init(struct section *s, const struct handle_request *h, const shm
 /* Until an init has succeeded, be it by this call. */
 static int wait_for_init(struct section *s, const struct handle_request *h, const shms_stream_options *o)
 {
-    const struct control *c = s->member.region.control;
+    struct control *c = s->member.region.control;
     int64_t deadline = shms__now_ns() + s->member.region.timeout_ns;
+    uint32_t init;
     /* acquire: what init wrote; pairs with the release in run_init */
-    while (a32_load_acquire(&c->init) == INIT_OWED) {
+    while ((init = a32_load_acquire(&c->init)) == INIT_OWED || init == INIT_ENDING) {
         int64_t left_ms = (deadline - shms__now_ns()) / 1000000;
         int64_t seen = shms__version(s);
         int rc = shms__lock(s, left_ms < 0 ? 0 : (int)left_ms);
         if (rc < 0)
             return rc;
-        bool owed = a32_load_relaxed(&c->init) == INIT_OWED; /* relaxed: the lock is held */
+        bool owed = a32_load_relaxed(&c->init) == INIT_OWED; /* relaxed: the lock is held; so below */
+        if (a32_load_relaxed(&c->init) == INIT_ENDING) /* its process died, after the commit */
+            a32_store_release(&c->init, INIT_DONE); /* release: as in run_init */
         if (owed && o->init && s->member.region.writable)
             return run_init(s, h, o);
         shms__unlock(s);

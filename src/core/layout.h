@@ -31,8 +31,9 @@ enum { FLAG_KEEP = 1, FLAG_SPARSE = 2, FLAG_ATOMIC = 4 };
 /* control.kind: what the data is; opening it as another kind is SHMS_E_KIND, but for reading it as a stream
  * */
 enum { KIND_STREAM = 0, KIND_CHANNEL = 1, KIND_DICT = 2 };
-/* control.init: the creator named no init; it has not succeeded yet; it has */
-enum { INIT_NONE = 0, INIT_OWED = 1, INIT_DONE = 2 };
+/* control.init: the creator named no init; it has not succeeded yet; it has; it has, if nothing of it is to
+ * be undone */
+enum { INIT_NONE = 0, INIT_OWED = 1, INIT_DONE = 2, INIT_ENDING = 3 };
 /* control.died: SHMS_OWNER_DIED is up; a roll-back is owed that could not be made */
 enum { DIED_NEWS = 1, DIED_OWED = 2 };
 /* slot.bell, as Linux has it: a thread's id; set by the kernel once that has died; wake a sleeper then */

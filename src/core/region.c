@@ -352,7 +352,7 @@ static bool kept(const struct control *c)
     /* relaxed: these change under the life-cycle lock, which is held, or by a member, of which none is there
      * */
     return (a32_load_relaxed(&c->flags) & FLAG_KEEP) && a32_load_relaxed(&c->state) == STATE_READY &&
-           a32_load_relaxed(&c->init) != INIT_OWED; /* relaxed: as above */
+           !shms__region_init_owed(c);
 }
 
 static int look(struct region *r, const struct region_request *q, uint64_t life)
@@ -464,7 +464,7 @@ int shms__region_open(struct region *r, const struct region_request *q, int64_t 
 static uint32_t read_flags(const struct region *r, const struct file *f)
 {
     if (r->control) /* relaxed: both change under the life-cycle lock, or by a member */
-        return a32_load_relaxed(&r->control->init) == INIT_OWED ? 0 : a32_load_relaxed(&r->control->flags);
+        return shms__region_init_owed(r->control) ? 0 : a32_load_relaxed(&r->control->flags);
     uint32_t flags = FLAG_KEEP; /* an inherited handle that never joined has no mapping */
     shms__file_read(f, &flags, sizeof flags, offsetof(struct control, flags));
     return flags;

@@ -66,6 +66,14 @@ static inline uint64_t shms__region_size(struct region *r)
 int shms__region_rejoin(struct region *r);
 void shms__region_rejoined(struct region *r, bool joined);
 
+/* Has nobody filled the region, whose creator named an init? */
+static inline bool shms__region_init_owed(const struct control *c)
+{
+    uint32_t init = a32_load_relaxed(&c->init);           /* relaxed: a hint, or a dead holder's */
+    uint64_t undone = a64_load_relaxed(&c->journal_used); /* relaxed: as above */
+    return init == INIT_OWED || (init == INIT_ENDING && undone);
+}
+
 /* ---- control.c */
 
 /* Control's mode for a region of `mode`. Control is never half open: who may write the data may write it, and

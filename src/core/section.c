@@ -2,9 +2,9 @@
 /*
  * A section: what lies between lock and unlock.
  *
- * Who takes part. Only the holder of control.cell writes sequence, version, died and journal_used. The flags
- * C, P and N of the cell are set by waiters and by notify (version.c), cleared by the member that unlocks; S
- * is told of in readers.c.
+ * Who takes part. Only the holder of control.cell writes sequence, version, died, init and journal_used. The
+ * flags C, P and N of the cell are set by waiters and by notify (version.c), cleared by the member that
+ * unlocks; S is told of in readers.c.
  *
  * Invariants.
  *  1. sequence is odd from before the first byte of a section that may write is written until after the last.
@@ -142,6 +142,9 @@ static int undo(struct section *s)
         return SHMS_E_TIMEOUT;
     if (!(a64_load_relaxed(&c->sequence) & 1)) /* relaxed: only the holder writes it */
         shms__sequence_open(c);
+    /* The init whose section this was has not succeeded. relaxed: handed on by unlock's release */
+    if (a32_load_relaxed(&c->init) == INIT_ENDING)
+        a32_store_relaxed(&c->init, INIT_OWED); /* relaxed: as above */
     return shms__journal_roll_back(&s->member);
 }
 
@@ -348,7 +351,7 @@ int shms__rollback(struct section *s)
         return (int)shms__member_done(&s->member, rc);
     }
     a64_store_relaxed(&s->holder, 0); /* relaxed: private */
-    give_back(s, changes & CHANGES_DEAD);
+    give_back(s, changes & (CHANGES_DEAD | CHANGES_NOTICE));
     return (int)shms__member_done(&s->member, rc > 0 ? shms__fail(SHMS_E_CORRUPT) : 0);
 }
 
@@ -400,11 +403,16 @@ int shms__section_resize(struct section *s, uint64_t size, uint64_t *ret_preciou
 
 /*
  * If the lock is taken, the end of that section tells, and NOTICE in the cell makes sure of it even where the
- * section wrote nothing.
+ * section wrote nothing. In a section of this thread's own a private note does the same: so a NOTICE is
+ * another's, which wait_locked must hear. (A task's section may end on another thread.)
  */
 int shms__section_notify(struct section *s)
 {
     struct control *c = s->member.region.control;
+    if (!s->tasks && shms__lock_held_here(s)) {
+        a32_or_relaxed(&s->changes, CHANGES_NOTICE); /* relaxed: private */
+        return 0;
+    }
     for (int i = 0; i < NOTIFY_TRIES; i++) {
         uint32_t changes;
         if (take_turn(s, 0, &changes) == 0) {

@@ -14,6 +14,7 @@ enum {
     CHANGES_POINTER = 4, /* the program has a pointer to write through: every section may */
     CHANGES_TOLD = 8,    /* the section has ended but for the cell, and the version has moved */
     CHANGES_NONE = 16,   /* the same, and it has not */
+    CHANGES_NOTICE = 32, /* its own thread has notified */
 };
 
 /* A handle that can lock. */

@@ -156,16 +156,20 @@ int shms__wait(struct section *s, int64_t *seen, int timeout_ms)
 
 int shms__wait_locked(struct section *s, int timeout_ms)
 {
-    const struct control *c = s->member.region.control;
     int64_t deadline = shms__deadline(timeout_ms);
-    int64_t seen = shms__version(s);
+    if (!shms__lock_held(s))
+        return shms__fail(SHMS_E_NOT_OWNER);
+    if (s->opening)
+        return shms__fail(SHMS_E_INVALID);
     /* Two that look through their pointers must not wake each other for ever. relaxed: private */
     uint32_t changes = a32_load_relaxed(&s->changes) & ~(uint32_t)CHANGES_POINTER;
+    if (changes) { /* told here, apart from what others do: what moves the version after this is another's */
+        shms__version_move(s->member.region.control);
+        changes = CHANGES_TOLD;
+    }
     a32_store_relaxed(&s->changes, changes); /* relaxed: private */
-    /* relaxed: a NOTICE that comes later is another's change */
-    if (changes || (a64_load_relaxed(&c->cell) & CELL_NOTICE))
-        seen = (int64_t)(((uint64_t)seen + 2) & INT64_MAX);
-    int rc = shms__unlock(s);
+    int64_t seen = shms__version(s);
+    int rc = shms__unlock_wake(s);
     if (rc < 0)
         return rc;
     int waited = wait_until(s, &seen, true, deadline);

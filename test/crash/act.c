@@ -38,11 +38,27 @@ uint64_t new_word(unsigned i)
     return is_written(i) ? 0xe500000000000000u + i * 0x300030003u : old_word(i);
 }
 
+unsigned char *bytes_of(shms_stream *s)
+{
+    return s->section.member.region.data;
+}
+
+int64_t version_of(const shms_stream *s)
+{
+    /* relaxed: nobody else is there, or those who are there are stopped */
+    return (int64_t)a64_load_relaxed(&s->section.member.region.control->version);
+}
+
 void fill_old(shms_stream *s)
 {
-    uint64_t *words = shms_stream_memory(s);
+    uint64_t *words = (uint64_t *)(void *)bytes_of(s);
     for (unsigned i = 0; i < WORDS; i++)
         words[i] = old_word(i);
+}
+
+void fill_new(shms_stream *s)
+{
+    gives(shms_stream_pwrite(s, fresh, sizeof fresh, 0), sizeof fresh);
 }
 
 uint64_t fresh[WORDS];
@@ -136,6 +152,62 @@ void do_unlock(shms_stream *s)
     at(1);
     gives(shms_stream_unlock(s), 0);
     at(2);
+}
+
+void do_look_inside(shms_stream *s)
+{
+    uint64_t word;
+    int64_t version = version_of(s);
+    at(1);
+    gives(shms_stream_lock(s, -1), 0);
+    at(2);
+    gives(shms_stream_pread(s, &word, sizeof word, 0), sizeof word);
+    at(3);
+    gives(shms_stream_unlock(s), 0);
+    at(4);
+    gives(version_of(s), version);
+}
+
+void do_give_up(shms_stream *s)
+{
+    int64_t version = version_of(s);
+    at(1);
+    gives(shms_stream_rollback(s), 0);
+    at(2);
+    gives(version_of(s), version);
+}
+
+void do_wait_locked(shms_stream *s)
+{
+    at(1);
+    gives(shms_stream_wait_locked(s, 2), SHMS_E_TIMEOUT);
+    at(2);
+}
+
+void do_wait_answered(shms_stream *s)
+{
+    at(1);
+    gives(shms_stream_wait_locked(s, -1), 0);
+    at(2);
+}
+
+static int fill_in_init(shms_stream *s, void *context)
+{
+    (void)context;
+    at(2);
+    fill_new(s);
+    at(3);
+    return 0;
+}
+
+void do_init(shms_stream *s)
+{
+    shms_stream_options o = {.struct_size = sizeof o, .max_size = DATA_MOST, .init = fill_in_init,
+                             .keep = (now_playing->traits & KEEP) != 0,
+                             .atomic = (now_playing->traits & ATOMIC) != 0};
+    at(1);
+    gives(shms_stream_open(region_name, DATA_SIZE, &o, &s), 0);
+    at(4);
 }
 
 void do_wait_for_news(shms_stream *s)

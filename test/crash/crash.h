@@ -56,7 +56,12 @@ enum {
     /* What a crash-atomic section changes beside the words: the size, and the marks behind DATA_SIZE. */
     WAS_MARKED = 524288, /* before, it was DATA_GROWN with marks; else DATA_SIZE */
     BECOMES_MARKED = 1048576,
-    BECOMES_EMPTY = 2097152 /* DATA_GROWN with zeros */
+    BECOMES_EMPTY = 2097152, /* DATA_GROWN with zeros */
+    QUIET = 4194304,  /* tells of no change, unless somebody dies with the lock */
+    ANSWERS = 8388608, /* the bystander changes something when the tracee waits for that */
+    ENDED = 16777216,  /* the dead holder had all but told of its change */
+    TASKS = 33554432,  /* the tracee's handle is of tasks */
+    INITS = 67108864  /* the tracee makes the region, and fills it in its init */
 };
 
 struct scene {
@@ -108,6 +113,11 @@ void hold_half_written(shms_stream *s);
 void do_lock(shms_stream *s);
 void do_section(shms_stream *s);
 void do_unlock(shms_stream *s);
+void do_look_inside(shms_stream *s); /* a section that writes nothing */
+void do_give_up(shms_stream *s);     /* the open section */
+void do_wait_locked(shms_stream *s); /* in vain */
+void do_wait_answered(shms_stream *s);
+void do_init(shms_stream *s); /* opens the region, which is new */
 void do_close(shms_stream *s);
 void do_open(shms_stream *s);
 void do_notify(shms_stream *s);
@@ -125,7 +135,10 @@ extern char file_path[256];    /* of an ordinary file */
 
 uint64_t old_word(unsigned i);
 uint64_t new_word(unsigned i); /* the same as the old one where nothing is written */
+unsigned char *bytes_of(shms_stream *s); /* without asking for a pointer, which would make sections changes */
+int64_t version_of(const shms_stream *s);
 void fill_old(shms_stream *s);
+void fill_new(shms_stream *s); /* all words, by one call */
 shms_stream *open_region(const char *name, const struct scene *sc);
 void tracee_main(const struct scene *sc, shms_stream *inherited);
 void die_in_section(const struct scene *sc); /* all but the dying */
@@ -197,6 +210,9 @@ struct counts {
 extern struct counts counts;
 extern const struct scene *now_playing;
 extern int64_t now_at;
+extern int64_t version_was; /* before the tracee did anything */
+extern bool holder_died;    /* with the lock, whatever it had done */
+bool is_held(const struct control *c);
 void violated(const char *invariant, const char *format, ...) __attribute__((format(printf, 2, 3)));
 #define must(condition, invariant, ...) ((condition) ? (void)0 : violated(invariant, __VA_ARGS__))
 
@@ -207,6 +223,9 @@ void judge_lock(shms_stream *s, unsigned allowed, unsigned traits);
 void judge_member(const struct scene *sc, const struct picture *p, unsigned allowed, bool holder,
                   bool dead_slot);
 void judge_next_life(const struct scene *sc, const struct picture *p, unsigned allowed);
+/* Whoever dies in an init, the next one's is called; and nobody comes in before one has succeeded. */
+void judge_init(const struct scene *sc, const struct picture *p);
+bool picture_stays(const struct picture *p); /* a kept region: without members it goes on */
 void judge_new(shms_stream *s); /* a new life shows nothing of the old */
 void judge_opener(const char *name, const struct scene *sc, unsigned allowed, bool whole);
 void judge_slots(const char *name); /* every one that nobody has can be had */

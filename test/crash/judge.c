@@ -5,7 +5,9 @@
  *   lock      a survivor gets the lock, within a bound; a living holder keeps it
  *   told      it is told of a death in a section, and only where one has been that no journal covers; again
  *             until repaired
- *   version   odd only while the lock is taken; even after the next section, and greater than before
+ *   sequence  odd only while the lock is taken; even after the next section, and greater than before
+ *   version   even always; once the next section is over it has moved if new bytes are there, or if somebody
+ *             died with the lock; not by a section that wrote nothing or was given up
  *   data      each word is old or new; all of them one or the other unless the locker was told
  *   journal   of a crash-atomic region: nobody is told; data and size are old, or both are new; nothing is
  *             left to be undone once somebody has the lock
@@ -13,6 +15,7 @@
  *   snapshot  gives what was there between two sections, or says that it cannot
  *   size      is old or new; bytes that come are zero
  *   members   the dead are not counted, and their slots can be had
+ *   init      runs until one has succeeded; nobody's open returns before that
  *   life      without members and not kept: the next opener gets zeros, and nothing is left after the last
  *   leak      no descriptor is left
  */
@@ -30,6 +33,8 @@
 struct counts counts;
 const struct scene *now_playing;
 int64_t now_at;
+int64_t version_was;
+bool holder_died;
 
 void violated(const char *invariant, const char *format, ...)
 {
@@ -83,7 +88,7 @@ static bool all_zero(const unsigned char *p, uint64_t n)
 static void judge_tail(shms_stream *s, bool grown, bool marked)
 {
     uint64_t size = shms_stream_size(s), wanted = grown ? DATA_GROWN : DATA_SIZE, wrong = 0;
-    const unsigned char *p = shms_stream_memory(s);
+    const unsigned char *p = bytes_of(s);
     must(size == wanted, "journal", "the size is %llu, with bytes that go with %llu",
          (unsigned long long)size, (unsigned long long)wanted);
     for (uint64_t i = DATA_SIZE; i < size && !wrong; i++)
@@ -99,7 +104,7 @@ unsigned judge_data(shms_stream *s, unsigned traits)
          (unsigned long long)size);
     if (size < DATA_SIZE)
         return MIX;
-    unsigned how = look_at_words(shms_stream_memory(s));
+    unsigned how = look_at_words((const uint64_t *)(const void *)bytes_of(s));
     counts.data_old += how == OLD;
     counts.data_new += how == NEW;
     counts.data_mixed += how == MIX;
@@ -115,7 +120,7 @@ static void judge_growth(shms_stream *s)
     uint64_t size = shms_stream_size(s);
     int rc = shms_stream_resize(s, DATA_MOST);
     must(rc == 0, "size", "growing gives %d", rc);
-    const unsigned char *p = shms_stream_memory(s);
+    const unsigned char *p = bytes_of(s);
     must(rc < 0 || all_zero(p + size, DATA_MOST - size), "size", "old bytes came back as new ones");
     must((rc = shms_stream_resize(s, size)) == 0, "size", "shrinking gives %d", rc);
 }
@@ -131,6 +136,11 @@ unsigned expected_news(const struct control *c)
     return news || (open && !covered) ? DIED : CLEAN;
 }
 
+bool is_held(const struct control *c)
+{
+    return (a64_load_relaxed(&c->cell) & CELL_OWNER) != 0; /* relaxed: nobody moves */
+}
+
 /* Without the one that is not expected. */
 static unsigned narrowed(unsigned allowed, const struct control *c)
 {
@@ -143,8 +153,22 @@ static void judge_release(shms_stream *s, uint64_t before)
     must(rc == 0, "lock", "unlock gives %d", rc);
     /* relaxed: nobody else is there */
     uint64_t after = a64_load_relaxed(&s->section.member.region.control->sequence);
-    must(!(after & 1) && after > before, "version", "%llu after a section, %llu before",
+    must(!(after & 1) && after > before, "sequence", "%llu after a section, %llu before",
          (unsigned long long)after, (unsigned long long)before);
+}
+
+/* Once a section is over that found these bytes and wrote nothing. */
+static void judge_version(shms_stream *s, unsigned how)
+{
+    int64_t now = version_of(s);
+    must(!(now & 1) && now >= version_was, "version", "%lld", (long long)now);
+    must(now > version_was || how == OLD, "version", "new bytes are there, but it has not moved");
+    must(now > version_was || !holder_died, "version", "a holder has died, but it has not moved");
+    must(now == version_was || !(now_playing->traits & QUIET) || holder_died || how != OLD, "version",
+         "it has moved by %lld, but nothing has changed", (long long)(now - version_was));
+    int64_t seen = version_was;
+    int rc = shms_stream_wait(s, &seen, 0);
+    must(rc == (now == version_was ? SHMS_E_TIMEOUT : 0), "version", "wait for news gives %d", rc);
 }
 
 static void judge_repair(shms_stream *s)
@@ -171,7 +195,7 @@ void judge_lock(shms_stream *s, unsigned allowed, unsigned traits)
     counts.told_died += told == DIED;
     counts.told_clean += told == CLEAN;
     must(told & allowed, "told", "gives %d, cell %#llx", rc, (unsigned long long)cell);
-    must(!(before & 1) || (cell & CELL_OWNER), "version", "odd, and nobody holds the lock");
+    must(!(before & 1) || (cell & CELL_OWNER), "sequence", "odd, and nobody holds the lock");
     must(a64_load_relaxed(&c->journal_used) == 0 && !(a32_load_relaxed(&c->died) & DIED_OWED), "journal",
          "something is still to be undone"); /* relaxed: as above */
     unsigned how = judge_data(s, traits);
@@ -180,14 +204,13 @@ void judge_lock(shms_stream *s, unsigned allowed, unsigned traits)
     if (traits & RESIZES)
         judge_growth(s);
     judge_release(s, before);
+    if (!(traits & RESIZES))
+        judge_version(s, how);
     if (told == DIED)
         judge_repair(s);
     rc = shms_stream_lock(s, BOUND_MS);
     must(rc == 0, "told", "after all is well the lock gives %d", rc);
     shms_stream_unlock(s);
-    int64_t seen = (int64_t)(before & ~1ull);
-    rc = shms_stream_wait(s, &seen, 0);
-    must(rc == 0, "version", "wait for news gives %d", rc);
 }
 
 /* ---- survivors of a copy */
@@ -255,6 +278,7 @@ void judge_member(const struct scene *sc, const struct picture *p, unsigned allo
     allowed = holder ? (allowed & ~(unsigned)EITHER) | expected_news(&p->c.control)
                      : narrowed(allowed, &p->c.control);
     invite_to_slot(&hinted, slot);
+    holder_died = is_held(&p->c.control);
     picture_put(&hinted);
     int slots = hold_slots(dead_slot ? 1 : SLOT_APART);
     shms_stream *s = NULL;
@@ -280,6 +304,64 @@ void judge_member(const struct scene *sc, const struct picture *p, unsigned allo
     names_remove(copy_name);
 }
 
+/* ---- a region that its creator is still filling, or has filled */
+
+static unsigned inits;
+
+static int fill_anew(shms_stream *s, void *context)
+{
+    (void)context;
+    inits++;
+    must(!(now_playing->traits & ATOMIC) || all_zero(bytes_of(s), DATA_SIZE), "init",
+         "it finds bytes of a dead one's");
+    fill_new(s);
+    return 0;
+}
+
+static shms_stream *open_to_fill(int wanted, unsigned wanted_inits)
+{
+    shms_stream_options o = {.struct_size = sizeof o, .init = fill_anew, .open_timeout_ms = 1};
+    shms_stream *s = NULL;
+    inits = 0;
+    if (wanted == 0)
+        o.open_timeout_ms = BOUND_MS;
+    int rc = shms_stream_open(copy_name, DATA_SIZE, &o, &s);
+    must(rc == wanted, "init", "an opener gets %d", rc);
+    must(inits == wanted_inits, "init", "it was called %u times", inits);
+    return rc == 0 ? s : NULL;
+}
+
+void judge_init(const struct scene *sc, const struct picture *p)
+{
+    static struct picture alone;
+    const struct control *c = &p->c.control;
+    /* relaxed: private copies; here and below */
+    if (!p->has_control || !p->belongs || a32_load_relaxed(&c->state) != STATE_READY)
+        return;
+    uint32_t init = a32_load_relaxed(&c->init); /* relaxed: as above */
+    bool ended = init != INIT_OWED && init != INIT_ENDING;
+    alone = *p;
+    holder_died = is_held(c);
+    invite_to_slot(&alone, SLOT_APART);
+    picture_put(&alone);
+    int slots = hold_slots(SLOT_APART);
+    shms_stream *s = open_to_fill(ended ? 0 : SHMS_E_TIMEOUT, 0); /* the creator lives */
+    shms_stream_close(s);
+    release_slots(slots, 0, 1);
+    s = open_to_fill(0, shms__region_init_owed(c)); /* it is dead, but others have come */
+    shms_stream *next = open_to_fill(0, 0);
+    if (s && next) {
+        counts.survivors++;
+        must(shms_stream_existed(s), "life", "a living region was made anew");
+        must(judge_data(s, sc->traits) == NEW, "init", "the next one sees other bytes");
+        judge_lock(next, EITHER | NEW, sc->traits);
+    }
+    shms_stream_close(next);
+    close(slots);
+    shms_stream_close(s);
+    names_remove(copy_name);
+}
+
 /* ---- the next life */
 
 void judge_new(shms_stream *s)
@@ -287,7 +369,7 @@ void judge_new(shms_stream *s)
     must(shms_stream_size(s) == DATA_SIZE && shms_stream_version(s) == 0, "life",
          "a new one of size %llu, version %lld", (unsigned long long)shms_stream_size(s),
          (long long)shms_stream_version(s));
-    must(all_zero(shms_stream_memory(s), DATA_SIZE), "life", "old bytes show");
+    must(all_zero(bytes_of(s), DATA_SIZE), "life", "old bytes show");
     int rc = shms_stream_lock(s, 0);
     must(rc == 0, "life", "the new one's lock gives %d", rc);
     shms_stream_unlock(s);
@@ -314,14 +396,20 @@ void judge_opener(const char *name, const struct scene *sc, unsigned allowed, bo
         must((rc = shms_stream_unlink(name)) == 0 && !name_is_there(name), "life", "unlink gives %d", rc);
 }
 
+bool picture_stays(const struct picture *p)
+{
+    return p->has_control && p->has_data && !shms__region_init_owed(&p->c.control);
+}
+
 void judge_next_life(const struct scene *sc, const struct picture *p, unsigned allowed)
 {
+    holder_died = p->has_control && is_held(&p->c.control);
     picture_put(p);
-    must(sc->traits & MAY_VANISH || !(sc->traits & KEEP) || (p->has_control && p->has_data), "life",
+    must(sc->traits & (MAY_VANISH | INITS) || !(sc->traits & KEEP) || (p->has_control && p->has_data), "life",
          "the kept one's files are gone");
     if (p->has_control)
         allowed = narrowed(allowed, &p->c.control);
-    judge_opener(copy_name, sc, allowed, p->has_control && p->has_data);
+    judge_opener(copy_name, sc, allowed, picture_stays(p));
     names_remove(copy_name);
 }
 

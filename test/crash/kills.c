@@ -27,10 +27,11 @@ static void judge_killed(struct setting *t, const struct scene *sc)
     end_tracee(t->tracee);
     t->tracee = 0;
     counts.kills++;
+    holder_died = t->bystander && !t->holds && is_held(t->bystander->section.member.region.control);
     if (!t->bystander) {
         static struct picture left;
         picture_by_name(&left);
-        judge_opener(region_name, sc, allowed, left.has_control && left.has_data);
+        judge_opener(region_name, sc, allowed, picture_stays(&left));
         return;
     }
     shms_stream *s = NULL;
@@ -170,9 +171,12 @@ static void judge_turn(struct waiter *w, const struct control *c, unsigned allow
     must(!told || told & allowed, "told", "the waiter gets %d", t.told);
     must(told != CLEAN || t.how != MIX, "data", "half-written, but the waiter was not told");
     must(!told || t.how & allowed, "data", "the waiter found %u", t.how);
-    uint64_t v = a64_load_relaxed(&c->version); /* relaxed: nobody is in a section */
-    must(!(v & 1) && !(a64_load_relaxed(&c->cell) & CELL_OWNER), "version", /* relaxed: as above */
+    uint64_t v = a64_load_relaxed(&c->sequence); /* relaxed: nobody is in a section */
+    must(!(v & 1) && !(a64_load_relaxed(&c->cell) & CELL_OWNER), "sequence", /* relaxed: as above */
          "%llu after the waiter's turn", (unsigned long long)v);
+    v = a64_load_relaxed(&c->version); /* relaxed: as above */
+    must((int64_t)v > version_was || !(t.how & (NEW | MIX)), "version",
+         "the waiter found new bytes, but it has not moved");
     counts.told_clean += told == CLEAN;
     counts.told_died += told == DIED;
 }
@@ -202,9 +206,10 @@ static unsigned way_left(shms_stream *s)
 {
     const struct control *c = s->section.member.region.control;
     bool held = (a64_load_relaxed(&c->cell) & CELL_OWNER) != 0; /* relaxed: the tracee is dead */
-    unsigned odd = a64_load_relaxed(&c->version) & 1;           /* relaxed: as above */
+    unsigned odd = a64_load_relaxed(&c->sequence) & 1;          /* relaxed: as above */
+    unsigned moved = version_of(s) != version_was;
     unsigned undo = a64_load_relaxed(&c->journal_used) != 0;    /* relaxed: as above */
-    return judge_data(s, 0) | odd << 8 | (unsigned)held << 9 | 1u << 10 | undo << 11;
+    return judge_data(s, 0) | odd << 8 | (unsigned)held << 9 | 1u << 10 | undo << 11 | moved << 12;
 }
 
 /* Kill the first at every instruction. Gives back in how many ways it can leave the region, and where. */
@@ -214,6 +219,7 @@ static unsigned kill_first(const struct trip *trip, shms_stream *s, struct waite
     unsigned ways = 0, last = 0;
     bool more = true;
     for (long n = 0; more; n += stride) {
+        version_was = version_of(s);
         pid_t pid = run_to(&trip->first, s, n, &more);
         unsigned allowed = phase_allows(&trip->first, s);
         unsigned way = way_left(s);
@@ -231,6 +237,7 @@ static unsigned kill_first(const struct trip *trip, shms_stream *s, struct waite
 static bool kill_both(const struct trip *trip, shms_stream *s, struct waiter *w, long death, long n)
 {
     bool more = true;
+    version_was = version_of(s);
     end_tracee(run_to(&trip->first, s, death, &more));
     pid_t pid = run_to(&trip->second, s, n, &more);
     unsigned allowed = phase_allows(&trip->second, s);

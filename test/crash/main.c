@@ -59,6 +59,8 @@ static void judge_point(const struct setting *t, const struct scene *sc)
     }
     if (t->holds)
         allowed |= EITHER; /* it dies too */
+    if (sc->traits & INITS)
+        judge_init(sc, &name_is);
     judge_next_life(sc, sc->traits & LIFE ? &name_is : &member_is, allowed);
 }
 

@@ -46,9 +46,11 @@ void race(const struct scene *sc, long stride)
     names_remove(region_name);
     shms_stream *s = open_region(region_name, sc);
     fill_old(s);
+    at(0);
     for (; more && !is_in(); n += stride)
         at_instruction(sc, s, n, &more, &ins);
     shms_stream_close(s);
+    must(ins > 0, "race", "the other one was never in first");
     printf("raced:  %-20s %5ld instructions, at %u of those tried the other one was in first | %llu broken\n",
            sc->name, n, ins, (unsigned long long)(counts.violations - broken));
 }

@@ -30,6 +30,48 @@ static void do_take_over(shms_stream *s)
     at(3);
 }
 
+/* Of one who died with all written, but for the version: it moves. */
+static void do_take_over_ended(shms_stream *s)
+{
+    int64_t version = version_of(s);
+    at(1);
+    gives(shms_stream_lock(s, -1), 0);
+    at(2);
+    gives(version_of(s), version);
+    at(3);
+    gives(shms_stream_unlock(s), 0);
+    at(4);
+    gives(version_of(s) > version, true);
+}
+
+static void do_wait_for_change(shms_stream *s)
+{
+    int64_t seen = shms_stream_version(s);
+    at(1);
+    gives(shms_stream_wait(s, &seen, -1), 0);
+    at(2);
+}
+
+static void do_give_up_in_vain(shms_stream *s)
+{
+    at(1);
+    gives(shms_stream_rollback(s), SHMS_E_UNSUPPORTED);
+    at(2);
+}
+
+/* Tasks of one thread: the lock is nobody's in particular. */
+static void do_tasks(shms_stream *s)
+{
+    at(1);
+    gives(shms_stream_lock(s, -1), 0);
+    at(2);
+    gives(shms_stream_lock(s, 0), SHMS_E_TIMEOUT);
+    gives(shms_stream_lock_shared(s, 0), SHMS_E_TIMEOUT);
+    at(3);
+    gives(shms_stream_unlock(s), 0);
+    at(4);
+}
+
 static void do_repair(shms_stream *s)
 {
     at(1);
@@ -122,11 +164,27 @@ const struct scene scenes[] = {
     {"section by FILE", 0, 0, make_file, do_file, {0, IN_LOCK, IN_SECTION, IN_UNLOCK, CLEAN | NEW}},
     {"section by load", 0, 0, NULL, do_load, {0, IN_LOCK, IN_SECTION, IN_UNLOCK, CLEAN | NEW}},
     {"save", 0, 0, NULL, do_save, {0, CLEAN | OLD, CLEAN | OLD}},
+    {"look inside", QUIET, 0, NULL, do_look_inside, {0, IN_LOCK, DIED | OLD, IN_LOCK, CLEAN | OLD}},
+    {"rollback empty", QUIET, 0, hold, do_give_up, {0, IN_LOCK, CLEAN | OLD}},
+    {"rollback WCPR", QUIET, (FLAGS_ALL & ~CELL_NOTICE) | CELL_RESERVED, hold, do_give_up,
+     {0, IN_LOCK, CLEAN | OLD}},
+    {"rollback refused", 0, 0, hold_written, do_give_up_in_vain, {0, DIED | NEW, DIED | NEW}},
+    {"wait_locked", 0, 0, hold_written, do_wait_locked, {0, IN_UNLOCK, DIED | NEW}},
+    {"wait_locked quiet", QUIET, 0, hold, do_wait_locked, {0, IN_LOCK, DIED | OLD}},
+    {"wait_locked told", ANSWERS, 0, hold, do_wait_answered, {0, IN_LOCK, DIED | OLD}},
+    {"tasks", TASKS | QUIET, 0, NULL, do_tasks, {0, IN_LOCK, DIED | OLD, IN_LOCK, CLEAN | OLD}},
+    {"init", INITS | LIFE | ALONE | UNJOINED | NO_REGION, 0, NULL, do_init,
+     {0, CLEAN | NEW, CLEAN | NEW, IN_UNLOCK, CLEAN | NEW}},
+    {"init kept", INITS | KEEP | LIFE | ALONE | UNJOINED | NO_REGION, 0, NULL, do_init,
+     {0, CLEAN | NEW, CLEAN | NEW, IN_UNLOCK, CLEAN | NEW}},
     {"poll_fd", 0, 0, NULL, do_poll_fd, {0, CLEAN | OLD, CLEAN | OLD, CLEAN | OLD}},
     {"calls that look", 0, 0, NULL, do_look, {0, CLEAN | OLD, CLEAN | OLD}},
     {"take over", DEAD_HOLDER, 0, NULL, do_take_over, {0, DIED | MIX, DIED | MIX, DIED | MIX}},
     {"take over apart", DEAD_APART, FLAGS_ALL, NULL, do_take_over, {0, DIED | MIX, DIED | MIX, DIED | MIX}},
     {"take over quiet", DEAD_HOLDER | READS, 0, NULL, do_take_over, {0, DIED | MIX, DIED | MIX, DIED | MIX}},
+    {"take over ended", DEAD_APART | ENDED, 0, NULL, do_take_over_ended,
+     {0, IN_UNLOCK, DIED | NEW, IN_UNLOCK, CLEAN | NEW}},
+    {"wait behind ended", DEAD_APART | ENDED, 0, NULL, do_wait_for_change, {0, CLEAN | NEW, CLEAN | NEW}},
     {"repaired", DEAD_APART, 0, hold_to_repair, do_repair,
      {0, DIED | MIX | NEW, DIED | NEW, IN_UNLOCK, CLEAN | NEW}},
     {"lock in vain", HELD, 0, NULL, do_lock_in_vain, {0, DIED | OLD, DIED | OLD}},
@@ -164,7 +222,7 @@ const struct trip trip_plain = {
 shms_stream *open_region(const char *name, const struct scene *sc)
 {
     shms_stream_options o = {.struct_size = sizeof o, .max_size = DATA_MOST, .keep = (sc->traits & KEEP) != 0,
-                             .atomic = (sc->traits & ATOMIC) != 0,
+                             .atomic = (sc->traits & ATOMIC) != 0, .tasks = (sc->traits & TASKS) != 0,
                              .access = sc->traits & READS ? SHMS_ACCESS_READ : SHMS_ACCESS_READ_WRITE};
     shms_stream *s = NULL;
     return shms_stream_open(name, DATA_SIZE, &o, &s) == 0 ? s : NULL;
@@ -187,6 +245,16 @@ void tracee_main(const struct scene *sc, shms_stream *inherited)
         pause();
 }
 
+/* A section, up to the moment in which its end has been said to snapshots, but not yet to waiters. */
+static void end_all_but(shms_stream *s)
+{
+    struct section *h = &s->section;
+    struct control *c = h->member.region.control;
+    hold_written(s);
+    shms__section_commit(h);
+    a64_store_relaxed(&c->sequence, a64_load_relaxed(&c->sequence) + 1); /* relaxed: nobody else is there */
+}
+
 void die_in_section(const struct scene *sc)
 {
     struct scene writes = *sc;
@@ -196,5 +264,8 @@ void die_in_section(const struct scene *sc)
         _exit(1);
     make_fresh();
     fill_old(s);
-    hold_half_written(s);
+    if (sc->traits & ENDED)
+        end_all_but(s);
+    else
+        hold_half_written(s);
 }

@@ -24,6 +24,14 @@ static void hold_half_grown(shms_stream *s)
     mark(s);
 }
 
+static void hold_half_shrunk(shms_stream *s)
+{
+    make_large(s);
+    hold_half_written(s);
+    gives(shms_stream_resize(s, DATA_SIZE), 0);
+    gives(shms_stream_resize(s, DATA_GROWN), 0);
+}
+
 /* ---- what is traced */
 
 static void begin(shms_stream *s)
@@ -73,6 +81,17 @@ static void do_rewrite(shms_stream *s)
     end(s);
 }
 
+static void do_rollback(shms_stream *s)
+{
+    int64_t version = version_of(s);
+    begin(s);
+    write_second(s);
+    at(3);
+    gives(shms_stream_rollback(s), 0);
+    at(4);
+    gives(now_playing->traits & QUIET ? version_of(s) : version, version);
+}
+
 static void do_read_undone(shms_stream *s)
 {
     at(1);
@@ -88,6 +107,7 @@ static void do_read_undone(shms_stream *s)
 #define DONE (CLEAN | NEW)
 #define ONE_OR_THE_OTHER (CLEAN | OLD | NEW)
 #define BY_SECTION {0, UNDONE, UNDONE, ONE_OR_THE_OTHER, DONE}
+#define BY_SECTION_OLD {0, UNDONE, UNDONE, UNDONE, UNDONE}
 #define BY_UNDOING {0, UNDONE, UNDONE, UNDONE}
 
 const struct scene scenes_atomic[] = {
@@ -102,6 +122,23 @@ const struct scene scenes_atomic[] = {
     {"atomic shrink", ATOMIC | RESIZES | LIFE | WAS_MARKED, 0, make_large, do_shrink, BY_SECTION},
     {"atomic down up", ATOMIC | RESIZES | LIFE | LONG | WAS_MARKED | BECOMES_EMPTY, 0, make_large,
      do_shrink_and_grow, BY_SECTION},
+    {"atomic look inside", ATOMIC | QUIET, 0, NULL, do_look_inside, BY_SECTION_OLD},
+    {"rollback", ATOMIC | QUIET, 0, seek_first, do_rollback, BY_SECTION_OLD},
+    {"rollback WCP", ATOMIC | QUIET, FLAGS_ALL & ~CELL_NOTICE, hold_written, do_give_up, {0, UNDONE, UNDONE}},
+    {"rollback of nothing", ATOMIC | QUIET, 0, hold, do_give_up, {0, UNDONE, UNDONE}},
+    {"rollback grown", ATOMIC | QUIET | RESIZES | LIFE, 0, hold_half_grown, do_give_up, {0, UNDONE, UNDONE}},
+    {"rollback shrunk", ATOMIC | QUIET | RESIZES | LIFE | WAS_MARKED, 0, hold_half_shrunk, do_give_up,
+     {0, UNDONE, UNDONE}},
+    {"rollback behind", ATOMIC | DEAD_APART, FLAGS_ALL & ~CELL_NOTICE, seek_first, do_rollback,
+     BY_SECTION_OLD},
+    {"atomic wait_locked", ATOMIC, 0, hold_written, do_wait_locked, {0, ONE_OR_THE_OTHER, DONE}},
+    {"atomic wait quiet", ATOMIC | QUIET, 0, hold, do_wait_locked, {0, UNDONE, UNDONE}},
+    {"atomic wait told", ATOMIC | ANSWERS, 0, hold, do_wait_answered, {0, UNDONE, UNDONE}},
+    {"atomic take over", ATOMIC | DEAD_APART | ENDED, 0, NULL, do_lock, {0, DONE, DONE}},
+    {"atomic init", ATOMIC | INITS | LIFE | ALONE | UNJOINED | NO_REGION, 0, NULL, do_init,
+     {0, DONE, DONE, DONE, DONE}},
+    {"atomic init kept", ATOMIC | INITS | KEEP | LIFE | ALONE | UNJOINED | NO_REGION, 0, NULL, do_init,
+     {0, DONE, DONE, DONE, DONE}},
     {"atomic close held", ATOMIC | LIFE, 0, hold_half_written, do_close, {0, UNDONE, UNDONE}},
     {"atomic close grown", ATOMIC | RESIZES | LIFE, 0, hold_half_grown, do_close, {0, UNDONE, UNDONE}},
     {"atomic close last", ATOMIC | LIFE | ALONE | KEEP, 0, hold_half_written, do_close, {0, UNDONE, UNDONE}},

@@ -18,6 +18,12 @@ static void read_on(shms_stream *s)
     gives(shms_stream_lock_shared(s, 0), 0);
 }
 
+static void read_twice(shms_stream *s)
+{
+    read_on(s);
+    read_on(s);
+}
+
 /* As if another thread of this process read through the handle's first entry. */
 static void read_beside(shms_stream *s)
 {
@@ -34,6 +40,27 @@ static void do_read(shms_stream *s)
     at(2);
     gives(shms_stream_unlock(s), 0);
     at(3);
+}
+
+/* Two tasks hold it at once, through one entry. */
+static void do_read_as_tasks(shms_stream *s)
+{
+    at(1);
+    gives(shms_stream_lock_shared(s, -1), 0);
+    at(2);
+    gives(shms_stream_lock_shared(s, -1), 0);
+    gives(shms_stream_unlock(s), 0);
+    at(3);
+    gives(shms_stream_unlock(s), 0);
+    at(4);
+    gives(shms_stream_unlock(s), SHMS_E_NOT_OWNER);
+}
+
+static void do_give_up_unheld(shms_stream *s)
+{
+    at(1);
+    gives(shms_stream_rollback(s), SHMS_E_NOT_OWNER);
+    at(2);
 }
 
 static void do_read_dead(shms_stream *s)
@@ -82,6 +109,10 @@ const struct scene scenes_shared[] = {
     {"read by turn", HELD | HANDS_OVER, 0, NULL, do_read, {0, NOTHING, NOTHING, NOTHING}},
     {"read behind dead", DEAD_APART, 0, NULL, do_read_dead, {0, BROKEN, BROKEN, BROKEN}},
     {"read broken", DEAD_HOLDER, 0, NULL, do_read_dead, {0, BROKEN, BROKEN, BROKEN}},
+    {"read as tasks", TASKS, 0, open_door, do_read_as_tasks, {0, NOTHING, NOTHING, NOTHING, NOTHING}},
+    {"read as task first", TASKS, 0, NULL, do_read_as_tasks, {0, NOTHING, NOTHING, NOTHING, NOTHING}},
+    {"close task reading", TASKS | LIFE, 0, read_twice, do_close, {0, NOTHING, NOTHING}},
+    {"rollback by reader", QUIET, 0, read_on, do_give_up_unheld, {0, NOTHING, NOTHING}},
     {"unlock shared", 0, 0, read_on, do_unlock, {0, NOTHING, NOTHING}},
     {"unlock awaited", AWAITS, 0, read_on, do_unlock, {0, NOTHING, NOTHING}},
     {"close reading", LIFE, 0, read_on, do_close, {0, NOTHING, NOTHING}},

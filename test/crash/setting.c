@@ -64,13 +64,30 @@ void set_up(struct setting *t, const struct scene *sc)
         /* acquire: none needed; the tracee is stopped */
         a64_or_acquire(&t->bystander->section.member.region.control->cell, sc->flags);
     reach_start(t->tracee);
+    version_was = t->bystander ? version_of(t->bystander) : 0;
 }
 
 /* A writer that has the cell, and so many steps later, sleeps on a reader's entry. */
 #define STEPS_TO_SLEEP 8000
 
+/* What the tracee waits for, as soon as it asks to be told. */
+static void answer(struct setting *t)
+{
+    struct member *m = &t->bystander->section.member;
+    uint64_t word = old_word(0);
+    /* relaxed: the tracee is stopped */
+    if ((a64_load_relaxed(&m->region.control->cell) & (CELL_CHANGE | CELL_OWNER)) != CELL_CHANGE)
+        return;
+    if (shms_stream_lock(t->bystander, 0) == 0) {
+        shms_stream_pwrite(t->bystander, &word, sizeof word, 0);
+        shms_stream_unlock(t->bystander);
+    }
+}
+
 void before_step(struct setting *t, const struct scene *sc)
 {
+    if (sc->traits & ANSWERS)
+        answer(t);
     if (!(sc->traits & HANDS_OVER) || !t->holds)
         return;
     /* relaxed: the tracee is stopped */

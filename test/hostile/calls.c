@@ -58,8 +58,8 @@ static int64_t do_lock(struct actor *a, unsigned x, unsigned y, int *ret_ms)
         broken("lock", "a free lock was not given", rc);
     if (rc >= 0 && owner(a) != a->s->section.member.id)
         broken("lock", "the cell does not name who was given the lock", (int64_t)owner(a));
-    if (rc >= 0 && !a->reads_only && !(a64_load_relaxed(&c->version) & 1))
-        broken("lock", "the version is even inside a section", 0);
+    if (rc >= 0 && !a->reads_only && !(a64_load_relaxed(&c->sequence) & 1))
+        broken("lock", "the sequence is even inside a section", 0);
     return rc;
 }
 
@@ -93,6 +93,46 @@ static int64_t do_unlock(struct actor *a, unsigned x, unsigned y, int *ret_ms)
         broken("unlock", held ? "refused to the holder" : "allowed to another", rc);
     if (rc == 0 && !reading && owner(a) == a->s->section.member.id)
         broken("unlock", "the cell still names who released", 0);
+    return rc;
+}
+
+/* After a failure the section goes on, but where the journal was damaged: then the next one is told. */
+static int64_t do_rollback(struct actor *a, unsigned x, unsigned y, int *ret_ms)
+{
+    (void)x, (void)y, (void)ret_ms;
+    uint64_t meddlings = a->meddlings ? *a->meddlings : 0;
+    uint64_t version = a->meddlings ? a64_load_relaxed(&a->s->section.member.region.control->version) : 0;
+    uint64_t cell = a->meddlings ? a64_load_relaxed(&a->s->section.member.region.control->cell) : 0;
+    bool held = a->meddlings && owner(a) == a->s->section.member.id;
+    bool begun = a->meddlings && a64_load_relaxed(&a->s->section.holder) != 0;
+    int rc = shms_stream_rollback(a->s);
+    if (!a->meddlings || meddlings != *a->meddlings)
+        return rc;
+    bool holds = owner(a) == a->s->section.member.id;
+    if (!held && rc != SHMS_E_NOT_OWNER)
+        broken("rollback", "allowed to another", rc);
+    if (held && holds != (rc != 0 && rc != SHMS_E_CORRUPT))
+        broken("rollback", holds ? "the lock is still held" : "the lock is gone", rc);
+    if (rc == 0 && begun && !(cell & CELL_NOTICE) && !a32_load_relaxed(&a->s->section.changes) &&
+        version != a64_load_relaxed(&a->s->section.member.region.control->version))
+        broken("rollback", "it told of a change", 0);
+    return rc;
+}
+
+/* It takes the lock again without a limit: who keeps that from it may do so for ever. */
+static int64_t do_wait_locked(struct actor *a, unsigned x, unsigned y, int *ret_ms)
+{
+    (void)y;
+    uint64_t meddlings = a->meddlings ? *a->meddlings : 0;
+    bool held = a->meddlings && owner(a) == a->s->section.member.id;
+    *ret_ms = INT32_MAX;
+    int rc = shms_stream_wait_locked(a->s, PICK(timeouts_ms, x));
+    if (!a->meddlings || meddlings != *a->meddlings)
+        return rc;
+    if (!held && rc != SHMS_E_NOT_OWNER)
+        broken("wait_locked", "allowed to another", rc);
+    if ((rc >= 0 || rc == SHMS_E_TIMEOUT) && owner(a) != a->s->section.member.id)
+        broken("wait_locked", "the lock is not held", rc);
     return rc;
 }
 
@@ -238,6 +278,30 @@ static int count_region(const char *name, const shms_info *info, void *context)
     return 0;
 }
 
+struct told {
+    unsigned members, self;
+};
+
+static int count_member(const shms_member *m, void *context)
+{
+    struct told *t = context;
+    t->members++;
+    t->self += m->self;
+    if (m->readers > LAYOUT_READERS)
+        broken("members", "more readers than entries", m->readers);
+    return t->members > SHMS_MEMBERS_MAX ? 1 : 0;
+}
+
+static int64_t do_members(struct actor *a, unsigned x, unsigned y, int *ret_ms)
+{
+    (void)x, (void)y, (void)ret_ms;
+    struct told t = {0};
+    int rc = shms_stream_members(a->s, count_member, &t);
+    if (t.members > SHMS_MEMBERS_MAX || t.self > 1)
+        broken("members", "more than there can be", t.members);
+    return rc;
+}
+
 static int64_t do_list(struct actor *a, unsigned x, unsigned y, int *ret_ms)
 {
     (void)a, (void)x, (void)y, (void)ret_ms;
@@ -273,6 +337,12 @@ static int64_t do_file(struct actor *a, unsigned x, unsigned y, int *ret_ms)
     return done > sizeof some ? -1 : 0;
 }
 
+static int fill(shms_stream *s, void *context)
+{
+    const struct actor *a = context;
+    return a->reads_only ? 0 : (int)(shms_stream_pwrite(s, "init", 4, 0) & INT32_MIN);
+}
+
 /* A second handle of the same region for a moment; or, where this actor has none, its own again. */
 static int64_t do_open(struct actor *a, unsigned x, unsigned y, int *ret_ms)
 {
@@ -283,9 +353,12 @@ static int64_t do_open(struct actor *a, unsigned x, unsigned y, int *ret_ms)
     o.create = y & 16 ? SHMS_OPEN_ONLY : SHMS_CREATE_OR_OPEN;
     o.keep = (y & 96) == 96;
     o.atomic = (y & 5) == 5 && a->name;
+    o.tasks = (y & 3) == 3;
+    o.init = (y & 130) == 130 ? fill : NULL;
+    o.init_context = a;
     o.no_guard = !a->name; /* nobody can take its memory */
     shms_stream *s = NULL;
-    *ret_ms = 2 * OPEN_TIMEOUT_MS; /* and closing it */
+    *ret_ms = 3 * OPEN_TIMEOUT_MS; /* and waiting for init, and closing it */
     int rc = a->name ? shms_stream_open(a->name, PICK(asked, x), &o, &s) : shms_stream_open_fd(a->fd, &o, &s);
     if (rc < 0)
         return rc;
@@ -341,6 +414,10 @@ static const struct known_call {
     {"lock_shared", do_lock_shared, SHMS_OWNER_DIED,
      USUAL | C(SHMS_E_TIMEOUT) | C(SHMS_E_DEADLOCK) | C(SHMS_E_FULL)},
     {"unlock", do_unlock, 0, USUAL | C(SHMS_E_NOT_OWNER)},
+    {"rollback", do_rollback, 0, USUAL | C(SHMS_E_NOT_OWNER) | C(SHMS_E_UNSUPPORTED) | C(SHMS_E_NOMEM) |
+                                     C(SHMS_E_LOST) | C(SHMS_E_OS) | C(SHMS_E_CORRUPT)},
+    {"wait_locked", do_wait_locked, SHMS_OWNER_DIED, USUAL | C(SHMS_E_NOT_OWNER) | C(SHMS_E_TIMEOUT) |
+                                                         C(SHMS_E_NOMEM) | C(SHMS_E_LOST) | C(SHMS_E_OS)},
     {"repaired", do_repaired, 0, USUAL | C(SHMS_E_NOT_OWNER)},
     {"read", do_read, ANY, C(SHMS_E_INVALID)},
     {"write", do_write, ANY, C(SHMS_E_INVALID) | C(SHMS_E_RANGE) | C(SHMS_E_READ_ONLY) | JOURNAL},
@@ -358,6 +435,7 @@ static const struct known_call {
     {"notify", do_notify, 0, USUAL | C(SHMS_E_READ_ONLY)},
     {"poll_fd", do_poll_fd, ANY, USUAL | C(SHMS_E_OS)},
     {"info", do_info, 0, USUAL | C(SHMS_E_OS)},
+    {"members", do_members, 0, USUAL | C(SHMS_E_LOST) | C(SHMS_E_NOMEM) | C(SHMS_E_OS)},
     {"list", do_list, 0, C(SHMS_E_INVALID) | C(SHMS_E_NOMEM) | C(SHMS_E_OS)},
     {"save", do_save, ANY, USUAL | C(SHMS_E_NOT_FOUND) | C(SHMS_E_NOSPACE) | C(SHMS_E_OS)},
     {"load", do_load, ANY, USUAL | C(SHMS_E_RANGE) | C(SHMS_E_READ_ONLY) | C(SHMS_E_NOT_FOUND) |
@@ -365,7 +443,8 @@ static const struct known_call {
     {"file", do_file, 0, C(SHMS_E_INVALID) | C(SHMS_E_READ_ONLY) | C(SHMS_E_NOMEM)},
     {"open", do_open, 0, USUAL | C(SHMS_E_NOT_FOUND) | C(SHMS_E_EXISTS) | C(SHMS_E_SIZE) | C(SHMS_E_FORMAT) |
                              C(SHMS_E_CORRUPT) | C(SHMS_E_LOST) | C(SHMS_E_FULL) | C(SHMS_E_NOSPACE) |
-                             C(SHMS_E_NOMEM) | C(SHMS_E_TIMEOUT) | C(SHMS_E_OS)},
+                             C(SHMS_E_NOMEM) | C(SHMS_E_TIMEOUT) | C(SHMS_E_OS) | C(SHMS_E_KIND) |
+                             C(SHMS_E_UNSUPPORTED)},
     {"fd", do_fd, 0, USUAL | C(SHMS_E_UNSUPPORTED) | C(SHMS_E_FORMAT) | C(SHMS_E_CORRUPT) | C(SHMS_E_FULL) |
                          C(SHMS_E_NOMEM) | C(SHMS_E_TIMEOUT) | C(SHMS_E_LOST) | C(SHMS_E_OS)},
     {"close", do_close, 0, 0},

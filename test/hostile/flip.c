@@ -73,19 +73,21 @@ static void flip_plausible(struct control *c, uint64_t r)
 {
     uint64_t flags = (r >> 16) & (CELL_WAITERS | CELL_CHANGE | CELL_POLL | CELL_RESERVED | CELL_NOTICE |
                                   CELL_SHARED);
-    uint64_t version = a64_load_relaxed(&c->version);
+    a64 *counter = r & 4096 ? &c->version : &c->sequence;
     uint32_t generation = a32_load_relaxed(&c->slots[r >> 8 & 3].generation);
-    switch (r % 11) {
+    switch (r % 13) {
     case 0: a64_store_relaxed(&c->cell, 0); break;
     case 1: a64_store_relaxed(&c->cell, flags); break;
     case 2: a64_store_relaxed(&c->cell, some_member(c, r >> 8) | flags); break;
     case 3: a64_store_relaxed(&c->cell, ref_owner(r >> 8 & 3, (uint32_t)(r >> 40 & 7)) | flags); break;
-    case 4: a64_store_relaxed(&c->version, version + (r >> 8 & 3)); break;
+    case 4: a64_store_relaxed(counter, a64_load_relaxed(counter) + (r >> 8 & 3)); break;
     case 5: a64_store_relaxed(&c->size, 1 + (r >> 8) % REGION_MOST); break;
     case 6: a32_store_relaxed(&c->died, r >> 8 & (DIED_NEWS | DIED_OWED)); break;
     case 7: a64_store_relaxed(&c->journal_used, (r >> 8) % (3 * BLOCK_AND_HEAD)); break;
     case 8: a64_store_relaxed(&c->journal_used, (r >> 8 & 7) * BLOCK_AND_HEAD); break;
     case 9: a32_store_relaxed(&c->slots[r >> 8 & 3].readers[r >> 10 & 1], r & 2048 ? generation : 0); break;
+    case 10: a32_store_relaxed(&c->init, r >> 8 & 3); break;
+    case 11: a32_store_relaxed(&c->kind, (r >> 8 & 15) < 2); break;
     default: a32_store_relaxed(&c->slots[r >> 8 & 3].generation, (uint32_t)(r >> 16 & 7)); break;
     }
 }
@@ -105,6 +107,8 @@ static void mend(struct control *c)
     shms__stamp_write(c);
     a32_store_relaxed(&c->state, STATE_READY);
     a64_store_relaxed(&c->size, REGION_SIZE);
+    a32_store_relaxed(&c->kind, KIND_STREAM);
+    a32_store_relaxed(&c->init, INIT_NONE);
 }
 
 /* At full speed, and with pauses of many lengths, so that calls are hit at their start and deep inside. */

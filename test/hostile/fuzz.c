@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Hostile bytes from libFuzzer. The input is a script: overwrites of control and journal, and calls of three
- * handles of one region between them: one that writes plainly, one whose writes are journaled, a reader. From
+ * handles of one region between them: one that writes plainly (as a peer made it do, that took FLAG_ATOMIC
+ * away while it was opened), one whose writes are journaled, and a reader, whose lock is of tasks. From
  * its end backwards it also says what is overwritten *inside* the calls: at each look at the clock, each
  * sleep, each question about a byte lock, each mapping.
  *
@@ -15,7 +16,6 @@
  * Not in scope: truncating the files, and punching holes into them.
  */
 #include "calls.h"
-#include "readers.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -27,6 +27,7 @@
 #define HANDLES 3
 #define CALLS_MOST 40
 #define SLACK_NS 5000000
+#define FOREVER_NS INT64_C(1000000000)
 #define PAGE 4096u
 #define REBUILD_EVERY 256 /* runs after which the handles begin anew in any case */
 #define REBUILD_EVERY_FAST 65536
@@ -39,7 +40,7 @@ static struct control clean;         /* as it was when all handles had been open
 static unsigned char *journal;       /* the hostile peer's own mapping of it */
 static bool journal_touched;
 static uint64_t meddlings, calls_made, runs, rebuilds;
-static int64_t clock_ns = 1000000000;
+static int64_t clock_ns = 1000000000, call_began_ns;
 
 static const uint8_t *front, *back; /* what is left of the input */
 
@@ -140,6 +141,8 @@ int __wrap_shms__sleep_on(a32 *word, uint32_t expected, int64_t ns)
     unsigned how = next_back();
     int64_t nap = how < 0x40 && ns > 50000 ? 50000 : ns;
     clock_ns += nap;
+    if (clock_ns - call_began_ns > FOREVER_NS) /* the one call without a limit: even a hostile holder dies */
+        a64_store_relaxed(&shared->cell, 0);
     moment();
     return nap < ns || how < 0x60 ? SLEEP_WOKEN : SLEEP_TIMEOUT;
 }
@@ -241,15 +244,27 @@ static void make_journal(shms_stream *s)
            "a fresh atomic region cannot be written");
 }
 
+/* The handle that is opened next takes the region for one without a journal; or not any more. */
+static void deny_journal(bool denied)
+{
+    struct control *c = actors[1].s->section.member.region.control;
+    a32_store_relaxed(&c->flags, denied ? 0 : FLAG_ATOMIC);
+}
+
 static void build(void)
 {
     static char file[240];
+    static const unsigned order[HANDLES] = {1, 0, 2};
     snprintf(file, sizeof file, "%s/saved", dir);
-    for (unsigned i = 0; i < HANDLES; i++) {
+    for (unsigned n = 0; n < HANDLES; n++) {
+        unsigned i = order[n];
+        if (n > 0)
+            deny_journal(i == 0);
         shms_stream_options o = {.struct_size = sizeof o, .open_timeout_ms = OPEN_TIMEOUT_MS};
         o.max_size = REGION_MOST;
         o.access = i == 2 ? SHMS_ACCESS_READ : SHMS_ACCESS_READ_WRITE;
         o.atomic = i == 1;
+        o.tasks = i == 2;
         actors[i] = (struct actor){.name = "fuzz", .path = file, .now_ns = clock_now, .slack_ns = SLACK_NS,
                                    .meddlings = &meddlings, .reads_only = i == 2};
         int rc = shms_stream_open("fuzz", REGION_SIZE, &o, &actors[i].s);
@@ -263,11 +278,12 @@ static void build(void)
 /* What a handle has noted for itself about a control that is not so any more. */
 static void forget(struct actor *a)
 {
-    struct member *m = &a->s->section.member;
-    while (shms__unlock_shared(m) == 0)
-        continue;
-    journal_touched |= m->journal.section != 0;
-    m->journal.section = 0;
+    struct section *s = &a->s->section;
+    shms__readers_renew(&s->readers);
+    journal_touched |= a32_load_relaxed(&s->journal.open) != 0;
+    a32_store_relaxed(&s->journal.open, 0);
+    a64_store_relaxed(&s->holder, 0);
+    a32_store_relaxed(&s->changes, 0);
     shms_stream_seek(a->s, 0, SEEK_SET);
 }
 
@@ -325,6 +341,7 @@ static void step(void)
         meddlings++;
     } else {
         unsigned which = next_front(), x = next_front(), y = next_front();
+        call_began_ns = clock_ns;
         call_run(&actors[op % HANDLES], allowed[which % allowed_count], x, y);
         calls_made++;
     }

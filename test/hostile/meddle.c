@@ -20,6 +20,7 @@ static const struct place {
     AT(magic, 8),     AT(format, 4),       AT(byte_order, 4), AT(fingerprint, 4), AT(control_size, 4),
     SLOT_AT(0, generation), SLOT_AT(1, generation), SLOT_AT(2, generation), SLOT_AT(255, generation),
     SLOT_AT(0, pid),  SLOT_AT(0, waiting), SLOT_AT(1, waiting), SLOT_AT(0, bell), SLOT_AT(1, bell),
+    AT(object, 4),    AT(object[64], 8),
     READER_AT(0, 0),  READER_AT(0, 1), READER_AT(0, 11), READER_AT(1, 0), READER_AT(2, 0), READER_AT(255, 11),
 };
 const unsigned field_count = sizeof places / sizeof places[0];

@@ -247,6 +247,48 @@ static void wait_locked_edges(void **state)
     shms_stream_close(s);
 }
 
+/* What another says while the waiter still has the lock is news for it, even if that has changed something
+ * itself. */
+static void wait_locked_hears_a_notice(void **state)
+{
+    (void)state;
+    for (int atomic = 0; atomic < 2; atomic++)
+        for (int writes = 0; writes < 2; writes++) {
+            shms_stream *s = unit_open(NAME, 16, atomic ? OPTIONS(.atomic = 1) : NULL);
+            shms_stream *other = unit_open(NAME, 16, NULL);
+            assert_int_equal(shms_stream_lock(s, 0), 0);
+            if (writes)
+                put(s, 'x', 0);
+            assert_int_equal(shms_stream_notify(other), 0);
+            assert_int_equal(shms_stream_wait_locked(s, 0), 0);
+            assert_int_equal(shms_stream_wait_locked(s, 0), SHMS_E_TIMEOUT);
+            put(s, 'y', 0);
+            assert_int_equal(shms_stream_notify(s), 0);
+            assert_int_equal(shms_stream_notify(other), 0);
+            assert_int_equal(shms_stream_wait_locked(s, 0), 0);
+            assert_int_equal(shms_stream_unlock(s), 0);
+            shms_stream_close(other);
+            shms_stream_close(s);
+        }
+}
+
+/* A notice of the section's own is told by its end, whatever that is. */
+static void a_notice_outlives_a_rollback(void **state)
+{
+    (void)state;
+    for (int atomic = 0; atomic < 2; atomic++) {
+        shms_stream *s = unit_open(NAME, 16, atomic ? OPTIONS(.atomic = 1) : NULL);
+        for (int i = 0; i < 2; i++) {
+            int64_t seen = shms_stream_version(s);
+            assert_int_equal(shms_stream_lock(s, 0), 0);
+            assert_int_equal(shms_stream_notify(s), 0);
+            assert_int_equal(i ? shms_stream_unlock(s) : shms_stream_rollback(s), 0);
+            assert_int_equal(shms_stream_wait(s, &seen, 0), 0);
+        }
+        shms_stream_close(s);
+    }
+}
+
 static int writes_half_and_dies(void *arg)
 {
     EXPECT(shms_stream_lock(arg, 20000) == 0 && shms_stream_pwrite(arg, "half", 4, 0) == 4);
@@ -543,6 +585,8 @@ int main(void)
         TEST(what_is_a_change),
         TEST(waits_for_each_other),
         TEST(wait_locked_edges),
+        TEST(wait_locked_hears_a_notice),
+        TEST(a_notice_outlives_a_rollback),
         TEST(wait_locked_is_told_of_the_dead),
         TEST(the_lock_of_tasks),
         TEST(counted_holds_let_writers_in),
