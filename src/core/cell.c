@@ -155,6 +155,8 @@ void shms__cell_give(struct member *m, a64 *cell)
         if (i == CAS_TRIES - 1)
             now = a64_exchange_release(cell, 0) | CELL_WAITERS; /* release: pairs with the same */
     }
-    if (now & CELL_WAITERS)
+    if (now & CELL_WAITERS) {
         shms__wake(a64_low_half(cell), 1);
+        shms__member_contend(m);
+    }
 }

@@ -24,6 +24,8 @@
  * Linearisation. Create: the link of control. Join: the token lock (member.c). Unlink, and leaving as the
  * last: the removal of control's name. Resize: the store of size.
  *
+ * Leaving needs the life-cycle lock only where nobody else is left, so a stopped process holds up nobody's close.
+ *
  * Progress. The life-cycle lock is held for a bounded number of system calls, and waited for with a
  * time-out; who loses a race for a name begins again until that time-out.
  *
@@ -34,11 +36,13 @@
  *   join, before or after the token          nothing: the system freed both locks
  *   resize, file grown, size not stored      a longer file, no reader of the new part; next resize or the end
  *   resize, size stored, memory not cut      old bytes behind the size; the next growth cuts them first
+ *   leave, token gone, last one              dead READY, as below
  *   leave or unlink, data removed            control without data; dead: as the first two; alive: the next
  *                                            opener finishes the unlink
  *   last member killed                       dead READY; the next opener or sweep removes it
  *   restart, anywhere                        dead SETUP
  */
+#include "fork.h"
 #include "region.h"
 
 #include <string.h>
@@ -104,7 +108,7 @@ static int make_control(struct region *r, uint32_t mode)
 {
     shms__process_lock();
     int rc = shms__file_new(r->name.prefix, shms__control_mode(mode), &r->control_file);
-    shms__region_remember(r);
+    shms__fork_remember(r);
     shms__process_unlock();
     if (rc == 0)
         rc = shms__file_grow(&r->control_file, 0, LAYOUT_CONTROL_SIZE, false);
@@ -178,7 +182,7 @@ int shms__region_publish(struct region *r)
     shms__byte_unlock(&r->control_file, LOCK_LIFE);
     if (!r->writable)
         shms__file_close(&r->data_file);
-    r->in_transit = false;
+    shms__fork_admit(r);
     return 0;
 }
 
@@ -313,7 +317,7 @@ static int find(struct region *r, const struct region_request *q, int64_t deadli
     shms__process_lock();
     int rc = shms__file_open(r->name.control, true, &trust, &r->control_file);
     if (rc == 0)
-        shms__region_remember(r);
+        shms__fork_remember(r);
     shms__process_unlock();
     if (rc == SHMS_E_DENIED) {
         if (!q->writable && q->create != SHMS_CREATE_ONLY)
@@ -364,7 +368,7 @@ int shms__region_open(struct region *r, const struct region_request *q, int64_t 
 
 static uint32_t read_flags(const struct region *r, const struct file *f)
 {
-    if (r->control) /* relaxed: both change under the life-cycle lock, or by a member */
+    if (r->control) /* relaxed: looked at again under the life-cycle lock */
         return a32_load_relaxed(&r->control->init) == INIT_OWED ? 0 : a32_load_relaxed(&r->control->flags);
     uint32_t flags = FLAG_KEEP; /* an inherited handle that never joined has no mapping */
     shms__file_read(f, &flags, sizeof flags, offsetof(struct control, flags));
@@ -374,23 +378,36 @@ static uint32_t read_flags(const struct region *r, const struct file *f)
 /* The last one removes the region, or at least its memory where the names are another user's. */
 static void clean_up(struct region *r, const struct file *f)
 {
-    uint32_t flags = read_flags(r, f);
-    if (r->token_pinned) /* only the mapping holds our token: it must not be taken for another's */
-        shms__region_unmap_control(r);
-    if ((flags & FLAG_KEEP) || shms__region_alive(f) || !shms__file_has_name(f, r->name.control))
+    if ((read_flags(r, f) & FLAG_KEEP) || shms__region_alive(f) || !shms__file_has_name(f, r->name.control))
         return;
     if (remove_names(&r->name) == SHMS_E_DENIED && shms__file_intact(&r->data_file))
         shms__file_empty(&r->data_file);
 }
 
+/* The token goes first: so of all who leave at once the last one to let go finds nobody, and only that one
+ * needs the life-cycle lock. By hand, since a child that was made without fork's handlers may share the opening. */
+static void give_up_token(struct region *r, const struct file *f)
+{
+    if (r->token_pinned)
+        shms__region_unmap_control(r);
+    else
+        shms__byte_unlock(f, r->token ? r->token : LOCK_NURSERY);
+}
+
 void shms__region_leave(struct region *r)
 {
     if (!r->data_only) {
-        shms__region_part_from_children(r);
+        shms__fork_part(r);
         const struct file *f = shms__region_control_file(r);
+        uint32_t flags = f ? read_flags(r, f) : FLAG_KEEP;
+        if (f)
+            give_up_token(r, f);
         /* of an unnamed one nothing is left behind, whoever is still there */
-        if (f && !r->unnamed && shms__life_take(f, shms__now_ns() + r->timeout_ns) == 0)
+        if (f && !r->unnamed && !(flags & FLAG_KEEP) && !shms__region_alive(f) &&
+            shms__life_take(f, shms__now_ns() + r->timeout_ns) == 0) {
             clean_up(r, f);
+            shms__byte_unlock(f, LOCK_LIFE);
+        }
     }
     shms__region_drop(r);
 }

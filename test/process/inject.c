@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -66,10 +67,29 @@ static bool fcntl_may_fail(pid_t pid, const struct user_regs_struct *r, int erro
     return error == EAGAIN || error == EACCES || error == ENOMEM || error == EIO || error == EINVAL;
 }
 
+/* Our futexes lie in memory that is shared. libc has private ones of its own, and ends the process where an
+ * answer surprises it. */
+static bool lies_in_shared_memory(pid_t pid, unsigned long address)
+{
+    char path[64], line[512], kind = 0;
+    unsigned long from, to;
+    bool shared = false;
+    snprintf(path, sizeof path, "/proc/%d/maps", (int)pid);
+    FILE *f = fopen(path, "re");
+    assert_non_null(f);
+    while (!shared && fgets(line, sizeof line, f))
+        shared = sscanf(line, "%lx-%lx %*3c%c", &from, &to, &kind) == 3 && kind == 's' &&
+                 address >= from && address < to;
+    fclose(f);
+    return shared;
+}
+
 /* Calls that never fail, or where failing means that the number is not ours (fstat, readlink of /proc). */
-static bool never_fails(const struct user_regs_struct *r)
+static bool never_fails(pid_t pid, const struct user_regs_struct *r)
 {
     switch ((long)r->orig_rax) {
+    case SYS_futex:
+        return !lies_in_shared_memory(pid, (unsigned long)r->rdi);
     case SYS_newfstatat:
         return (int)r->r10 & AT_EMPTY_PATH;
     case SYS_mmap: /* of the sanitizer's own memory */
@@ -136,6 +156,7 @@ static bool takes_room(const struct user_regs_struct *r)
     case SYS_mkdir:
     case SYS_linkat:
     case SYS_rename:
+    case SYS_renameat:
     case SYS_write:
     case SYS_pwrite64:
     case SYS_fsync:
@@ -167,7 +188,7 @@ static bool may_be_missing(long call)
 static bool plausible(pid_t pid, const struct user_regs_struct *r, int error)
 {
     long call = (long)r->orig_rax;
-    if (never_fails(r) || (call == SYS_fcntl && !fcntl_may_fail(pid, r, error)))
+    if (never_fails(pid, r) || (call == SYS_fcntl && !fcntl_may_fail(pid, r, error)))
         return false;
     if (call == SYS_close)
         return error == EINTR || error == EIO || error == ENOSPC;

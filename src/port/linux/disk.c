@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "steady.h"
+
 #define CHUNK ((size_t)256 << 20)
 
 static int write_all(int fd, const char *p, uint64_t n)

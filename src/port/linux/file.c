@@ -15,6 +15,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "steady.h"
+
 #define SHM_DIR "/dev/shm"
 #define TMPFS_MAGIC_NUMBER 0x01021994
 #define RESERVE_CHUNK (64ull << 20)
@@ -169,19 +171,18 @@ int shms__file_link(const struct file *f, const char *path)
     return errno == ENOENT ? fail_place(errno) : shms__fail_os(errno);
 }
 
-int shms__file_reopen(struct file *f, uint64_t share_offset)
+int shms__file_again(const struct file *f, struct file *ret)
 {
     char own[64];
+    if (!shms__file_intact(f))
+        return shms__fail_os(EBADF);
     own_path(f->fd, own);
-    struct file new = *f;
-    new.fd = shms__file_intact(f) ? open(own, O_RDWR | O_CLOEXEC) : -1;
-    if (new.fd < 0)
+    int fd = open(own, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
         return shms__fail_os(errno);
-    int rc = shms__byte_share(&new, share_offset);
-    if (rc == 0 && dup3(new.fd, f->fd, O_CLOEXEC) < 0)
-        rc = shms__fail_os(errno);
-    close(new.fd);
-    return rc;
+    *ret = *f;
+    ret->fd = fd;
+    return 0;
 }
 
 int shms__file_unlink(const char *path)

@@ -11,6 +11,8 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "steady.h"
+
 int shms__watch_open(const struct file *f, int *ret_fd)
 {
     int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
