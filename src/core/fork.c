@@ -16,8 +16,9 @@
  *     (A child that was made without them shares the openings until its first call.)
  *  2. From its birth a child holds the nursery of each region that it can use: so the region outlives a parent that
  *     ends before the child's first call.
- *  3. Of the handles of one region that a process has, at least one keeps a spare between forks; before a fork each
- *     other one gets its own, if the process may still open the file.
+ *  3. Of the handles of one region that a process has opened, at least one keeps a spare between forks, and so does
+ *     each inherited one that kept one in the parent; before a fork each other one gets its own, if the process may
+ *     still open the file. (A spare for each would make opening dearer by a tenth.)
  *
  * What a crash leaves: nothing; the system closes what a process has open.
  */
@@ -78,7 +79,7 @@ static int make_spare(struct region *r)
 void shms__fork_remember(struct region *r)
 {
     r->in_transit = true;
-    r->keeps_spare = false;
+    r->keeps_spare = r->inherited = false;
     r->spare.fd = -1;
     r->previous = NULL;
     r->next = known;
@@ -121,7 +122,7 @@ void shms__fork_forget(struct region *r)
 static bool somebody_keeps_one(const struct region *r)
 {
     for (const struct region *k = known; k; k = k->next)
-        if (k->keeps_spare && same_file(&k->control_file, &r->control_file))
+        if (k->keeps_spare && !k->inherited && same_file(&k->control_file, &r->control_file))
             return true;
     return false;
 }
@@ -173,10 +174,40 @@ static void in_parent(void)
     shms__restore_oserror(oserror);
 }
 
+/*
+ * A handler of a signal may have forked that interrupted a call, and the child may return into it. The call goes on
+ * with what it knew of control; so that it finds nothing worse than a handle that is not its own any more,
+ * private memory stands in there, until the handle is closed. Its first word is the address of the one before.
+ */
+static void stand_in(struct region *r)
+{
+    struct control *c = r->control;
+    if (c && (c == r->stand_in || !shms__map_private(c, LAYOUT_CONTROL_SIZE)))
+        c = r->stand_in;
+    if (c && c != r->stand_in) {
+        shms__control_spoil(c);
+        /* relaxed: private memory */
+        a64_store_relaxed(&c->magic, (uintptr_t)r->stand_in);
+        r->stand_in = c;
+    }
+    r->control = c;
+}
+
+void shms__fork_drop_stand_ins(struct region *r)
+{
+    while (r->stand_in) {
+        struct control *c = r->stand_in;
+        if (r->control == c)
+            r->control = NULL;
+        r->stand_in = (struct control *)(uintptr_t)a64_load_relaxed(&c->magic); /* relaxed: private memory */
+        shms__unmap(c, LAYOUT_CONTROL_SIZE);
+    }
+}
+
 /* What the parent's membership was is nothing here: its token, its mapping of control (MADV_DONTFORK). */
 static void begin_anew(struct region *r)
 {
-    r->control = NULL;
+    stand_in(r);
     r->bell = NULL;
     shms__guard_range(r->guard, GUARD_CONTROL, NULL, 0, false);
     shms__guard_range(r->guard, GUARD_JOURNAL, NULL, 0, false);
@@ -198,6 +229,7 @@ static void in_child(bool prepared)
     shms__bell_forget();
     for (struct region *r = known; r; r = r->next) {
         begin_anew(r);
+        r->inherited = true;
         if (r->in_transit) { /* what another thread was opening or closing has nobody here to finish it */
             shut(&r->control_file);
             shut(&r->data_file);

@@ -17,6 +17,9 @@ void shms__fork_forget(struct region *r);
 void shms__fork_admit(struct region *r);
 void shms__fork_part(struct region *r);
 
+/* Unmap what stands in for control in a child. */
+void shms__fork_drop_stand_ins(struct region *r);
+
 /* Does another handle of this process, or another use in this one, say that the number is its own? Under the
  * process lock. */
 bool shms__fork_claims(const struct region *r, int fd);

@@ -285,7 +285,7 @@ static void leave(struct section *s)
     shms__process_lock();
     shms__fork_catch_up();
     shms__process_unlock();
-    if (s->member.region.control)
+    if (s->member.region.token)
         shms__section_release_all(s);
     shms__poll_close(s);
     shms__journal_close(&s->member, &s->journal);

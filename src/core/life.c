@@ -39,15 +39,16 @@ void shms__region_unmap_control(struct region *r)
 {
     shms__bell_drop(r->bell);
     shms__guard_range(r->guard, GUARD_CONTROL, NULL, 0, false);
-    if (r->control)
+    if (r->control && r->control != r->stand_in)
         shms__unmap(r->control, LAYOUT_CONTROL_SIZE);
     r->bell = NULL;
-    r->control = NULL;
+    r->control = r->stand_in;
 }
 
 void shms__region_drop(struct region *r)
 {
     shms__bell_drop(r->bell);
+    shms__fork_drop_stand_ins(r);
     shms__guard_range(r->guard, GUARD_CONTROL, NULL, 0, false);
     shms__guard_range(r->guard, GUARD_DATA, NULL, 0, false);
     shms__unmap_both(r->data, r->capacity, r->control, LAYOUT_CONTROL_SIZE);
@@ -69,8 +70,8 @@ static int reopen(struct file *f, const char *path)
     struct file again;
     f->fd = -1;
     int rc = shms__file_open(path, true, &any, &again);
-    if (rc < 0)
-        return rc == SHMS__RETRY || rc == SHMS_E_NOT_FOUND ? shms__fail(SHMS_E_LOST) : rc;
+    if (rc < 0) /* with its errno */
+        return rc == SHMS__RETRY || rc == SHMS_E_NOT_FOUND ? SHMS_E_LOST : rc;
     if (again.device != f->device || again.inode != f->inode) {
         shms__file_close(&again);
         return shms__fail(SHMS_E_LOST);

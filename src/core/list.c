@@ -140,22 +140,41 @@ static void tell_member(const struct control *c, uint32_t slot, shms_member *ret
         ret->readers += a32_load_relaxed(&s->readers[i]) == generation; /* relaxed: private copy */
 }
 
-int shms__members(struct member *m, shms_members_fn *callback, void *context)
+#define MEMBERS_AT_ONCE 16
+
+/* Some of the living, from slot *next on. */
+static int look_at_members(struct member *m, uint32_t *next, shms_member *ret, int *ret_count)
 {
     const struct file *f = shms__region_control_file(&m->region);
     struct peek *p = malloc(sizeof *p);
     int rc = !p ? shms__fail(SHMS_E_NOMEM) : !f ? shms__fail(SHMS_E_LOST) : peek(f, p);
-    for (uint32_t s = 0; rc == 0 && s < LAYOUT_SLOTS; s++) {
+    int count = 0;
+    for (; rc == 0 && *next < LAYOUT_SLOTS && count < MEMBERS_AT_ONCE; (*next)++) {
+        uint32_t s = *next;
         const struct slot *slot = &p->at.control.slots[s];
         bool ever = a32_load_relaxed(&slot->generation) != 0; /* relaxed: private copy */
         if (!ever || (s != m->slot && !shms__byte_locked(f, LOCK_SLOT(s), 1, BYTE_EXCLUSIVE)))
             continue;
-        shms_member told;
-        tell_member(&p->at.control, s, &told);
-        told.self = s == m->slot;
-        rc = callback(&told, context);
+        tell_member(&p->at.control, s, &ret[count]);
+        ret[count++].self = s == m->slot;
     }
     free(p);
+    *ret_count = count;
+    return rc;
+}
+
+/* As in list_file, nothing is taken while the callback runs. */
+int shms__members(struct member *m, shms_members_fn *callback, void *context)
+{
+    shms_member told[MEMBERS_AT_ONCE];
+    int rc = 0, count = 0;
+    for (uint32_t next = 0; rc == 0 && next < LAYOUT_SLOTS;) {
+        shms__quiet_begin();
+        rc = look_at_members(m, &next, told, &count);
+        shms__quiet_end();
+        for (int i = 0; rc == 0 && i < count; i++)
+            rc = callback(&told[i], context);
+    }
     return rc;
 }
 

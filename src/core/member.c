@@ -91,7 +91,7 @@ int shms__member_join(struct member *m)
 
 void shms__member_leave(struct member *m)
 {
-    if (m->region.control)
+    if (m->region.token)
         a32_store_relaxed(&m->region.control->slots[m->slot].pid, 0); /* relaxed: a hint */
     shms__region_leave(&m->region);
 }
@@ -116,20 +116,16 @@ void shms__member_lose(void *member)
     a32_store_release(&m->epoch, EPOCH_LOST); /* release: nothing; pairs with shms__member_lost */
 }
 
-/* Whatever looks at this goes the long way, where it learns the truth: a lock that is held by nobody who
- * could live, and a section that never ends. */
 void shms__member_fill(void *control)
 {
-    struct control *c = control;
-    a64_store_relaxed(&c->cell, CELL_SLOT); /* relaxed: nobody sees it yet; the same below */
-    a64_store_relaxed(&c->version, 1);      /* relaxed: as above */
+    shms__control_spoil(control);
 }
 
 void shms__member_hang_bell(struct member *m)
 {
     shms__process_lock();
     a32_store_relaxed(&m->region.contended, 1); /* relaxed: private; who misses it asks once more */
-    if (m->region.control)
+    if (m->region.token)
         shms__bell_hang(m->region.bell, &m->region.control->slots[m->slot].bell, true);
     shms__process_unlock();
 }

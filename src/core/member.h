@@ -62,6 +62,13 @@ static inline int64_t shms__member_done(const struct member *m, int64_t rc)
     return __builtin_expect(shms__member_lost(m), 0) ? shms__fail(SHMS_E_LOST) : rc;
 }
 
+/* The same for a call that waits, whose member may be another process's by now: a handler of the program forked, and
+ * this is the child. */
+static inline int64_t shms__member_still(const struct member *m, int64_t rc)
+{
+    return shms__member_here(m) ? rc : shms__fail(SHMS_E_LOST);
+}
+
 /* The guard's two hooks, for a signal handler: the handle is lost; its control is this from now on. */
 void shms__member_lose(void *member);
 void shms__member_fill(void *control);

@@ -137,6 +137,8 @@ int shms__memfd_pass(const struct file *f, bool joins, bool frozen, int *ret_fd)
 int shms__map(const struct file *f, uint64_t offset, uint64_t size, bool writable, bool child, void **ret);
 void shms__map_hint_huge(void *address, uint64_t size);
 void shms__unmap(void *address, uint64_t size);
+/* Zeros of this process's own at an address where nothing is; false: something is. */
+bool shms__map_private(void *address, uint64_t size);
 /* Both, by one call where b happens to follow a. Either may be NULL. */
 void shms__unmap_both(void *a, uint64_t a_size, void *b, uint64_t b_size);
 int shms__pin(void *address, uint64_t size); /* keep out of swap */

@@ -368,7 +368,7 @@ int shms__region_open(struct region *r, const struct region_request *q, int64_t 
 
 static uint32_t read_flags(const struct region *r, const struct file *f)
 {
-    if (r->control) /* relaxed: looked at again under the life-cycle lock */
+    if (r->token) /* relaxed: looked at again under the life-cycle lock */
         return a32_load_relaxed(&r->control->init) == INIT_OWED ? 0 : a32_load_relaxed(&r->control->flags);
     uint32_t flags = FLAG_KEEP; /* an inherited handle that never joined has no mapping */
     shms__file_read(f, &flags, sizeof flags, offsetof(struct control, flags));

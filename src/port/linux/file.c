@@ -318,7 +318,7 @@ int shms__file_ring(const struct file *f, uint64_t offset)
 static int reserve(int fd, uint64_t from, uint64_t to)
 {
     /* tmpfs would hand out what the machine does not have, and the kernel then kills somebody */
-    if (to - from > RESERVE_CHUNK && to - from > memory_available())
+    if (to - from > RESERVE_CHUNK && to - from > STEADY(memory_available()))
         return ENOSPC;
     uint64_t chunk = RESERVE_CHUNK;
     while (from < to) {
@@ -392,6 +392,15 @@ void shms__map_hint_huge(void *address, uint64_t size)
 void shms__unmap(void *address, uint64_t size)
 {
     munmap(address, (size_t)size);
+}
+
+bool shms__map_private(void *address, uint64_t size)
+{
+    const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+    void *p = mmap(address, (size_t)size, PROT_READ | PROT_WRITE, flags, -1, 0);
+    if (p != MAP_FAILED && p != address) /* kernels before 4.17 take the address for a hint */
+        munmap(p, (size_t)size);
+    return p == address;
 }
 
 void shms__unmap_both(void *a, uint64_t a_size, void *b, uint64_t b_size)
