@@ -118,7 +118,7 @@ static enum step attempt_once(struct member *m, struct attempt *a)
         if (!is_free && !shms__member_alive(m, cell & CELL_OWNER))
             return take(m, a, cell) ? STEP_INHERITED : STEP_AGAIN;
     }
-    if (now >= a->patience->deadline || shms__member_lost(m)) /* the caller looks for the latter again */
+    if (now >= a->patience->deadline || !shms__member_here(m)) /* the caller looks for the latter again */
         return STEP_TIMEOUT;
     if (!may_take) /* else another was faster: look again at once */
         sleep_once(m, a, cell, now);
@@ -130,7 +130,7 @@ int shms__cell_take(struct member *m, a64 *cell, struct patience *p)
     struct attempt a = {.cell = cell, .patience = p, .tries_only = p->timeout_ms == 0};
     a.slices = (struct slices){.ns = shms__first_slice_ns, .most_ns = SLICE_LAST_NS};
     if (!a.tries_only && spin(m, &a))
-        return (int)shms__member_done(m, CELL_TAKEN);
+        return (int)shms__member_still(m, CELL_TAKEN);
     shms__patience_end(p);
     enum step step;
     do
@@ -139,8 +139,8 @@ int shms__cell_take(struct member *m, a64 *cell, struct patience *p)
     if (step == STEP_TIMEOUT && a.passed_over)
         a64_and_relaxed(cell, ~CELL_RESERVED); /* relaxed: withdraw a courtesy that orders nothing */
     if (step == STEP_TIMEOUT)
-        return (int)shms__member_done(m, shms__fail(SHMS_E_TIMEOUT));
-    return (int)shms__member_done(m, step == STEP_INHERITED ? CELL_INHERITED : CELL_TAKEN);
+        return (int)shms__member_still(m, shms__fail(SHMS_E_TIMEOUT));
+    return (int)shms__member_still(m, step == STEP_INHERITED ? CELL_INHERITED : CELL_TAKEN);
 }
 
 void shms__cell_give(struct member *m, a64 *cell)
@@ -155,6 +155,8 @@ void shms__cell_give(struct member *m, a64 *cell)
         if (i == CAS_TRIES - 1)
             now = a64_exchange_release(cell, 0) | CELL_WAITERS; /* release: pairs with the same */
     }
-    if (now & CELL_WAITERS)
+    if (now & CELL_WAITERS) {
         shms__wake(a64_low_half(cell), 1);
+        shms__member_contend(m);
+    }
 }

@@ -72,3 +72,30 @@ void shms__region_begin(struct region *r, const struct region_request *q, uint64
     if (q->object)
         memcpy(c->object, q->object, q->object_size);
 }
+
+int shms__region_rejoin(struct region *r)
+{
+    bool taken = false;
+    if (r->frozen)
+        return shms__fail(SHMS_E_DENIED); /* it could map control, but not write it */
+    int rc = shms__region_own_control(r);
+    if (rc == 0)
+        rc = shms__byte_lock(&r->control_file, LOCK_LIFE, &taken);
+    if (rc < 0 || !taken)
+        return rc < 0 ? rc : SHMS__RETRY;
+    rc = shms__region_map_control(r);
+    if (rc == 0 && shms__region_check_control(r) < 0)
+        rc = shms__fail(SHMS_E_LOST); /* it was sound when the parent joined */
+    if (rc < 0)
+        shms__region_rejoined(r, false);
+    return rc;
+}
+
+void shms__region_rejoined(struct region *r, bool joined)
+{
+    if (joined)
+        shms__byte_unlock(&r->control_file, LOCK_NURSERY);
+    else
+        shms__region_unmap_control(r);
+    shms__byte_unlock(&r->control_file, LOCK_LIFE);
+}

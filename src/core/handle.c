@@ -2,6 +2,7 @@
 /* Handles of any kind of object: options resolved, a region found or made and joined, and left. */
 #include "handle.h"
 
+#include "fork.h"
 #include "unnamed.h"
 #include "version.h"
 
@@ -178,7 +179,9 @@ static int run_init(struct section *s, const struct handle_request *h, const shm
 {
     struct control *c = s->member.region.control;
     s->opening = s->careful = true;
+    int steady = shms__steady_begin(); /* the lock is held */
     int rc = h->init(s, o);
+    shms__steady_end(steady);
     s->opening = false;
     s->careful = s->member.region.atomic;
     if (s->gone)
@@ -222,71 +225,95 @@ static int wait_for_init(struct section *s, const struct handle_request *h, cons
 
 /* ---- */
 
+/* The region is joined, and whole; *ret is set even if it is not. */
+static int open_whole(const struct handle_request *h, const struct region_request *q, size_t object_size,
+                      struct section **ret)
+{
+    struct section *s = calloc(1, object_size);
+    if (!s)
+        return shms__fail(SHMS_E_NOMEM);
+    int rc = open_section(s, h, q);
+    if (rc < 0) {
+        free(s);
+        return rc;
+    }
+    *ret = s;
+    return settle(s, q);
+}
+
 static int complete(struct section *s, const struct handle_request *h, const struct region_request *q,
                     const shms_stream_options *o)
 {
     struct region *r = &s->member.region;
-    int rc = settle(s, q);
-    if (rc < 0 || !r->control)
-        return rc;
-    rc = shms__lock_held(s) ? run_init(s, h, o) : wait_for_init(s, h, o);
+    s->tasks = s->readers.tasks = o->tasks;
+    if (!r->control)
+        return 0;
+    int rc = shms__lock_held(s) ? run_init(s, h, o) : wait_for_init(s, h, o);
     /* relaxed: never taken back */
     if (rc == 0 && q->keep && !(a32_load_relaxed(&r->control->flags) & FLAG_KEEP))
         rc = shms__region_keep(r);
     return rc;
 }
 
+/* In one frame, but for init and the wait for another's. */
 int shms__handle_open(const struct handle_request *h, size_t object_size, struct section **ret)
 {
     struct region_request q;
     shms_stream_options o;
+    struct section *s = NULL;
     int rc = resolve_options(h, h->fd >= 0 ? PASSED : h->name ? NAMED : NEW_UNNAMED, &q, &o);
     if (rc == 0)
         rc = shms__region_setup();
     if (rc < 0)
         return rc;
-    struct section *s = calloc(1, object_size);
-    if (!s)
-        return shms__fail(SHMS_E_NOMEM);
-    rc = open_section(s, h, &q);
-    if (rc < 0) {
-        free(s);
-        return rc;
-    }
-    s->tasks = s->readers.tasks = o.tasks;
-    rc = complete(s, h, &q, &o);
-    if (rc < 0) {
+    shms__let_cancel();
+    shms__quiet_begin();
+    rc = open_whole(h, &q, object_size, &s);
+    shms__quiet_end();
+    if (rc == 0)
+        rc = complete(s, h, &q, &o);
+    if (rc < 0 && s) {
         int oserror = shms_last_oserror();
         shms__handle_close(s);
         shms__restore_oserror(oserror);
-        return rc;
     }
-    *ret = s;
-    return 0;
+    if (rc == 0)
+        *ret = s;
+    return rc;
+}
+
+static void leave(struct section *s)
+{
+    struct guard *guard = s->member.region.guard;
+    shms__process_lock();
+    shms__fork_catch_up();
+    shms__process_unlock();
+    if (s->member.region.token)
+        shms__section_release_all(s);
+    shms__poll_close(s);
+    shms__journal_close(&s->member, &s->journal);
+    shms__member_leave(&s->member);
+    shms__guard_drop(guard);
 }
 
 void shms__handle_close(struct section *s)
 {
-    struct guard *guard = s->member.region.guard;
-    if (!s->gone) {
-        shms__process_lock();
-        shms__fork_catch_up();
-        shms__process_unlock();
-        if (s->member.region.control)
-            shms__section_release_all(s);
-        shms__poll_close(s);
-        shms__journal_close(&s->member, &s->journal);
-        shms__member_leave(&s->member);
-        shms__guard_drop(guard);
-    }
+    shms__quiet_begin();
+    if (!s->gone)
+        leave(s);
     s->gone = s->opening; /* closed by the init that open is still running */
     if (!s->gone)
         free(s);
+    shms__quiet_end();
 }
 
 int shms__handle_unlink(const char *name)
 {
     struct name n;
+    shms__quiet_begin();
     int rc = shms__name_resolve(name, false, &n);
-    return rc < 0 ? rc : shms__region_unlink(&n, (int64_t)OPEN_TIMEOUT_MS * 1000000);
+    if (rc == 0)
+        rc = shms__region_unlink(&n, (int64_t)OPEN_TIMEOUT_MS * 1000000);
+    shms__quiet_end();
+    return rc;
 }

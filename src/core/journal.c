@@ -433,7 +433,7 @@ int shms__journal_roll_back(struct member *m)
 void shms__journal_close(struct member *m, struct journal *j)
 {
     shms__guard_range(m->region.guard, GUARD_JOURNAL, NULL, 0, false);
-    if (j->at && m->region.control) /* a child of fork that never joined has neither mapping */
+    if (j->at && m->region.token) /* a child of fork that never joined has neither mapping */
         shms__unmap(j->at, j->mapped);
     free(j->saved);
     *j = (struct journal){0};

@@ -7,8 +7,9 @@
 #include "name.h"
 
 struct region {
-    struct control *control; /* NULL: a reader of the data alone, or a child of fork before it joins */
+    struct control *control; /* NULL: a reader of the data alone; in a child of fork before it joins, stand_in */
     struct bell *bell;       /* the place in control where this member's hangs; NULL: it has none */
+    a32 contended;           /* 1: this member has met others who want the lock, or been one; private */
     unsigned char *data;
     uint64_t capacity; /* bytes of data that are mapped */
     a64 backed;        /* of these, the ones that were seen to be in the file; private memory */
@@ -16,6 +17,7 @@ struct region {
     bool atomic; /* its sections are all there or not at all */
     struct file control_file;
     struct file data_file; /* open while writable, for resize */
+    struct file spare;     /* another opening of control, for the next child of fork; see fork.c */
     uint64_t token;        /* offset of this member's byte lock; 0: none yet */
     int64_t timeout_ns;
     bool token_pinned;     /* control_file is not the opening that holds the token: the mapping is */
@@ -26,25 +28,31 @@ struct region {
     bool is_new;  /* made by this call, not visible yet */
     bool existed; /* was there before this call */
     struct guard *guard; /* of its mappings; may be NULL */
-    uint32_t forks;      /* of this process when it was opened */
     bool in_transit;     /* being opened or left: a child of fork cannot use it */
+    bool keeps_spare;    /* between forks, too */
+    bool inherited;      /* from the parent of this process */
+    struct control *stand_in; /* in a child of fork, in place of what control was in the parent; the last of them */
+    int child_error;     /* in a child of fork: the errno of why it has no opening of its own; 0: none */
     struct region *next; /* of all known to the process, for fork */
     struct region *previous;
     struct name name;
 };
 
-/* Once before the first open: makes fork known. */
-int shms__region_setup(void);
-
-/* Wait for the life-cycle lock of a control file. SHMS_E_TIMEOUT: somebody sits on it. */
+/* Wait for the life-cycle lock of a control file. SHMS_E_TIMEOUT: somebody sits on it. SHMS__RETRY: a handler of
+ * the program forked meanwhile, and this is the child. Not to be called under the process lock. */
 int shms__life_take(const struct file *f, int64_t deadline);
 
 /* Does the opening f see any member of the region, itself not counted? 1 or 0, or a failure. */
 int shms__region_alive(const struct file *f);
 
-/* From the opening of control until it is dropped, fork must know a region, or a child would keep its locks
- * alive: so both are done under one hold of the process lock. */
-void shms__region_remember(struct region *r);
+/* Make of zeros what, in place of control, sends whoever looks at it the long way, where it learns the truth: a lock
+ * that is held by nobody who could live, and a section that never ends. */
+static inline void shms__control_spoil(struct control *c)
+{
+    a64_store_relaxed(&c->cell, CELL_SLOT); /* relaxed: nobody sees it yet; the same below */
+    a64_store_relaxed(&c->sequence, 1);     /* relaxed: as above */
+    a64_store_relaxed(&c->version, 1);      /* relaxed: as above */
+}
 
 /* Everything but the names. With its last descriptor, control's token and life-cycle lock go. */
 void shms__region_drop(struct region *r);
@@ -54,11 +62,8 @@ void shms__region_unmap_control(struct region *r);
  * cannot be had by its name either. Not to be called under the process lock. */
 const struct file *shms__region_control_file(struct region *r);
 
-/* Before leaving: if this process has forked, see to it that children who need the region are seen. */
-void shms__region_part_from_children(struct region *r);
-
-/* The same under the process lock. */
-bool shms__region_own_control(struct region *r);
+/* The same under the process lock: 0, or why not. */
+int shms__region_own_control(struct region *r);
 
 /* Get a file back by its name, if the name still means it. The old number is somebody else's now. */
 bool shms__region_reopen(struct file *f, const char *path);

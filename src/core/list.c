@@ -139,22 +139,41 @@ static void tell_member(const struct control *c, uint32_t slot, shms_member *ret
         ret->readers += a32_load_relaxed(&s->readers[i]) == generation; /* relaxed: private copy */
 }
 
-int shms__members(struct member *m, shms_members_fn *callback, void *context)
+#define MEMBERS_AT_ONCE 16
+
+/* Some of the living, from slot *next on. */
+static int look_at_members(struct member *m, uint32_t *next, shms_member *ret, int *ret_count)
 {
     const struct file *f = shms__region_control_file(&m->region);
     struct peek *p = malloc(sizeof *p);
     int rc = !p ? shms__fail(SHMS_E_NOMEM) : !f ? shms__fail(SHMS_E_LOST) : peek(f, p);
-    for (uint32_t s = 0; rc == 0 && s < LAYOUT_SLOTS; s++) {
+    int count = 0;
+    for (; rc == 0 && *next < LAYOUT_SLOTS && count < MEMBERS_AT_ONCE; (*next)++) {
+        uint32_t s = *next;
         const struct slot *slot = &p->at.control.slots[s];
         bool ever = a32_load_relaxed(&slot->generation) != 0; /* relaxed: private copy */
         if (!ever || (s != m->slot && !shms__byte_locked(f, LOCK_SLOT(s), 1, BYTE_EXCLUSIVE)))
             continue;
-        shms_member told;
-        tell_member(&p->at.control, s, &told);
-        told.self = s == m->slot;
-        rc = callback(&told, context);
+        tell_member(&p->at.control, s, &ret[count]);
+        ret[count++].self = s == m->slot;
     }
     free(p);
+    *ret_count = count;
+    return rc;
+}
+
+/* As in list_file, nothing is taken while the callback runs. */
+int shms__members(struct member *m, shms_members_fn *callback, void *context)
+{
+    shms_member told[MEMBERS_AT_ONCE];
+    int rc = 0, count = 0;
+    for (uint32_t next = 0; rc == 0 && next < LAYOUT_SLOTS;) {
+        shms__quiet_begin();
+        rc = look_at_members(m, &next, told, &count);
+        shms__quiet_end();
+        for (int i = 0; rc == 0 && i < count; i++)
+            rc = callback(&told[i], context);
+    }
     return rc;
 }
 
@@ -162,24 +181,27 @@ int shms__members(struct member *m, shms_members_fn *callback, void *context)
 
 struct listing {
     bool global;
-    struct peek *peek;
     shms_list_fn *callback;
     void *context;
 };
 
 /* A control file: look into it. What the caller may not open it is not told of. */
-static bool look_at_control(const struct name *n, struct peek *p, shms_info *info)
+static bool look_at_control(const struct name *n, shms_info *info)
 {
     struct trust any = {.owners = SHMS_OWNER_ANY, .mode = 0777, .links = true};
+    struct peek *p = malloc(sizeof *p);
     struct file f;
-    if (shms__file_open(n->control, false, &any, &f) < 0)
+    if (!p || shms__file_open(n->control, false, &any, &f) < 0) {
+        free(p);
         return false;
+    }
     bool seen = peek(&f, p) == 0;
     if (seen && p->ours)
         fill(&p->at.control, &f, NULL, info);
     else
         info->state = SHMS_STATE_FOREIGN;
     shms__file_close(&f);
+    free(p);
     return seen;
 }
 
@@ -195,31 +217,84 @@ static bool look_at_data(const struct name *n, shms_info *info)
     return true;
 }
 
-static int list_file(void *context, const char *file_name)
+static bool look_at(const struct listing *l, const char *file_name, char ret_text[NAME_TEXT_MAX],
+                    shms_info *info)
 {
-    struct listing *l = context;
-    char text[NAME_TEXT_MAX];
     bool is_data = false;
     struct name n;
-    if (!shms__name_from_file(l->global, file_name, text, &is_data) ||
-        shms__name_resolve(text, false, &n) < 0)
-        return 0;
-    shms_info info = {.struct_size = sizeof info};
-    if (is_data ? !look_at_data(&n, &info) : !look_at_control(&n, l->peek, &info))
-        return 0;
-    bool linked = fill_files(&n, &info);
-    if (linked && info.state == SHMS_STATE_KEPT)
-        info.state = SHMS_STATE_DEAD;
-    return l->callback(text, &info, l->context);
+    if (!shms__name_from_file(l->global, file_name, ret_text, &is_data) ||
+        shms__name_resolve(ret_text, false, &n) < 0)
+        return false;
+    if (is_data ? !look_at_data(&n, info) : !look_at_control(&n, info))
+        return false;
+    bool linked = fill_files(&n, info);
+    if (linked && info->state == SHMS_STATE_KEPT)
+        info->state = SHMS_STATE_DEAD;
+    return true;
 }
 
-static int list_place(struct listing *l)
+/* Nothing is open, locked or allocated while the callback runs: it may leave by longjmp or an exception. */
+static int list_file(const struct listing *l, const char *file_name)
+{
+    char text[NAME_TEXT_MAX];
+    shms_info info = {.struct_size = sizeof info};
+    shms__quiet_begin();
+    bool seen = look_at(l, file_name, text, &info);
+    shms__quiet_end();
+    return seen ? l->callback(text, &info, l->context) : 0;
+}
+
+/* The next few names of a place, in order. */
+#define BATCH 12
+#define FILE_NAME_MAX 256
+
+struct batch {
+    char after[FILE_NAME_MAX]; /* the last of those before */
+    char names[BATCH][FILE_NAME_MAX];
+    int count;
+};
+
+static int add_to_batch(void *context, const char *file_name)
+{
+    struct batch *b = context;
+    if (strlen(file_name) >= FILE_NAME_MAX || strcmp(file_name, b->after) <= 0)
+        return 0;
+    int at = b->count;
+    while (at > 0 && strcmp(file_name, b->names[at - 1]) < 0)
+        at--;
+    if (at == BATCH)
+        return 0;
+    int kept = b->count < BATCH ? b->count : BATCH - 1;
+    memmove(b->names[at + 1 < BATCH ? at + 1 : at], b->names[at], (size_t)(kept - at) * FILE_NAME_MAX);
+    strcpy(b->names[at], file_name);
+    b->count = kept + 1;
+    return 0;
+}
+
+static int next_batch(const char *prefix, struct batch *b)
+{
+    b->count = 0;
+    shms__quiet_begin();
+    int rc = shms__place_walk(prefix, add_to_batch, b);
+    shms__quiet_end();
+    return rc;
+}
+
+static int list_place(const struct listing *l)
 {
     char prefix[PORT_PATH_MAX];
+    struct batch b = {.count = 0};
     int rc = shms__place(l->global, false, prefix);
     if (rc == SHMS_E_NOT_FOUND || rc == SHMS_E_UNSUPPORTED) /* where no region can be, none is */
         return 0;
-    return rc < 0 ? rc : shms__place_walk(prefix, list_file, l);
+    do {
+        if (rc == 0)
+            rc = next_batch(prefix, &b);
+        for (int i = 0; rc == 0 && i < b.count; i++)
+            rc = list_file(l, b.names[i]);
+        strcpy(b.after, b.count > 0 ? b.names[b.count - 1] : "");
+    } while (rc == 0 && b.count == BATCH);
+    return rc;
 }
 
 int shms_list(shms_list_fn *callback, void *context)
@@ -227,13 +302,7 @@ int shms_list(shms_list_fn *callback, void *context)
     if (!callback)
         return shms__fail(SHMS_E_INVALID);
     struct listing l = {.global = true, .callback = callback, .context = context};
-    l.peek = malloc(sizeof *l.peek);
-    if (!l.peek)
-        return shms__fail(SHMS_E_NOMEM);
     int rc = list_place(&l);
     l.global = false;
-    if (rc == 0)
-        rc = list_place(&l);
-    free(l.peek);
-    return rc;
+    return rc == 0 ? list_place(&l) : rc;
 }

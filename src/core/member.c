@@ -78,7 +78,8 @@ int shms__member_join(struct member *m)
         a32_store_relaxed(&slot->readers[i], 0); /* relaxed: a dead member's, which nobody waits for */
     a32_store_relaxed(&slot->generation, generation); /* relaxed: see "order of the two reads" above */
     a32_store_release(&slot->bell, 0); /* release: whose it is, first; pairs with bell_of in slice.c */
-    shms__bell_hang(r->bell, &slot->bell);
+    a32_store_relaxed(&r->contended, 0);         /* relaxed: not shared yet */
+    shms__bell_hang(r->bell, &slot->bell, false);
     /* relaxed: written under the life-cycle lock; a writer sees it by the taking that SHARED came before */
     if (a32_load_relaxed(&r->control->slots_used) <= s)
         a32_store_relaxed(&r->control->slots_used, s + 1); /* relaxed: as above */
@@ -90,7 +91,7 @@ int shms__member_join(struct member *m)
 
 void shms__member_leave(struct member *m)
 {
-    if (m->region.control)
+    if (m->region.token)
         a32_store_relaxed(&m->region.control->slots[m->slot].pid, 0); /* relaxed: a hint */
     shms__region_leave(&m->region);
 }
@@ -115,16 +116,36 @@ void shms__member_lose(void *member)
     a32_store_release(&m->epoch, EPOCH_LOST); /* release: nothing; pairs with shms__member_lost */
 }
 
-/* Whatever looks at this goes the long way, where it learns the truth: a lock that is held by nobody who
- * could live, and a section that never ends. */
 void shms__member_fill(void *control)
 {
-    struct control *c = control;
-    a64_store_relaxed(&c->cell, CELL_SLOT); /* relaxed: nobody sees it yet; the same below */
-    a64_store_relaxed(&c->version, 1);      /* relaxed: as above */
+    shms__control_spoil(control);
 }
 
-static int rejoin(struct member *m)
+void shms__member_hang_bell(struct member *m)
+{
+    shms__process_lock();
+    a32_store_relaxed(&m->region.contended, 1); /* relaxed: private; who misses it asks once more */
+    if (m->region.token)
+        shms__bell_hang(m->region.bell, &m->region.control->slots[m->slot].bell, true);
+    shms__process_unlock();
+}
+
+/* ---- in a child of fork */
+
+static int join_and_publish(struct member *m, uint32_t was, uint32_t now)
+{
+    int rc = shms__member_join(m);
+    shms__region_rejoined(&m->region, rc == 0);
+    if (rc < 0)
+        return rc;
+    m->renew(m);
+    /* orders: all that joining wrote; pairs with the acquire in shms__member_here. Lost stays lost */
+    return a32_cas_seq_cst(&m->epoch, &was, now) ? 0 : shms__fail(SHMS_E_LOST);
+}
+
+/* Once, without waiting; under the process lock, so the threads of this child exclude each other. SHMS__RETRY:
+ * another process has the life-cycle lock. */
+static int try_rejoin(struct member *m)
 {
     uint32_t was = a32_load_relaxed(&m->epoch); /* relaxed: under the process lock, or the guard's mark */
     if (was == EPOCH_LOST)
@@ -135,21 +156,34 @@ static int rejoin(struct member *m)
     if (a32_load_relaxed(&m->epoch) == now || m->region.data_only) /* relaxed: under the process lock */
         return 0;
     int rc = shms__region_rejoin(&m->region);
-    if (rc < 0)
-        return rc;
-    rc = shms__member_join(m);
-    shms__region_rejoined(&m->region, rc == 0);
-    if (rc < 0)
-        return rc;
-    m->renew(m);
-    /* orders: all that joining wrote; pairs with the acquire in shms__member_here. Lost stays lost */
-    return a32_cas_seq_cst(&m->epoch, &was, now) ? 0 : shms__fail(SHMS_E_LOST);
+    return rc < 0 ? rc : join_and_publish(m, was, now);
 }
 
-int shms__member_rejoin(struct member *m)
+#define NAP_FIRST_NS 20000
+#define NAP_LAST_NS 1000000
+
+static int64_t smaller(int64_t a, int64_t b)
 {
-    shms__process_lock();
-    int rc = rejoin(m);
-    shms__process_unlock();
-    return rc;
+    return a < b ? a : b;
+}
+
+/* The process lock is let go between two tries: who waits here holds up nothing else of its process. */
+int shms__member_rejoin(struct member *m, int timeout_ms)
+{
+    int64_t now = shms__now_ns(), end = now + m->region.timeout_ns;
+    if (timeout_ms >= 0)
+        end = smaller(end, now + (int64_t)timeout_ms * 1000000);
+    shms__quiet_begin();
+    int rc;
+    for (int64_t nap = NAP_FIRST_NS;; nap = smaller(nap * 2, NAP_LAST_NS)) {
+        shms__process_lock();
+        rc = try_rejoin(m);
+        shms__process_unlock();
+        now = shms__now_ns();
+        if (rc != SHMS__RETRY || now >= end)
+            break;
+        shms__nap(smaller(nap, end - now));
+    }
+    shms__quiet_end();
+    return rc == SHMS__RETRY ? shms__fail(SHMS_E_TIMEOUT) : rc;
 }

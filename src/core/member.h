@@ -27,8 +27,19 @@ void shms__member_leave(struct member *m);
 /* Is the member that `owner` (of a lock cell, already masked) names alive? "Cannot tell" is alive. */
 bool shms__member_alive(struct member *m, uint64_t owner);
 
-/* In a child of fork: become a member of one's own. */
-int shms__member_rejoin(struct member *m);
+/* This member's death is to be told by its bell from now on (slice.c). Starts the helper thread, if need be. */
+void shms__member_hang_bell(struct member *m);
+
+/* Somebody waits for this member, or it will wait for another: the next to wait may be waiting for it. */
+static inline void shms__member_contend(struct member *m)
+{
+    if (!a32_load_relaxed(&m->region.contended)) /* relaxed: private; who misses it asks once more */
+        shms__member_hang_bell(m);
+}
+
+/* In a child of fork: become a member of one's own. Waits at most for the handle's open_timeout_ms, and for
+ * timeout_ms (-1: as long as the first). */
+int shms__member_rejoin(struct member *m, int timeout_ms);
 
 /* Has it joined, in this process and not in one that this was forked from? Then it has control, too. */
 static inline bool shms__member_here(const struct member *m)
@@ -51,19 +62,32 @@ static inline int64_t shms__member_done(const struct member *m, int64_t rc)
     return __builtin_expect(shms__member_lost(m), 0) ? shms__fail(SHMS_E_LOST) : rc;
 }
 
+/* The same for a call that waits, whose member may be another process's by now: a handler of the program forked, and
+ * this is the child. */
+static inline int64_t shms__member_still(const struct member *m, int64_t rc)
+{
+    return shms__member_here(m) ? rc : shms__fail(SHMS_E_LOST);
+}
+
 /* The guard's two hooks, for a signal handler: the handle is lost; its control is this from now on. */
 void shms__member_lose(void *member);
 void shms__member_fill(void *control);
 
-/* To be called first by every call that touches control. 0, or why this handle cannot take part. */
-static inline int shms__member_enter(struct member *m)
+/* To be called first by every call that touches control: one that may wait for timeout_ms, or -1. 0, or why this
+ * handle cannot take part. */
+static inline int shms__member_enter_within(struct member *m, int timeout_ms)
 {
     if (!shms__member_here(m)) {
-        int rc = shms__member_rejoin(m);
+        int rc = shms__member_rejoin(m, timeout_ms);
         if (rc < 0)
             return rc;
     }
     return m->region.control ? 0 : shms__fail(SHMS_E_DENIED);
+}
+
+static inline int shms__member_enter(struct member *m)
+{
+    return shms__member_enter_within(m, -1);
 }
 
 #endif

@@ -26,25 +26,44 @@ int shms__os_code(int oserror); /* what a failure of the system means to a user 
 
 int64_t shms__now_ns(void);  /* monotonic */
 int64_t shms__wall_ns(void); /* since 1970, UTC */
-void shms__nap(int64_t ns);
+void shms__nap(int64_t ns); /* is cut short by signals */
 /* uintptr_t shms__thread(void), inline in the port's thread.h: the caller's identity, never 0, unlike every
  * other living thread's */
 uint32_t shms__pid(void);
 uint32_t shms__user(void); /* the effective user id */
 
-/* Process-private mutual exclusion for slow paths; one for all handles. */
+/*
+ * A frame: the call can be neither cancelled nor interrupted by a handler of the program, so that none of these
+ * finds half of what it has taken. Frames nest; shms__nap leaves them while it sleeps. Around each call that
+ * takes the life-cycle lock, descriptors or memory.
+ */
+void shms__quiet_begin(void);
+void shms__quiet_end(void);
+/* The same against cancellation alone, for calls that only must not end in the middle. */
+int shms__steady_begin(void);
+void shms__steady_end(int before);
+/* A thread that is to be cancelled ends here: where a call has not begun. */
+void shms__let_cancel(void);
+
+/* Process-private mutual exclusion for slow paths, one for all handles, and a frame. Its owner may take it again.
+ * It is never held while waiting for what another process can delay. */
 void shms__process_lock(void);
 void shms__process_unlock(void);
 
 /*
- * A word that reads 0 in a child of fork until shms__forked_done() is called there, and else is a number
- * unlike that of any ancestor. `on_child` runs in a child, in fork or, where the fork was made behind the
- * C library's back, at the first call; it may only do what is allowed after a fork: no allocation, no locks.
+ * A word that reads 0 in a child until in_child has run there, and else is a number unlike that of any ancestor.
+ * All three run under the process lock: `before` and `in_parent` around fork; `in_child` in the child, in fork or,
+ * where the child was made behind the C library's back, at its first call (not `prepared`: `before` did not
+ * run). It may only do what is allowed after a fork: no allocation.
  */
+struct fork_hooks {
+    void (*before)(void);
+    void (*in_parent)(void);
+    void (*in_child)(bool prepared);
+};
 extern a32 *shms__fork_word;
-int shms__fork_setup(void (*on_child)(void)); /* once a process; later calls do nothing */
-void shms__fork_catch_up(void);               /* runs on_child if that has not happened yet */
-uint32_t shms__forks(void);                   /* how many forks this process has made since the setup */
+int shms__fork_setup(const struct fork_hooks *hooks); /* before the first open; later calls do nothing */
+void shms__fork_catch_up(void);                       /* runs in_child if that has not happened yet */
 
 /* ---- sleeping on a word of shared memory */
 
@@ -121,6 +140,8 @@ int shms__memfd_pass(const struct file *f, bool joins, bool frozen, int *ret_fd)
 int shms__map(const struct file *f, uint64_t offset, uint64_t size, bool writable, bool child, void **ret);
 void shms__map_hint_huge(void *address, uint64_t size);
 void shms__unmap(void *address, uint64_t size);
+/* Zeros of this process's own at an address where nothing is; false: something is. */
+bool shms__map_private(void *address, uint64_t size);
 /* Both, by one call where b happens to follow a. Either may be NULL. */
 void shms__unmap_both(void *a, uint64_t a_size, void *b, uint64_t b_size);
 int shms__pin(void *address, uint64_t size); /* keep out of swap */
@@ -135,9 +156,11 @@ bool shms__memory_there(const void *address);
 struct bell; /* the place in a mapping where one bell can hang */
 /* Map control, for writing and not for children of fork, and with a place for a bell: *ret_bell, or NULL. */
 int shms__bell_map(const struct file *f, struct bell **ret_bell, void **ret);
-/* From now on, or soon, the word reads as layout.h says (BELL_...). NULL does nothing, here and below. */
-void shms__bell_hang(struct bell *b, a32 *word);
+/* From now on the word reads as layout.h says (BELL_...), if the helper thread is there or, where that is `worth`
+ * it, can be started. NULL does nothing, here and below. */
+void shms__bell_hang(struct bell *b, a32 *word, bool worth);
 void shms__bell_drop(struct bell *b); /* before control is unmapped: it hangs no more, the place goes */
+void shms__bell_end(void);            /* under the process lock: no handle is left, so no thread either */
 void shms__bell_forget(void);         /* in a child of fork: all of this is the parent's */
 bool shms__bell_off(void);            /* the user wants none in this process, neither rung nor heard */
 
@@ -162,9 +185,8 @@ enum { BYTE_EXCLUSIVE, BYTE_ANY };
 /* Is a byte of the range locked (kind) through another opening? 1 or 0, or a failure: it cannot be told,
  * which is to be taken for yes where something would be taken away. */
 int shms__byte_locked(const struct file *f, uint64_t offset, uint64_t n, int kind);
-/* Replace f->fd, which is shared over fork, by an opening of its own, which holds a shared lock on the byte
- * before the shared one is let go. Does only what is allowed after a fork. */
-int shms__file_reopen(struct file *f, uint64_t share_offset);
+/* Another opening of the same file, to write, by the way of the one that is there. */
+int shms__file_again(const struct file *f, struct file *ret);
 
 /* ---- descriptors that tell of a write into a file. All three under the process lock. */
 

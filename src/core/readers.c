@@ -245,8 +245,8 @@ static int await_entry(struct member *m, uint32_t slot, a32 *entry, int64_t dead
         if (!reader_alive(m, slot, seen) && a32_cas_relaxed(entry, &seen, 0))
             return 0;
         int64_t now = shms__now_ns();
-        if (now >= deadline || shms__member_lost(m)) /* a lost handle's own readers never leave */
-            return shms__fail(SHMS_E_TIMEOUT);
+        if (now >= deadline || !shms__member_here(m)) /* a lost handle's own readers never leave */
+            return (int)shms__member_still(m, shms__fail(SHMS_E_TIMEOUT));
         shms__sleep(m, &slices, ref_owner(slot, seen), entry, seen, deadline - now);
     }
     return 0;

@@ -41,6 +41,7 @@
  *   last member killed                       dead READY; the next opener or sweep removes it
  *   restart, anywhere                        dead SETUP
  */
+#include "fork.h"
 #include "region.h"
 
 #include <string.h>
@@ -145,7 +146,7 @@ static int make_control(struct region *r, uint32_t mode)
 {
     shms__process_lock();
     int rc = shms__file_new(r->name.prefix, shms__control_mode(mode), &r->control_file);
-    shms__region_remember(r);
+    shms__fork_remember(r);
     shms__process_unlock();
     if (rc == 0)
         rc = shms__file_grow(&r->control_file, 0, LAYOUT_CONTROL_SIZE, false);
@@ -219,7 +220,7 @@ int shms__region_publish(struct region *r)
     shms__byte_unlock(&r->control_file, LOCK_LIFE);
     if (!r->writable)
         shms__file_close(&r->data_file);
-    r->in_transit = false;
+    shms__fork_admit(r);
     return 0;
 }
 
@@ -408,7 +409,7 @@ static int find(struct region *r, const struct region_request *q, int64_t deadli
     shms__process_lock();
     int rc = shms__file_open(r->name.control, true, &trust, &r->control_file);
     if (rc == 0)
-        shms__region_remember(r);
+        shms__fork_remember(r);
     shms__process_unlock();
     if (rc == SHMS_E_DENIED) {
         rc = take_back(&r->name, deadline);
@@ -461,13 +462,18 @@ int shms__region_open(struct region *r, const struct region_request *q, int64_t 
 
 /* ---- leaving */
 
-static uint32_t read_flags(const struct region *r, const struct file *f)
+/* Is it to stay without members? */
+static bool stays(const struct region *r, const struct file *f)
 {
-    if (r->control) /* relaxed: both change under the life-cycle lock, or by a member */
-        return shms__region_init_owed(r->control) ? 0 : a32_load_relaxed(&r->control->flags);
-    uint32_t flags = FLAG_KEEP; /* an inherited handle that never joined has no mapping */
-    shms__file_read(f, &flags, sizeof flags, offsetof(struct control, flags));
-    return flags;
+    struct control *c = r->control;
+    if (r->token && c) /* relaxed: looked at again under the life-cycle lock */
+        return !shms__region_init_owed(c) && (a32_load_relaxed(&c->flags) & FLAG_KEEP);
+    /* An inherited handle that never joined, or one that has given its token up, may have no mapping. */
+    uint64_t head[offsetof(struct control, version) / 8];
+    if (shms__file_read(f, head, sizeof head, 0) != (int64_t)sizeof head)
+        return true;
+    c = (struct control *)(void *)head;
+    return !shms__region_init_owed(c) && (a32_load_relaxed(&c->flags) & FLAG_KEEP); /* relaxed: private copy */
 }
 
 /*
@@ -477,7 +483,7 @@ static uint32_t read_flags(const struct region *r, const struct file *f)
  */
 static bool leaves_last(struct region *r, const struct file *f)
 {
-    if (read_flags(r, f) & FLAG_KEEP)
+    if (stays(r, f))
         return false;
     shms__bell_drop(r->bell); /* while the slot is ours */
     r->bell = NULL;
@@ -492,7 +498,7 @@ static bool leaves_last(struct region *r, const struct file *f)
 /* The last one removes the region, or at least its memory where the names are another user's. */
 static void clean_up(struct region *r, const struct file *f)
 {
-    if ((read_flags(r, f) & FLAG_KEEP) || shms__region_alive(f) || !shms__file_has_name(f, r->name.control))
+    if (stays(r, f) || shms__region_alive(f) || !shms__file_has_name(f, r->name.control))
         return;
     if (remove_names(&r->name) == SHMS_E_DENIED && shms__file_intact(&r->data_file))
         shms__file_empty(&r->data_file);
@@ -501,11 +507,14 @@ static void clean_up(struct region *r, const struct file *f)
 void shms__region_leave(struct region *r)
 {
     if (!r->data_only) {
-        shms__region_part_from_children(r);
+        shms__fork_part(r);
         const struct file *f = shms__region_control_file(r);
         /* of an unnamed one nothing is left behind, whoever is still there */
-        if (f && !r->unnamed && leaves_last(r, f) && shms__life_take(f, shms__now_ns() + r->timeout_ns) == 0)
+        if (f && !r->unnamed && leaves_last(r, f) &&
+            shms__life_take(f, shms__now_ns() + r->timeout_ns) == 0) {
             clean_up(r, f);
+            shms__byte_unlock(f, LOCK_LIFE);
+        }
     }
     shms__region_drop(r);
 }

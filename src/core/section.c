@@ -62,8 +62,10 @@ static bool shares_alone(const struct section *s)
 static void ring(struct section *s, uint64_t cell)
 {
     struct region *r = &s->member.region;
-    if (cell & CELL_WAITERS)
+    if (cell & CELL_WAITERS) {
         shms__wake(a64_low_half(&r->control->cell), 1);
+        shms__member_contend(&s->member);
+    }
     if (cell & CELL_CHANGE)
         shms__wake(a64_low_half(&r->control->version), INT_MAX);
     if (cell & CELL_POLL) {

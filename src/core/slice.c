@@ -2,8 +2,10 @@
 /*
  * Sleeping in slices, and the death bell.
  *
- * Who takes part. A member's bell (slot.bell) is hung by itself when it joins, changed by the system when its
- * process ends, and listened to by whoever waits for it: the waiters of the lock for its holder, a writer for
+ * Who takes part. A member's bell (slot.bell) is hung by itself when it first meets others at the lock (before it
+ * sleeps there, or when it wakes a sleeper), or when it joins if its process has the helper thread by then. So a
+ * holder that never met anybody is found by the first who waits for it at the end of a slice. It is changed by the
+ * system when its process ends, and listened to by whoever waits for it: the waiters of the lock for its holder, a writer for
  * each reader.
  *
  * Invariants.
@@ -64,6 +66,7 @@ int shms__sleep(struct member *m, struct slices *s, uint64_t owner, a32 *word, u
 {
     a32 *bell = NULL;
     uint32_t says = 0;
+    shms__member_contend(m);
     enum state kind = s->rings < RINGS ? bell_of(m, owner, &bell, &says) : SILENT;
     int64_t longest = kind == HANGS && s->most_ns < SLICE_BELL_NS ? SLICE_BELL_NS : s->most_ns;
     int64_t ns = at_most(at_most(s->ns, longest), most_ns);

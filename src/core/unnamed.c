@@ -19,7 +19,10 @@
  *
  * What a crash leaves: nothing, if it was the last; else a member whose token the system has freed.
  */
+#include "fork.h"
 #include "unnamed.h"
+
+#include <stdlib.h>
 
 /* Both parts, and memory behind them unless sparse. */
 static int reserve(const struct file *f, const struct region_request *q)
@@ -51,7 +54,7 @@ static int make(struct region *r, const struct region_request *q)
     struct file *f = &r->control_file;
     shms__process_lock();
     int rc = shms__memfd_new(q->trust.mode, f);
-    shms__region_remember(r);
+    shms__fork_remember(r);
     shms__process_unlock();
     if (rc == 0)
         rc = reserve(f, q);
@@ -73,12 +76,14 @@ static int make(struct region *r, const struct region_request *q)
 /* One of ours, by its stamp and its length? */
 static int check_stamp(const struct file *f)
 {
-    struct control c;
-    int64_t got = shms__file_read(f, &c, sizeof c, 0);
-    if (got < 0)
-        return (int)got;
-    bool sound = got == (int64_t)sizeof c && f->size > LAYOUT_UNNAMED_DATA && f->size <= INT64_MAX;
-    return sound && shms__stamp_ok(&c) ? 0 : shms__fail(SHMS_E_FORMAT);
+    struct control *c = malloc(sizeof *c); /* too large for a small stack */
+    if (!c)
+        return shms__fail(SHMS_E_NOMEM);
+    int64_t got = shms__file_read(f, c, sizeof *c, 0);
+    bool sound = got == (int64_t)sizeof *c && f->size > LAYOUT_UNNAMED_DATA && f->size <= INT64_MAX &&
+                 shms__stamp_ok(c);
+    free(c);
+    return got < 0 ? (int)got : sound ? 0 : shms__fail(SHMS_E_FORMAT);
 }
 
 static int join(struct region *r, const struct region_request *q, int64_t deadline)
@@ -119,7 +124,7 @@ static int find(struct region *r, const struct region_request *q, int64_t deadli
     shms__process_lock();
     int rc = shms__memfd_open(q->fd, true, &q->trust, &r->control_file);
     if (rc == 0)
-        shms__region_remember(r);
+        shms__fork_remember(r);
     shms__process_unlock();
     if (rc == SHMS_E_DENIED && !q->writable)
         return open_data_only(r, q);

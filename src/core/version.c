@@ -142,8 +142,8 @@ static int wait_until(struct section *s, int64_t *seen, bool sleeps, int64_t dea
             continue;
         again = 0;
         int64_t now = shms__now_ns();
-        if (now >= deadline || shms__member_lost(&s->member)) /* the caller looks for the latter again */
-            return shms__fail(SHMS_E_TIMEOUT);
+        if (now >= deadline || !shms__member_here(&s->member))
+            return (int)shms__member_still(&s->member, shms__fail(SHMS_E_TIMEOUT));
         sleep_once(s, &slices, v, deadline - now);
     }
     return 0;

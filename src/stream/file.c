@@ -14,7 +14,9 @@ int64_t shms_stream_save(shms_stream *s, const char *path)
     if (rc < 0)
         return rc;
     uint64_t size = shms__region_size(&s->section.member.region);
+    int steady = shms__steady_begin();
     rc = shms__disk_save(path, s->section.member.region.data, size);
+    shms__steady_end(steady);
     return rc < 0 ? rc : (int64_t)size;
 }
 
@@ -34,7 +36,9 @@ int64_t shms_stream_load(shms_stream *s, const char *path)
         return rc;
     struct section *section = &s->section;
     struct region *r = &section->member.region;
+    int steady = shms__steady_begin();
     int64_t n = shms__disk_load(path, r->data, shms__region_size(r), before_load, section);
+    shms__steady_end(steady);
     return shms__member_done(&section->member, n);
 }
 

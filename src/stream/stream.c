@@ -132,10 +132,26 @@ static inline bool as_usual(const shms_stream *s)
     return s && shms__member_here(&s->section.member);
 }
 
+/* The same for a call that may wait: what a child's first call takes to join is taken from its time. */
+static int enter_within(shms_stream *s, int *timeout_ms)
+{
+    if (!s || *timeout_ms < -1)
+        return shms__fail(SHMS_E_INVALID);
+    if (as_usual(s))
+        return enter(s);
+    int64_t begin = shms__now_ns();
+    int rc = shms__member_enter_within(&s->section.member, *timeout_ms);
+    if (rc < 0 || *timeout_ms <= 0)
+        return rc;
+    int64_t took_ms = (shms__now_ns() - begin) / 1000000;
+    *timeout_ms = took_ms < *timeout_ms ? *timeout_ms - (int)took_ms : 0;
+    return rc;
+}
+
 /* What the two hot calls do when not all is as usual; apart, so that those need no stack frame. */
 static __attribute__((noinline, cold)) int lock_first(shms_stream *s, int timeout_ms)
 {
-    int rc = timeout_ms < -1 ? shms__fail(SHMS_E_INVALID) : enter(s);
+    int rc = enter_within(s, &timeout_ms);
     return rc < 0 ? rc : shms__lock(&s->section, timeout_ms);
 }
 
@@ -174,7 +190,7 @@ int shms_stream_unlock(shms_stream *s)
 
 static __attribute__((noinline, cold)) int lock_shared_first(shms_stream *s, int timeout_ms)
 {
-    int rc = timeout_ms < -1 ? shms__fail(SHMS_E_INVALID) : enter(s);
+    int rc = enter_within(s, &timeout_ms);
     return rc < 0 ? rc : shms__lock_shared(&s->section, timeout_ms);
 }
 
@@ -229,7 +245,7 @@ int64_t shms_stream_version(shms_stream *s)
 
 int shms_stream_wait(shms_stream *s, int64_t *seen, int timeout_ms)
 {
-    int rc = !seen || timeout_ms < -1 ? shms__fail(SHMS_E_INVALID) : enter(s);
+    int rc = !seen ? shms__fail(SHMS_E_INVALID) : enter_within(s, &timeout_ms);
     if (rc == 0)
         rc = (int)shms__member_done(&s->section.member, shms__wait(&s->section, seen, timeout_ms));
     return rc;
@@ -237,7 +253,7 @@ int shms_stream_wait(shms_stream *s, int64_t *seen, int timeout_ms)
 
 int shms_stream_wait_locked(shms_stream *s, int timeout_ms)
 {
-    int rc = timeout_ms < -1 ? shms__fail(SHMS_E_INVALID) : enter(s);
+    int rc = enter_within(s, &timeout_ms);
     if (rc == 0 && !shms__lock_held(&s->section))
         rc = shms__fail(SHMS_E_NOT_OWNER);
     if (rc == 0)

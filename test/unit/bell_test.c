@@ -19,6 +19,7 @@
 
 static int gate[2]; /* how children tell their slots */
 static bool no_bell;
+static shms_stream *inherited; /* by children */
 
 static int64_t now_ms(void)
 {
@@ -55,10 +56,25 @@ static int threads(void)
     return n;
 }
 
+/* What its first contention does to a handle. */
+static void contend(shms_stream *s)
+{
+    shms__member_contend(&s->section.member);
+}
+
+/* A thread that was joined may be listed a moment longer. */
+static bool threads_become(int n)
+{
+    for (int tries = 0; tries < 20000 && threads() != n; tries++)
+        shms__nap(1000000);
+    return threads() == n;
+}
+
 /* ---- children: they do something with the region, tell their slot, and wait to be killed */
 
 static _Noreturn void tell_and_wait(shms_stream *s)
 {
+    contend(s);
     unsigned char slot = (unsigned char)s->section.member.slot;
     (void)!write(gate[1], &slot, 1);
     for (;;)
@@ -89,14 +105,21 @@ static int read_on(void *name)
     tell_and_wait(s);
 }
 
-/* One of many handles, some of which it has closed. */
+/* One of many handles, some of which it has closed. There is a thread from the first contention on. */
 static int hold_one_of_many(void *name)
 {
     shms_stream *s[HANDLES];
     int before = threads();
-    for (int i = 0; i < HANDLES; i++)
+    for (int i = 0; i < HANDLES; i++) {
         EXPECT(shms_stream_open(i % 2 ? name : GLOBAL, 16, NULL, &s[i]) == 0);
-    EXPECT(threads() == before + 1);
+        EXPECT(threads() == before + (i > 2));
+        if (i == 2)
+            contend(s[i]);
+        EXPECT(hangs(s[i], s[i]->section.member.slot) == (i >= 2));
+    }
+    contend(s[1]);
+    contend(s[3]);
+    EXPECT(threads() == before + 1 && hangs(s[1], s[1]->section.member.slot));
     shms_stream_close(s[5]);
     shms_stream_close(s[1]);
     shms_stream_close(s[4]);
@@ -104,19 +127,21 @@ static int hold_one_of_many(void *name)
     tell_and_wait(s[3]);
 }
 
-/* After its last handle is closed the guard stays, and rings for the next. */
+/* With its last handle the guard ends, and there is a new one when that is worth it again. */
 static int hold_later(void *name)
 {
     shms_stream *s = NULL;
     int before = threads();
+    shms_stream_close(inherited); /* it would be the last one */
+    for (int i = 0; i < 20; i++) {
+        EXPECT(shms_stream_open(name, 0, NULL, &s) == 0);
+        EXPECT(threads() == before && !hangs(s, s->section.member.slot));
+        contend(s);
+        EXPECT(threads() == before + 1 && hangs(s, s->section.member.slot));
+        shms_stream_close(s);
+        EXPECT(threads_become(before));
+    }
     EXPECT(shms_stream_open(name, 0, NULL, &s) == 0);
-    while (!hangs(s, s->section.member.slot))
-        shms__nap(1000000);
-    uint32_t guard = bell_at(s, s->section.member.slot);
-    shms_stream_close(s);
-    EXPECT(shms_stream_open(name, 0, NULL, &s) == 0);
-    EXPECT(bell_at(s, s->section.member.slot) == guard);
-    EXPECT(threads() == before + 1);
     EXPECT(shms_stream_lock(s, 0) == 0);
     tell_and_wait(s);
 }
@@ -126,6 +151,7 @@ static int hold_and_exec(void *name)
     shms_stream *s = NULL;
     EXPECT(shms_stream_open(name, 0, NULL, &s) == 0);
     EXPECT(shms_stream_lock(s, 0) == 0);
+    contend(s);
     unsigned char slot = (unsigned char)s->section.member.slot;
     (void)!write(gate[1], &slot, 1);
     const struct control *c = s->section.member.region.control;
@@ -175,7 +201,7 @@ static void end_and_be_told(shms_stream *s, pid_t child, int expected)
 {
     struct waiter w;
     uint32_t slot = slot_told();
-    WAIT_FOR(hangs(s, slot));
+    assert_true(hangs(s, slot));
     begin_waiting(&w, s);
     WAIT_FOR(waits(s) || expected == 0); /* who waits for readers is not counted */
     shms__nap(expected == 0 ? 20000000 : 0);
@@ -212,10 +238,10 @@ static void one_handle_of_many(void **state)
     shms_stream_close(s);
 }
 
-static void the_guard_outlives_handles(void **state)
+static void the_guard_ends_with_the_last_handle(void **state)
 {
     (void)state;
-    shms_stream *s = unit_open(NAME, 16, NULL);
+    shms_stream *s = inherited = unit_open(NAME, 16, NULL);
     end_and_be_told(s, unit_fork(hold_later, NAME, 0), SHMS_OWNER_DIED);
     shms_stream_close(s);
 }
@@ -238,8 +264,6 @@ static void an_exec(void **state)
 
 /* ---- fork: the child has a bell of its own, and leaves the parent's alone */
 
-static shms_stream *inherited;
-
 static int hold_the_inherited(void *unused)
 {
     (void)unused;
@@ -253,7 +277,8 @@ static void a_child_of_fork(void **state)
     shms_stream *s = unit_open(NAME, 16, NULL);
     inherited = unit_open(NAME, 16, NULL);
     uint32_t mine = inherited->section.member.slot;
-    WAIT_FOR(hangs(s, mine));
+    contend(inherited);
+    assert_true(hangs(s, mine));
     uint32_t before = bell_at(s, mine);
     end_and_be_told(s, unit_fork(hold_the_inherited, NULL, 0), SHMS_OWNER_DIED);
     assert_int_equal(bell_at(s, mine), before);
@@ -283,7 +308,8 @@ static int has_no_guard(void *name)
     shms_stream *s = NULL;
     int before = threads(); /* a sanitizer may have one */
     EXPECT(shms_stream_open(name, 16, OPTIONS(.no_bell = no_bell), &s) == 0);
-    EXPECT(threads() == before);
+    contend(s);
+    EXPECT(threads_become(before));
     EXPECT(bell_at(s, s->section.member.slot) == 0);
     EXPECT(shms_stream_lock(s, 0) >= 0);
     EXPECT(shms_stream_unlock(s) == 0);
@@ -387,9 +413,8 @@ static int has_no_robust_list(void *name)
     int before = threads();
     EXPECT(forbid(SYS_set_robust_list, UINT32_MAX, ENOSYS));
     EXPECT(shms_stream_open(name, 16, NULL, &s) == 0);
-    for (int tries = 0; tries < 20000 && threads() > before; tries++)
-        shms__nap(1000000);
-    EXPECT(threads() == before);
+    contend(s);
+    EXPECT(threads_become(before));
     EXPECT(bell_at(s, s->section.member.slot) == 0);
     EXPECT(shms_stream_lock(s, 0) == 0);
     EXPECT(shms_stream_open(name, 16, NULL, &other) == 0);
@@ -405,6 +430,45 @@ static void no_list_is_robust(void **state)
 {
     (void)state;
     assert_int_equal(unit_child(has_no_robust_list, NAME, 0), 0);
+}
+
+/* ---- when: a holder that nobody ever waited for has none; who waits, and who wakes a waiter, has one */
+
+static void *lock_once(void *s)
+{
+    if (shms_stream_lock(s, SOON_MS) == 0)
+        shms_stream_unlock(s);
+    return NULL;
+}
+
+static int meets_others(void *unused)
+{
+    pthread_t thread;
+    shms_stream *s = NULL, *other = NULL;
+    int before = threads();
+    (void)unused;
+    EXPECT(shms_stream_open(NAME, 16, NULL, &s) == 0 && shms_stream_open(NAME, 16, NULL, &other) == 0);
+    for (int i = 0; i < 100; i++)
+        EXPECT(shms_stream_lock(s, -1) == 0 && shms_stream_unlock(s) == 0);
+    EXPECT(threads() == before && !hangs(s, s->section.member.slot));
+    EXPECT(shms_stream_lock(s, 0) == 0);
+    EXPECT(pthread_create(&thread, NULL, lock_once, other) == 0);
+    while (!waits(other) || !hangs(other, other->section.member.slot))
+        shms__nap(1000000);
+    EXPECT(!hangs(s, s->section.member.slot));
+    EXPECT(shms_stream_unlock(s) == 0);
+    EXPECT(hangs(s, s->section.member.slot));
+    pthread_join(thread, NULL);
+    shms_stream_close(s);
+    shms_stream_close(other);
+    EXPECT(threads_become(before));
+    return 0;
+}
+
+static void who_meets_others(void **state)
+{
+    (void)state;
+    assert_int_equal(unit_child(meets_others, NULL, 0), 0);
 }
 
 /* Open and close again and again: the process is as big afterwards. */
@@ -461,7 +525,8 @@ static void a_hostile_bell(void **state)
     for (manner = FLIPS; manner <= SAYS_RUNG; manner++) {
         struct slices slices = {.ns = 1000000};
         int cut = 0, whole = 0; /* how many sleeps ended so */
-        WAIT_FOR(hangs(s, other->section.member.slot));
+        contend(other);
+        assert_true(hangs(s, other->section.member.slot));
         a32_store_relaxed(&stop, 0); /* relaxed: before the thread is there */
         struct slot *slot = slot_at(s, other->section.member.slot);
         assert_int_equal(pthread_create(&thread, NULL, be_hostile, slot), 0);
@@ -494,7 +559,7 @@ static void a_slot_with_a_new_member(void **state)
     struct slices slices = {.ns = (int64_t)LONG_MS * 1000000};
     a32 word = {0};
     int64_t start = now_ms();
-    WAIT_FOR(hangs(s, other->section.member.slot));
+    contend(other);
     uint64_t before = other->section.member.id - (1ull << 32);
     int how = shms__sleep(&s->section.member, &slices, before, &word, 0, (int64_t)SOON_MS * 1000000);
     assert_int_equal(how, SLEEP_RUNG);
@@ -508,9 +573,9 @@ int main(void)
     unsetenv("SHMSTREAM_BELL");
     const struct CMUnitTest tests[] = {
         TEST(off_by_variable),    TEST(a_killed_holder), TEST(a_killed_reader), TEST(one_handle_of_many),
-        TEST(the_guard_outlives_handles), TEST(an_exec), TEST(a_child_of_fork), TEST(off_by_option),
+        TEST(the_guard_ends_with_the_last_handle), TEST(an_exec), TEST(a_child_of_fork), TEST(off_by_option),
         TEST(nobody_can_hear),    TEST(no_thread_can_be_made), TEST(no_list_is_robust),
-        TEST(nothing_is_left),    TEST(a_hostile_bell),
+        TEST(who_meets_others),   TEST(nothing_is_left),    TEST(a_hostile_bell),
         TEST(a_slot_with_a_new_member),
     };
     return pipe2(gate, O_CLOEXEC) ? 1 : cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,8 +46,7 @@ static int has_a_bell(void *options)
 {
     shms_stream *s = opened(options);
     EXPECT(s);
-    for (int i = 0; i < 20000 && bell_of_handle(s) == 0; i++)
-        shms__nap(1000000);
+    shms__member_contend(&s->section.member);
     EXPECT(bell_of_handle(s) != 0);
     shms_stream_close(s);
     return 0;
@@ -109,17 +108,15 @@ static bool forbid_robust_lists(void)
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, 2, &program) == 0;
 }
 
-/* The first handle starts the thread; once that is refused, handles get no place for a bell. */
+/* The first contention starts the thread; once that is refused, handles get no place for a bell. */
 static int has_no_list(void *unused)
 {
     (void)unused;
     EXPECT(forbid_robust_lists());
-    shms_stream *s = opened(NULL), *t = opened(NULL);
-    for (int i = 0; i < 20000 && t && t->section.member.region.bell; i++) {
-        shms__nap(1000000);
-        shms_stream_close(t);
-        t = opened(NULL);
-    }
+    shms_stream *s = opened(NULL), *t = NULL;
+    EXPECT(s && s->section.member.region.bell);
+    shms__member_contend(&s->section.member);
+    t = opened(NULL);
     EXPECT(t && !t->section.member.region.bell && hears_no_bell(NULL) == 0);
     shms_stream_close(t);
     shms_stream_close(s);

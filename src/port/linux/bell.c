@@ -9,10 +9,11 @@
  * not: each mapping that a bell hangs in has private memory right behind it, the apron, and the node of a
  * word lies as far into the apron (but 4 bytes, to be aligned) as the word into the mapping.
  *
- * Who takes part. Any thread changes the list, under `mutex`; the kernel walks it when the process ends,
+ * Who takes part. Any thread changes the list, under the process lock; the kernel walks it when the process ends,
  * whatever other threads are doing: so each single store leaves a list that can be walked, with no node of
- * memory that is gone. The guard starts on its own time: bells that hang before it is up are muffled, their
- * words 0, and it writes its id into them when it is.
+ * memory that is gone. The guard is started by the first bell that is worth it (slice.c), so that a program which
+ * never waits has no thread of ours, and one that gives up rights first has it inside its sandbox; it ends with the
+ * last handle. Whoever starts or ends it waits for it, which is short: it takes no lock.
  *
  * What a crash leaves: in each word of a hung bell BELL_RUNG, or at worst the id, a bell that never rings.
  */
@@ -46,11 +47,12 @@ struct bell {
 _Static_assert(offsetof(struct control, slots) >= sizeof(struct bell), "no node lies over struct bell");
 _Static_assert(offsetof(struct slot, bell) % 8 == 4, "nodes are aligned");
 
-/* All below: guarded by mutex, but for what the kernel reads. */
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+/* All below: guarded by the process lock, but for what the kernel reads. */
 static struct robust_list_head head = {.list = {&head.list}};
-static enum { GUARD_NONE, GUARD_STARTS, GUARD_UP, GUARD_REFUSED } guard_state;
+static enum { GUARD_NONE, GUARD_UP, GUARD_REFUSED } guard_state;
+static pthread_t guard_thread;
 static uint32_t guard_id;
+static a32 guard_says; /* UP and ENDED, from the guard; STARTS and ENDS, to it */
 static unsigned char *spare; /* an apron that no mapping stands before, for the next one; or NULL */
 
 /* ---- where bells hang */
@@ -64,11 +66,6 @@ static size_t span(void)
 static struct node *node_of(a32 *word)
 {
     return (struct node *)(void *)((unsigned char *)word + span() - sizeof *word);
-}
-
-static a32 *word_of(struct robust_list *entry)
-{
-    return (a32 *)(void *)((unsigned char *)entry + sizeof(a32) - span());
 }
 
 static void link_node(struct node *n)
@@ -93,51 +90,86 @@ static void unlink_node(struct node *n)
 
 /* ---- the guard */
 
+enum { STARTS, UP, ENDS, ENDED };
+#define GUARD_SLEEP_NS 1000000000000 /* it is woken to end */
+#define OTHERS_SLEEP_NS 1000000      /* what a lost wake-up costs who waits for it */
+
 static void sound(a32 *word)
 {
     /* release: the generation says whose bell it is; pairs with bell_of in slice.c */
     a32_store_release(word, guard_id | BELL_AWAITED);
 }
 
+static void say(uint32_t what)
+{
+    a32_store_release(&guard_says, what); /* release: guard_id; pairs with the acquire in says */
+    shms__wake(&guard_says, 1);
+}
+
+static bool says(uint32_t what)
+{
+    return a32_load_acquire(&guard_says) == what; /* acquire: pairs with the release in say */
+}
+
 static void *guard(void *unused)
 {
     (void)unused;
     prctl(PR_SET_NAME, "shms-bell");
-    pthread_mutex_lock(&mutex);
     head.futex_offset = (long)(sizeof(a32) - span());
-    bool up = syscall(SYS_set_robust_list, &head, sizeof head) == 0;
-    guard_state = up ? GUARD_UP : GUARD_REFUSED;
     guard_id = (uint32_t)syscall(SYS_gettid);
-    for (struct robust_list *e = head.list.next; up && e != &head.list; e = e->next)
-        sound(word_of(e));
-    pthread_mutex_unlock(&mutex);
-    while (up)
-        pause();
+    bool up = syscall(SYS_set_robust_list, &head, sizeof head) == 0;
+    say(up ? UP : ENDED);
+    while (says(UP))
+        shms__sleep_on(&guard_says, UP, GUARD_SLEEP_NS);
+    say(ENDED);
     return NULL;
 }
 
 /* Without signals, all of which are the program's affair. */
-static bool start_guard(void)
+static bool create_guard(void)
 {
-    pthread_t thread;
     pthread_attr_t how;
     sigset_t all, before;
     if (pthread_attr_init(&how))
         return false;
-    pthread_attr_setdetachstate(&how, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&how, GUARD_STACK);
     sigfillset(&all);
-    sigdelset(&all, SIGBUS); /* it writes bells: memory that is taken away is for guard.c here, too */
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int e = pthread_create(&thread, &how, guard, NULL);
+    int e = pthread_create(&guard_thread, &how, guard, NULL);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&how);
     return e == 0;
 }
 
+static void start_guard(void)
+{
+    a32_store_relaxed(&guard_says, STARTS); /* relaxed: before the thread is there */
+    guard_state = GUARD_REFUSED;
+    if (!create_guard())
+        return;
+    while (says(STARTS))
+        shms__sleep_on(&guard_says, STARTS, OTHERS_SLEEP_NS);
+    if (says(UP))
+        guard_state = GUARD_UP;
+    else
+        pthread_join(guard_thread, NULL);
+}
+
+void shms__bell_end(void)
+{
+    if (guard_state != GUARD_UP)
+        return;
+    say(ENDS);
+    while (says(ENDS)) {
+        shms__sleep_on(&guard_says, ENDS, OTHERS_SLEEP_NS);
+        shms__wake(&guard_says, 1);
+    }
+    pthread_join(guard_thread, NULL);
+    guard_state = GUARD_NONE;
+}
+
 void shms__bell_forget(void)
 {
-    mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
     head.list.next = &head.list;
     guard_state = GUARD_NONE;
     spare = NULL; /* kept from children, like all aprons */
@@ -193,13 +225,11 @@ int shms__bell_map(const struct file *f, struct bell **ret_bell, void **ret)
 {
     unsigned char *p = NULL, *apron = NULL;
     *ret_bell = NULL;
-    pthread_mutex_lock(&mutex);
     bool refused = guard_state == GUARD_REFUSED;
     if (!refused) {
         apron = spare;
         spare = NULL;
     }
-    pthread_mutex_unlock(&mutex);
     if (apron)
         p = map_before(f, apron);
     if (!p && !refused && !shms__bell_off())
@@ -212,20 +242,26 @@ int shms__bell_map(const struct file *f, struct bell **ret_bell, void **ret)
     return 0;
 }
 
-void shms__bell_hang(struct bell *b, a32 *word)
+static void hang(struct bell *b, a32 *word, bool worth)
+{
+    if (b->word)
+        return;
+    if (guard_state == GUARD_NONE && worth)
+        start_guard();
+    if (guard_state != GUARD_UP)
+        return;
+    b->word = word;
+    link_node(node_of(word));
+    sound(word);
+}
+
+void shms__bell_hang(struct bell *b, a32 *word, bool worth)
 {
     if (!b)
         return;
-    pthread_mutex_lock(&mutex);
-    if (guard_state == GUARD_NONE)
-        guard_state = start_guard() ? GUARD_STARTS : GUARD_REFUSED;
-    if (guard_state != GUARD_REFUSED) {
-        b->word = word;
-        link_node(node_of(word));
-    }
-    if (guard_state == GUARD_UP)
-        sound(word);
-    pthread_mutex_unlock(&mutex);
+    shms__process_lock();
+    hang(b, word, worth);
+    shms__process_unlock();
 }
 
 void shms__bell_drop(struct bell *b)
@@ -233,7 +269,7 @@ void shms__bell_drop(struct bell *b)
     unsigned char *apron = (unsigned char *)b;
     if (!b)
         return;
-    pthread_mutex_lock(&mutex);
+    shms__process_lock();
     if (b->word) {
         unlink_node(node_of(b->word));
         a32_store_relaxed(b->word, 0); /* relaxed: orders nothing; nobody waits for who leaves */
@@ -242,7 +278,7 @@ void shms__bell_drop(struct bell *b)
         spare = apron;
         apron = NULL;
     }
-    pthread_mutex_unlock(&mutex);
+    shms__process_unlock();
     if (apron)
         munmap(apron, span());
 }

@@ -28,6 +28,8 @@
 #include <sys/vfs.h>
 #include <sys/xattr.h>
 
+#include "steady.h"
+
 #define CHUNK ((size_t)256 << 20)
 #define LINKS_MOST 40 /* as the kernel has it */
 #define NAMES_MOST 100

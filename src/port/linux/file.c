@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include "steady.h"
+
 #define SHM_DIR "/dev/shm"
 #define TMPFS_MAGIC_NUMBER 0x01021994
 #define RESERVE_CHUNK (64ull << 20)
@@ -171,19 +173,18 @@ int shms__file_link(const struct file *f, const char *path)
     return errno == ENOENT ? fail_place(errno) : shms__fail_os(errno);
 }
 
-int shms__file_reopen(struct file *f, uint64_t share_offset)
+int shms__file_again(const struct file *f, struct file *ret)
 {
     char own[64];
+    if (!shms__file_intact(f))
+        return shms__fail_os(EBADF);
     shms__fd_path(f->fd, own);
-    struct file new = *f;
-    new.fd = shms__file_intact(f) ? shms__fd_above(open(own, O_RDWR | O_CLOEXEC)) : -1;
-    if (new.fd < 0)
+    int fd = shms__fd_above(open(own, O_RDWR | O_CLOEXEC | O_NONBLOCK));
+    if (fd < 0)
         return shms__fail_os(errno);
-    int rc = shms__byte_share(&new, share_offset);
-    if (rc == 0 && dup3(new.fd, f->fd, O_CLOEXEC) < 0)
-        rc = shms__fail_os(errno);
-    close(new.fd);
-    return rc;
+    *ret = *f;
+    ret->fd = fd;
+    return 0;
 }
 
 int shms__file_unlink(const char *path)
@@ -292,7 +293,7 @@ int shms__file_ring(const struct file *f, uint64_t offset)
 static int reserve(int fd, uint64_t from, uint64_t to)
 {
     /* tmpfs would hand out what the machine does not have, and the kernel then kills somebody */
-    if (to - from > RESERVE_UNASKED && to - from > shms__memory_available())
+    if (to - from > RESERVE_UNASKED && to - from > STEADY(shms__memory_available()))
         return ENOSPC;
     uint64_t chunk = RESERVE_CHUNK;
     while (from < to) {
@@ -377,6 +378,15 @@ void shms__map_hint_huge(void *address, uint64_t size)
 void shms__unmap(void *address, uint64_t size)
 {
     munmap(address, (size_t)size);
+}
+
+bool shms__map_private(void *address, uint64_t size)
+{
+    const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+    void *p = mmap(address, (size_t)size, PROT_READ | PROT_WRITE, flags, -1, 0);
+    if (p != MAP_FAILED && p != address) /* kernels before 4.17 take the address for a hint */
+        munmap(p, (size_t)size);
+    return p == address;
 }
 
 void shms__unmap_both(void *a, uint64_t a_size, void *b, uint64_t b_size)

@@ -9,6 +9,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "steady.h"
+
 #define NO_EXEC_SEAL 0x0008u      /* MFD_NOEXEC_SEAL, since Linux 6.3; some systems insist on it */
 #define FUTURE_WRITE_SEAL 0x0010  /* F_SEAL_FUTURE_WRITE, since Linux 5.1 */
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)

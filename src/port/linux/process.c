@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Linux: time, threads, and noticing a fork. */
+/* Linux: time, the lock of the process, and noticing a fork. */
 #include "../../core/port.h"
 
+#include <dlfcn.h>
+#include <link.h>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -24,70 +26,105 @@ int64_t shms__wall_ns(void)
     return clock_ns(CLOCK_REALTIME);
 }
 
-void shms__nap(int64_t ns)
-{
-    struct timespec t = {.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)};
-    nanosleep(&t, NULL);
-}
-
-uint32_t shms__pid(void)
-{
-    return (uint32_t)getpid();
-}
-
 uint32_t shms__user(void)
 {
     return (uint32_t)geteuid();
 }
 
-/* ---- one lock for all slow paths of this process, whole in a child of fork too */
+/*
+ * ---- the page of this process
+ *
+ * The kernel wipes it in each child (MADV_WIPEONFORK), however that was made: by fork, by a bare clone system
+ * call, while any thread was anywhere. So a child finds the lock free and is told by the word. Where the
+ * kernel or an emulator has no wiping, the fork handler does the same, for children of fork alone.
+ */
+struct page {
+    a32 word;  /* shms__fork_word */
+    a32 pid;   /* 0: not asked yet */
+    a64 lock;  /* the thread that has it, LOCK_AWAITED; 0: free */
+    uint32_t again; /* how often its owner took it besides; the owner's alone */
+};
+static struct page first_page = {.word = {1}};
+static struct page *own = &first_page;
+a32 *shms__fork_word = &first_page.word;
 
-static pthread_mutex_t process_mutex = PTHREAD_MUTEX_INITIALIZER;
+uint32_t shms__pid(void)
+{
+    uint32_t pid = a32_load_relaxed(&own->pid); /* relaxed: a single value, right whenever it is found */
+    if (pid == 0) {
+        pid = (uint32_t)getpid();
+        a32_store_relaxed(&own->pid, pid); /* relaxed: as above */
+    }
+    return pid;
+}
+
+/*
+ * ---- one lock for the slow paths of this process
+ *
+ * Who takes part. Any thread, inside a frame (quiet.c), and never while it waits for what another process can
+ * delay. The word names the owner in the same store that takes the lock; bit 0 says that somebody may be asleep
+ * on it. The owner may take it again: fork handlers of the program run while ours hold it, and may call the
+ * library, as may the handler of a crash in the middle of a call.
+ */
+#define LOCK_AWAITED 1ull
+#define LOCK_SLEEP_NS 1000000000
+
+static bool lock_is_mine(void)
+{
+    /* relaxed: if it is this thread, this thread wrote it */
+    return (a64_load_relaxed(&own->lock) & ~LOCK_AWAITED) == shms__thread();
+}
+
+/* Who has slept cannot know whether others still do. */
+static void wait_for_lock(uint64_t self)
+{
+    for (;;) {
+        uint64_t seen = a64_load_relaxed(&own->lock); /* relaxed: repeated by the compare-and-swap */
+        if (seen == 0 && a64_cas_acquire(&own->lock, &seen, self | LOCK_AWAITED)) /* acquire: as below */
+            return;
+        /* relaxed: orders nothing; if the word changes now, the futex call sees it */
+        if (seen && ((seen & LOCK_AWAITED) || a64_cas_relaxed(&own->lock, &seen, seen | LOCK_AWAITED)))
+            shms__sleep_on(a64_low_half(&own->lock), (uint32_t)(seen | LOCK_AWAITED), LOCK_SLEEP_NS);
+    }
+}
 
 void shms__process_lock(void)
 {
-    pthread_mutex_lock(&process_mutex);
+    shms__quiet_begin();
+    uint64_t self = shms__thread(), nobody = 0;
+    if (lock_is_mine())
+        own->again++;
+    else if (!a64_cas_acquire(&own->lock, &nobody, self)) /* acquire: pairs with the release in unlock */
+        wait_for_lock(self);
 }
 
 void shms__process_unlock(void)
 {
-    pthread_mutex_unlock(&process_mutex);
+    /* Not so in a child of a crash handler that interrupted the owner: its lock was wiped. */
+    if (lock_is_mine()) {
+        if (own->again > 0)
+            own->again--;
+        /* release: what was done under it; pairs with the acquires above */
+        else if (a64_exchange_release(&own->lock, 0) & LOCK_AWAITED)
+            shms__wake(a64_low_half(&own->lock), 1);
+    }
+    shms__quiet_end();
 }
 
-/*
- * Two things tell a child that it is one. The fork handler counts the word up; and the page that the word
- * stands in is wiped by the kernel (MADV_WIPEONFORK), which also reaches children made by a bare clone
- * system call. Either is enough; where the kernel or an emulator has no wiping, the handler is alone.
- */
-static a32 first_word = {1};
-a32 *shms__fork_word = &first_word;
+/* ---- fork */
+
+static const struct fork_hooks *hooks;
 static uint32_t epoch = 1;
-static void (*child_hook)(void);
+static uintptr_t forking; /* the thread that is between its prepare handler and what comes after; 0: none */
 
 static void enter_child(void)
 {
-    child_hook();
-    /* relaxed: private memory of a process that has one thread at this moment */
+    bool prepared = forking == shms__thread();
+    forking = 0;
+    if (hooks)
+        hooks->in_child(prepared);
+    /* relaxed: private memory, and the caller has the lock */
     a32_store_relaxed(shms__fork_word, ++epoch);
-}
-
-static a32 forks;
-
-uint32_t shms__forks(void)
-{
-    return a32_load_relaxed(&forks); /* relaxed: whoever asks about its own fork made it before */
-}
-
-static void after_fork_in_parent(void)
-{
-    a32_add_relaxed(&forks, 1); /* relaxed: as above */
-    shms__process_unlock();
-}
-
-static void after_fork_in_child(void)
-{
-    enter_child();
-    shms__process_unlock();
 }
 
 void shms__fork_catch_up(void)
@@ -97,36 +134,89 @@ void shms__fork_catch_up(void)
         enter_child();
 }
 
-static int fork_setup_locked(void (*on_child)(void))
-{
-    if (child_hook) {
-        shms__fork_catch_up(); /* before a child's own handles are among those it inherited */
-        return 0;
-    }
-    child_hook = on_child;
-    int e = pthread_atfork(shms__process_lock, after_fork_in_parent, after_fork_in_child);
-    if (e) {
-        child_hook = NULL;
-        return shms__fail_os(e);
-    }
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    void *p = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p == MAP_FAILED)
-        return 0;
-    if (madvise(p, page, MADV_WIPEONFORK)) {
-        munmap(p, page);
-        return 0;
-    }
-    /* relaxed: no handle exists yet that could look at the word */
-    a32_store_relaxed(p, epoch);
-    shms__fork_word = p;
-    return 0;
-}
-
-int shms__fork_setup(void (*on_child)(void))
+static void before_fork(void)
 {
     shms__process_lock();
-    int rc = fork_setup_locked(on_child);
+    shms__fork_catch_up();
+    forking = shms__thread();
+    if (hooks)
+        hooks->before();
+}
+
+static void after_fork_in_parent(void)
+{
+    forking = 0;
+    if (hooks)
+        hooks->in_parent();
     shms__process_unlock();
-    return rc;
+}
+
+static void after_fork_in_child(void)
+{
+    if (own == &first_page) /* not wiped */
+        *own = (struct page){.word = {0}};
+    shms__process_lock();
+    shms__fork_catch_up(); /* unless a handler that came before this one called the library */
+    shms__process_unlock();
+    shms__quiet_end(); /* of before_fork */
+}
+
+/* ---- beginning */
+
+/* Functions that a statically linked program does not have, nor need. */
+#pragma weak dladdr1
+#pragma weak dlopen
+
+/*
+ * Fork handlers, the handler of SIGBUS and the bell's thread must not outlive their code: so what this is linked
+ * into, a plugin perhaps, stays loaded. Not the program itself, whose name is empty.
+ */
+static void stay_loaded(void)
+{
+    Dl_info info;
+    struct link_map *map = NULL;
+    if (dladdr1 && dlopen && dladdr1((void *)&first_page, &info, (void **)&map, RTLD_DL_LINKMAP) && map &&
+        map->l_name && *map->l_name)
+        (void)!dlopen(map->l_name, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+}
+
+static void map_page(void)
+{
+    size_t size = (size_t)sysconf(_SC_PAGESIZE);
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+        return;
+    if (madvise(p, size, MADV_WIPEONFORK)) {
+        munmap(p, size);
+        return;
+    }
+    own = p;
+    a32_store_relaxed(&own->word, epoch); /* relaxed: no handle exists yet that could look at the word */
+    shms__fork_word = &own->word;
+}
+
+/*
+ * Before the program begins, or the plugin is used: so that handlers of fork which the program registers run
+ * outside of these.
+ */
+static int begin_error = -1;
+
+static __attribute__((constructor(101))) void begin(void)
+{
+    if (begin_error == 0)
+        return;
+    begin_error = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+    if (begin_error)
+        return;
+    stay_loaded();
+    map_page();
+}
+
+int shms__fork_setup(const struct fork_hooks *h)
+{
+    shms__process_lock();
+    hooks = h;
+    shms__fork_catch_up(); /* before a child's own handles are among those it inherited */
+    shms__process_unlock();
+    return begin_error ? shms__fail_os(begin_error) : 0;
 }

@@ -15,6 +15,8 @@
 #include <signal.h>
 #include <sys/inotify.h>
 
+#include "steady.h"
+
 #define MARK SIGILL /* nobody asks to be told of input in this way */
 #ifndef F_SETSIG
 #define F_SETSIG 10 /* the numbers everywhere; only GNU headers have the names, and not always */

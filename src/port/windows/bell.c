@@ -2,9 +2,9 @@
 /* Windows: no death bell. The dead are found by asking, when a slice ends. */
 #include "../../core/port.h"
 
-void shms__bell_hang(struct bell *b, a32 *word)
+void shms__bell_hang(struct bell *b, a32 *word, bool worth)
 {
-    (void)b, (void)word;
+    (void)b, (void)word, (void)worth;
 }
 
 bool shms__bell_off(void)

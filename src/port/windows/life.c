@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Windows: the life-cycle lock. What keeps a region alive is the system's business here: see region.c. */
-#include "../../core/life.h"
+#include "../../core/fork.h"
 
 int shms__region_setup(void)
 {

@@ -41,6 +41,29 @@ uint32_t shms__pid(void)
     return GetCurrentProcessId();
 }
 
+/* Nothing cuts a call off here: there are neither signals nor cancellation. */
+void shms__quiet_begin(void)
+{
+}
+
+void shms__quiet_end(void)
+{
+}
+
+int shms__steady_begin(void)
+{
+    return 0;
+}
+
+void shms__steady_end(int before)
+{
+    (void)before;
+}
+
+void shms__let_cancel(void)
+{
+}
+
 static SRWLOCK process_lock = SRWLOCK_INIT;
 
 void shms__process_lock(void)
@@ -56,17 +79,12 @@ void shms__process_unlock(void)
 static a32 never_forked = {1};
 a32 *shms__fork_word = &never_forked;
 
-int shms__fork_setup(void (*on_child)(void))
+int shms__fork_setup(const struct fork_hooks *hooks)
 {
-    (void)on_child;
+    (void)hooks;
     return 0;
 }
 
 void shms__fork_catch_up(void)
 {
-}
-
-uint32_t shms__forks(void)
-{
-    return 0;
 }
