@@ -24,7 +24,8 @@
  * Linearisation. Create: the link of control. Join: the token lock (member.c). Unlink, and leaving as the
  * last: the removal of control's name. Resize: the store of size.
  *
- * Leaving needs the life-cycle lock only where nobody else is left, so a stopped process holds up nobody's close.
+ * Leaving needs the life-cycle lock only where nobody else is left, so a stopped process holds up nobody's
+ * close.
  *
  * Progress. The life-cycle lock is held for a bounded number of system calls, and waited for with a
  * time-out; who loses a race for a name begins again until that time-out.
@@ -385,7 +386,8 @@ static void clean_up(struct region *r, const struct file *f)
 }
 
 /* The token goes first: so of all who leave at once the last one to let go finds nobody, and only that one
- * needs the life-cycle lock. By hand, since a child that was made without fork's handlers may share the opening. */
+ * needs the life-cycle lock. By hand, since a child that was made without fork's handlers may share the
+ * opening. */
 static void give_up_token(struct region *r, const struct file *f)
 {
     if (r->token_pinned)
