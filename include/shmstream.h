@@ -19,7 +19,9 @@
  * - results that come back through a pointer (`ret`, `seen`) are written on success only;
  * - a call that asks the system for something may also fail with SHMS_E_NOMEM or SHMS_E_OS;
  * - in a child of fork, a handle's first call joins the region anew, and may also fail with what joining
- *   can give: SHMS_E_FULL, SHMS_E_LOST, SHMS_E_TIMEOUT, SHMS_E_NOMEM, SHMS_E_OS;
+ *   can give: SHMS_E_FULL, SHMS_E_LOST, SHMS_E_DENIED, SHMS_E_TIMEOUT, SHMS_E_NOMEM, SHMS_E_OS;
+ * - pthread_cancel (deferred only) takes effect where open and open_fd begin, and in no other call, waits or
+ *   not; a handler may leave a call by siglongjmp, or fork (doc/caveats.md); 16 KiB of stack are enough;
  * - where a region's memory is taken away (a file cut short), zeros are put in its place, and any call on the
  *   handle gives SHMS_E_LOST; it catches SIGBUS for that, passing on what is not its own (doc/caveats.md);
  * - the library never prints, never aborts, never calls exit, and catches no other signal.
@@ -114,8 +116,8 @@ enum { SHMS_OWNER_SELF = 0, SHMS_OWNER_ROOT = 1, SHMS_OWNER_UID = 2, SHMS_OWNER_
  * open of it returns before one call has succeeded; if the process dies in it, or it fails, the next opener
  * that has an init calls its own (and may find bytes of the dead one, unless the region is atomic). Openers
  * without one wait, at most open_timeout_ms. It may not lock (SHMS_E_DEADLOCK) or unlock, roll back,
- * wait_locked (SHMS_E_INVALID); if it closes s, open gives SHMS_E_CLOSED. If it leaves by longjmp or an
- * exception, close s, or the region stays locked.
+ * wait_locked (SHMS_E_INVALID); if it closes s, open gives SHMS_E_CLOSED. If it leaves by longjmp, an
+ * exception or cancellation, close s, or the region stays locked.
  */
 typedef int shms_init_fn(shms_stream *s, void *context);
 
@@ -142,7 +144,7 @@ typedef struct shms_stream_options {
     uint8_t lock_memory;  /**< 1: keep the size at opening out of swap (mlock); SHMS_E_NOMEM if refused */
     uint8_t atomic;       /**< 1: a new region's sections happen completely or not at all (see _write); an
                                existing region that was made without it is SHMS_E_UNSUPPORTED */
-    uint8_t no_bell;      /**< 1: start no thread, which finds the dead at once, for it; see doc/caveats.md */
+    uint8_t no_bell;      /**< 1: start no helper thread; a dead owner is found within 20 ms, not at once */
     uint8_t no_guard;     /**< 1: memory that is taken away is SIGBUS, not SHMS_E_LOST */
     uint8_t tasks;        /**< 1: the lock belongs to tasks, not to threads: a second lock on one thread waits
                                like anybody's, and shared locks are counted; for runtimes that move tasks */
@@ -720,7 +722,7 @@ typedef int shms_members_fn(const shms_member *member, void *context);
 /**
  * Tell about the living members of a handle's region.
  * @param s  the handle
- * @param callback  called once a member, in no particular order
+ * @param callback  called once a member, in no particular order; may leave by longjmp or an exception
  * @param context  passed on
  * @return 0, what the callback returned if not 0, or SHMS_E_INVALID (NULL), SHMS_E_DENIED (may only read the
  *     data), SHMS_E_LOST (control cannot be reached any more), SHMS_E_NOMEM, SHMS_E_OS.
@@ -733,7 +735,8 @@ typedef int shms_members_fn(const shms_member *member, void *context);
  */
 SHMS_API int shms_stream_members(shms_stream *s, shms_members_fn *callback, void *context);
 
-/** Called by shms_list() for each region; both are valid during the call; non-zero ends the listing. */
+/** Called by shms_list() for each region; both are valid during the call; non-zero, longjmp or an exception
+ * ends the listing. */
 typedef int shms_list_fn(const char *name, const shms_info *info, void *context);
 
 /**

@@ -2,23 +2,24 @@
 /*
  * A region in a child of fork.
  *
- * Who takes part. The thread that forks, in the handlers below, and every thread that opens or closes a handle:
- * all under the process lock.
+ * Who takes part. The thread that forks, in the handlers below, and every thread that opens or closes a
+ * handle: all under the process lock.
  *
- * Byte locks belong to openings, and a child inherits its parent's: with them the child would keep its dead parent
- * alive. So the child needs an opening of its own, from its first moment on. It cannot always make one: the
- * process may have given up the right to (setuid), or the way (chroot, a sandbox, no /proc). So the *spare* is made
- * when the region is opened, and given away: fork takes the nursery through it, the child has it for its
- * own, and the parent closes its copy and makes the next one while it can.
+ * Byte locks belong to openings, and a child inherits its parent's: with them the child would keep its
+ * dead parent alive. So the child needs an opening of its own, from its first moment on. It cannot always
+ * make one: the process may have given up the right to (setuid), or the way (chroot, a sandbox, no /proc).
+ * So the *spare* is made when the region is opened, and given away: fork takes the nursery through it, the
+ * child has it for its own, and the parent closes its copy and makes the next one while it can.
  *
  * Invariants.
  *  1. No process holds a lock through an opening that another process has too, but while fork's handlers run.
  *     (A child that was made without them shares the openings until its first call.)
- *  2. From its birth a child holds the nursery of each region that it can use: so the region outlives a parent that
- *     ends before the child's first call.
- *  3. Of the handles of one region that a process has opened, at least one keeps a spare between forks, and so does
- *     each inherited one that kept one in the parent; before a fork each other one gets its own, if the process may
- *     still open the file. (A spare for each would make opening dearer by a tenth.)
+ *  2. From its birth a child holds the nursery of each region that it can use: so the region outlives a
+ *     parent that ends before the child's first call.
+ *  3. Of the handles of one region that a process has opened, at least one keeps a spare between forks,
+ *     and so does each inherited one that kept one in the parent; before a fork each other one gets its
+ *     own, if the process may still open the file. (A spare for each would make opening dearer by a
+ *     tenth.)
  *
  * What a crash leaves: nothing; the system closes what a process has open.
  */
@@ -92,7 +93,8 @@ void shms__fork_remember(struct region *r)
 static void hand_over_spare(struct region *r)
 {
     struct region *heir = known;
-    while (heir && (heir->in_transit || heir->keeps_spare || !same_file(&heir->control_file, &r->control_file)))
+    const struct file *f = &r->control_file;
+    while (heir && (heir->in_transit || heir->keeps_spare || !same_file(&heir->control_file, f)))
         heir = heir->next;
     if (!heir) {
         shut(&r->spare);
@@ -175,9 +177,10 @@ static void in_parent(void)
 }
 
 /*
- * A handler of a signal may have forked that interrupted a call, and the child may return into it. The call goes on
- * with what it knew of control; so that it finds nothing worse than a handle that is not its own any more,
- * private memory stands in there, until the handle is closed. Its first word is the address of the one before.
+ * A handler of a signal may have forked that interrupted a call, and the child may return into it. The
+ * call goes on with what it knew of control; so that it finds nothing worse than a handle that is not its
+ * own any more, private memory stands in there, until the handle is closed. Its first word is the address
+ * of the one before.
  */
 static void stand_in(struct region *r)
 {

@@ -179,9 +179,7 @@ static int run_init(struct section *s, const struct handle_request *h, const shm
 {
     struct control *c = s->member.region.control;
     s->opening = s->careful = true;
-    int steady = shms__steady_begin(); /* the lock is held */
     int rc = h->init(s, o);
-    shms__steady_end(steady);
     s->opening = false;
     s->careful = s->member.region.atomic;
     if (s->gone)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What keeps a region alive: the life-cycle lock, and the openings of control that hold byte locks. The protocol
- * that these serve is told in region.c.
+ * What keeps a region alive: the life-cycle lock, and the openings of control that hold byte locks. The
+ * protocol that these serve is told in region.c.
  */
 #include "fork.h"
 
@@ -12,8 +12,8 @@ int shms__region_alive(const struct file *f)
     return shms__byte_locked(f, LOCK_NURSERY, LOCK_SLOTS_END - LOCK_NURSERY, BYTE_ANY);
 }
 
-/* While it naps, handlers of the program run: one may have forked, and this may be the child, where what the call
- * has opened is closed. Then the call begins again. */
+/* While it naps, handlers of the program run: one may have forked, and this may be the child, where what
+ * the call has opened is closed. Then the call begins again. */
 int shms__life_take(const struct file *f, int64_t deadline)
 {
     int64_t nap = 20000;

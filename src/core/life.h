@@ -7,7 +7,7 @@
 #include "name.h"
 
 struct region {
-    struct control *control; /* NULL: a reader of the data alone; in a child of fork before it joins, stand_in */
+    struct control *control; /* NULL: a reader of the data alone; in a child before it joins: stand_in */
     struct bell *bell;       /* the place in control where this member's hangs; NULL: it has none */
     a32 contended;           /* 1: this member has met others who want the lock, or been one; private */
     unsigned char *data;
@@ -31,22 +31,22 @@ struct region {
     bool in_transit;     /* being opened or left: a child of fork cannot use it */
     bool keeps_spare;    /* between forks, too */
     bool inherited;      /* from the parent of this process */
-    struct control *stand_in; /* in a child of fork, in place of what control was in the parent; the last of them */
+    struct control *stand_in; /* in a child of fork, where control was in the parent; see fork.c */
     int child_error;     /* in a child of fork: the errno of why it has no opening of its own; 0: none */
     struct region *next; /* of all known to the process, for fork */
     struct region *previous;
     struct name name;
 };
 
-/* Wait for the life-cycle lock of a control file. SHMS_E_TIMEOUT: somebody sits on it. SHMS__RETRY: a handler of
- * the program forked meanwhile, and this is the child. Not to be called under the process lock. */
+/* Wait for the life-cycle lock of a control file. SHMS_E_TIMEOUT: somebody sits on it. SHMS__RETRY: a
+ * handler of the program forked meanwhile, and this is the child. Not under the process lock. */
 int shms__life_take(const struct file *f, int64_t deadline);
 
 /* Does the opening f see any member of the region, itself not counted? 1 or 0, or a failure. */
 int shms__region_alive(const struct file *f);
 
-/* Make of zeros what, in place of control, sends whoever looks at it the long way, where it learns the truth: a lock
- * that is held by nobody who could live, and a section that never ends. */
+/* Make of zeros what, in place of control, sends whoever looks at it the long way, where it learns the
+ * truth: a lock that is held by nobody who could live, and a section that never ends. */
 static inline void shms__control_spoil(struct control *c)
 {
     a64_store_relaxed(&c->cell, CELL_SLOT); /* relaxed: nobody sees it yet; the same below */

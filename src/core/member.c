@@ -143,8 +143,8 @@ static int join_and_publish(struct member *m, uint32_t was, uint32_t now)
     return a32_cas_seq_cst(&m->epoch, &was, now) ? 0 : shms__fail(SHMS_E_LOST);
 }
 
-/* Once, without waiting; under the process lock, so the threads of this child exclude each other. SHMS__RETRY:
- * another process has the life-cycle lock. */
+/* Once, without waiting; under the process lock, so the threads of this child exclude each other.
+ * SHMS__RETRY: another process has the life-cycle lock. */
 static int try_rejoin(struct member *m)
 {
     uint32_t was = a32_load_relaxed(&m->epoch); /* relaxed: under the process lock, or the guard's mark */

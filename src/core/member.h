@@ -27,7 +27,8 @@ void shms__member_leave(struct member *m);
 /* Is the member that `owner` (of a lock cell, already masked) names alive? "Cannot tell" is alive. */
 bool shms__member_alive(struct member *m, uint64_t owner);
 
-/* This member's death is to be told by its bell from now on (slice.c). Starts the helper thread, if need be. */
+/* This member's death is to be told by its bell from now on (slice.c). Starts the helper thread, if need
+ * be. */
 void shms__member_hang_bell(struct member *m);
 
 /* Somebody waits for this member, or it will wait for another: the next to wait may be waiting for it. */
@@ -62,8 +63,8 @@ static inline int64_t shms__member_done(const struct member *m, int64_t rc)
     return __builtin_expect(shms__member_lost(m), 0) ? shms__fail(SHMS_E_LOST) : rc;
 }
 
-/* The same for a call that waits, whose member may be another process's by now: a handler of the program forked, and
- * this is the child. */
+/* The same for a call that waits, whose member may be another process's by now: a handler of the program
+ * forked, and this is the child. */
 static inline int64_t shms__member_still(const struct member *m, int64_t rc)
 {
     return shms__member_here(m) ? rc : shms__fail(SHMS_E_LOST);
@@ -73,8 +74,8 @@ static inline int64_t shms__member_still(const struct member *m, int64_t rc)
 void shms__member_lose(void *member);
 void shms__member_fill(void *control);
 
-/* To be called first by every call that touches control: one that may wait for timeout_ms, or -1. 0, or why this
- * handle cannot take part. */
+/* To be called first by every call that touches control: one that may wait for timeout_ms, or -1. 0, or
+ * why this handle cannot take part. */
 static inline int shms__member_enter_within(struct member *m, int timeout_ms)
 {
     if (!shms__member_here(m)) {

@@ -33,9 +33,9 @@ uint32_t shms__pid(void);
 uint32_t shms__user(void); /* the effective user id */
 
 /*
- * A frame: the call can be neither cancelled nor interrupted by a handler of the program, so that none of these
- * finds half of what it has taken. Frames nest; shms__nap leaves them while it sleeps. Around each call that
- * takes the life-cycle lock, descriptors or memory.
+ * A frame: the call can be neither cancelled nor interrupted by a handler of the program, so that none of
+ * these finds half of what it has taken. Frames nest; shms__nap leaves them while it sleeps. Around each
+ * call that takes the life-cycle lock, descriptors or memory.
  */
 void shms__quiet_begin(void);
 void shms__quiet_end(void);
@@ -45,16 +45,16 @@ void shms__steady_end(int before);
 /* A thread that is to be cancelled ends here: where a call has not begun. */
 void shms__let_cancel(void);
 
-/* Process-private mutual exclusion for slow paths, one for all handles, and a frame. Its owner may take it again.
- * It is never held while waiting for what another process can delay. */
+/* Process-private mutual exclusion for slow paths, one for all handles, and a frame. Its owner may take it
+ * again. It is never held while waiting for what another process can delay. */
 void shms__process_lock(void);
 void shms__process_unlock(void);
 
 /*
- * A word that reads 0 in a child until in_child has run there, and else is a number unlike that of any ancestor.
- * All three run under the process lock: `before` and `in_parent` around fork; `in_child` in the child, in fork or,
- * where the child was made behind the C library's back, at its first call (not `prepared`: `before` did not
- * run). It may only do what is allowed after a fork: no allocation.
+ * A word that reads 0 in a child until in_child has run there, and else is a number unlike that of any
+ * ancestor. All three run under the process lock: `before` and `in_parent` around fork; `in_child` in the
+ * child, in fork or, where the child was made behind the C library's back, at its first call (not
+ * `prepared`: `before` did not run). It may only do what is allowed after a fork: no allocation.
  */
 struct fork_hooks {
     void (*before)(void);
@@ -156,8 +156,8 @@ bool shms__memory_there(const void *address);
 struct bell; /* the place in a mapping where one bell can hang */
 /* Map control, for writing and not for children of fork, and with a place for a bell: *ret_bell, or NULL. */
 int shms__bell_map(const struct file *f, struct bell **ret_bell, void **ret);
-/* From now on the word reads as layout.h says (BELL_...), if the helper thread is there or, where that is `worth`
- * it, can be started. NULL does nothing, here and below. */
+/* From now on the word reads as layout.h says (BELL_...), if the helper thread is there or, where that is
+ * `worth` it, can be started. NULL does nothing, here and below. */
 void shms__bell_hang(struct bell *b, a32 *word, bool worth);
 void shms__bell_drop(struct bell *b); /* before control is unmapped: it hangs no more, the place goes */
 void shms__bell_end(void);            /* under the process lock: no handle is left, so no thread either */

@@ -61,8 +61,8 @@ static inline uint64_t shms__region_size(struct region *r)
     return size <= a64_load_relaxed(&r->backed) ? size : shms__region_backed(r, size);
 }
 
-/* In a child of fork, under the process lock, and without waiting: map control anew and take the life-cycle lock;
- * shms__region_rejoined must follow. SHMS__RETRY: that lock is taken. */
+/* In a child of fork, under the process lock, and without waiting: map control anew and take the
+ * life-cycle lock; shms__region_rejoined must follow. SHMS__RETRY: that lock is taken. */
 int shms__region_rejoin(struct region *r);
 void shms__region_rejoined(struct region *r, bool joined);
 

@@ -2,11 +2,11 @@
 /*
  * Sleeping in slices, and the death bell.
  *
- * Who takes part. A member's bell (slot.bell) is hung by itself when it first meets others at the lock (before it
- * sleeps there, or when it wakes a sleeper), or when it joins if its process has the helper thread by then. So a
- * holder that never met anybody is found by the first who waits for it at the end of a slice. It is changed by the
- * system when its process ends, and listened to by whoever waits for it: the waiters of the lock for its holder, a writer for
- * each reader.
+ * Who takes part. A member's bell (slot.bell) is hung by itself when it first meets others at the lock
+ * (before it sleeps there, or when it wakes a sleeper), or when it joins if its process has the helper
+ * thread by then. So a holder that never met anybody is found by the first who waits for it at the end of
+ * a slice. It is changed by the system when its process ends, and listened to by whoever waits for it: the
+ * waiters of the lock for its holder, a writer for each reader.
  *
  * Invariants.
  *  1. The bell is a hint. Whether a member is dead is asked as ever (shms__member_alive); a bell only says

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fork while threads are anywhere in any call, by all the ways that there are to make a child, and with fork handlers
- * of the program that call the library themselves. Each child makes a call of each kind, in bounded time.
- * ctest: timeout=300
+ * fork while threads are anywhere in any call, by all the ways that there are to make a child, and with
+ * fork handlers of the program that call the library themselves. Each child makes a call of each kind, in
+ * bounded time. ctest: timeout=300
  */
 #include "roles.h"
 
@@ -149,8 +149,8 @@ static pid_t make_child(int manner)
     }
 }
 
-/* Behind the C library's back while other threads are in malloc, the C library itself may be locked: such a child may
- * do no more than the calls that allocate nothing. */
+/* Behind the C library's back while other threads are in malloc, the C library itself may be locked: such
+ * a child may do no more than the calls that allocate nothing. */
 static void try_a_little(unsigned seed)
 {
     shms_stream *s = handles[seed % HANDLES];

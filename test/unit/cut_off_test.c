@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Calls are not cut off: a thread that is to be cancelled goes on through all of them, but begins no open; handlers
- * that leave by siglongjmp, or fork, and callbacks that leave by longjmp, find nothing locked. And a thread with the
- * smallest stack can make every call.
+ * Calls are not cut off: a thread that is to be cancelled goes on through all of them, but begins no open;
+ * handlers that leave by siglongjmp, or fork, and callbacks that leave by longjmp, find nothing locked.
+ * And a thread with the smallest stack can make every call.
  */
 #include "every.h"
 
@@ -345,8 +345,8 @@ static void a_fork_in_a_wait(void **state)
     }
 }
 
-/* A crash in the very middle (the linker puts this before the library's own, CMakeLists.txt): the process lock is
- * held. Its handler forks, as crash reporters do. */
+/* A crash in the very middle (the linker puts this before the library's own, CMakeLists.txt): the process
+ * lock is held. Its handler forks, as crash reporters do. */
 void __real_shms__fork_remember(struct region *r);
 void __wrap_shms__fork_remember(struct region *r);
 static bool armed;
@@ -488,10 +488,11 @@ static void the_safe_in_a_handler(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(calls_are_no_cancellation_points), TEST(an_open_does_not_begin), TEST(a_waiting_open_ends_as_ever),
-        TEST(a_jump_out_of_a_wait),             TEST(jumps_out_of_lock_and_unlock),
-        TEST(a_fork_in_a_wait),                 TEST(a_fork_in_the_handler_of_a_crash),
-        TEST(a_jump_out_of_a_callback),         TEST(the_smallest_stack), TEST(the_safe_in_a_handler),
+        TEST(calls_are_no_cancellation_points), TEST(an_open_does_not_begin),
+        TEST(a_waiting_open_ends_as_ever),      TEST(a_jump_out_of_a_wait),
+        TEST(jumps_out_of_lock_and_unlock),     TEST(a_fork_in_a_wait),
+        TEST(a_fork_in_the_handler_of_a_crash), TEST(a_jump_out_of_a_callback),
+        TEST(the_smallest_stack),               TEST(the_safe_in_a_handler),
     };
     snprintf(file, sizeof file, "/tmp/shms-cut-off-%d", (int)getpid());
     return cmocka_run_group_tests_name("cut_off", tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A plugin with the static library inside, loaded and unloaded: no handler of fork or of SIGBUS, no thread and no
- * mapping of it may run code that is gone.
+ * A plugin with the static library inside, loaded and unloaded: no handler of fork or of SIGBUS, no thread
+ * and no mapping of it may run code that is gone.
  */
 #include "child.h"
 

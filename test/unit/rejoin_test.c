@@ -123,6 +123,8 @@ static void a_life_cycle_lock_that_is_taken(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(no_room), TEST(a_spoiled_stamp), TEST(a_life_cycle_lock_that_is_taken)};
+    const struct CMUnitTest tests[] = {
+        TEST(no_room), TEST(a_spoiled_stamp), TEST(a_life_cycle_lock_that_is_taken),
+    };
     return cmocka_run_group_tests_name("rejoin", tests, NULL, NULL);
 }

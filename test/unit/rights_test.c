@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A process opens a handle and then gives up what it took to open it: its user, its file system, its right to open
- * files at all. The handle works on, and in its children, which must not need to open anything.
+ * A process opens a handle and then gives up what it took to open it: its user, its file system, its right
+ * to open files at all. The handle works on, and in its children, which must not need to open anything.
  */
 #include "child.h"
 
@@ -128,7 +128,8 @@ static void a_handle_and_its_child(void **state)
     each_way(gives_up);
 }
 
-/* A master that may open forks workers, which give that up and fork helpers: each has what its parent could. */
+/* A master that may open forks workers, which give that up and fork helpers: each has what its parent
+ * could. */
 static int works(void *unused)
 {
     (void)unused;

@@ -9,11 +9,12 @@
  * not: each mapping that a bell hangs in has private memory right behind it, the apron, and the node of a
  * word lies as far into the apron (but 4 bytes, to be aligned) as the word into the mapping.
  *
- * Who takes part. Any thread changes the list, under the process lock; the kernel walks it when the process ends,
- * whatever other threads are doing: so each single store leaves a list that can be walked, with no node of
- * memory that is gone. The guard is started by the first bell that is worth it (slice.c), so that a program which
- * never waits has no thread of ours, and one that gives up rights first has it inside its sandbox; it ends with the
- * last handle. Whoever starts or ends it waits for it, which is short: it takes no lock.
+ * Who takes part. Any thread changes the list, under the process lock; the kernel walks it when the
+ * process ends, whatever other threads are doing: so each single store leaves a list that can be walked,
+ * with no node of memory that is gone. The guard is started by the first bell that is worth it (slice.c),
+ * so that a program which never waits has no thread of ours, and one that gives up rights first has it
+ * inside its sandbox; it ends with the last handle. Whoever starts or ends it waits for it, which is
+ * short: it takes no lock.
  *
  * What a crash leaves: in each word of a hung bell BELL_RUNG, or at worst the id, a bell that never rings.
  */

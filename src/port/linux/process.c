@@ -61,10 +61,10 @@ uint32_t shms__pid(void)
 /*
  * ---- one lock for the slow paths of this process
  *
- * Who takes part. Any thread, inside a frame (quiet.c), and never while it waits for what another process can
- * delay. The word names the owner in the same store that takes the lock; bit 0 says that somebody may be asleep
- * on it. The owner may take it again: fork handlers of the program run while ours hold it, and may call the
- * library, as may the handler of a crash in the middle of a call.
+ * Who takes part. Any thread, inside a frame (quiet.c), and never while it waits for what another process
+ * can delay. The word names the owner in the same store that takes the lock; bit 0 says that somebody may
+ * be asleep on it. The owner may take it again: fork handlers of the program run while ours hold it, and
+ * may call the library, as may the handler of a crash in the middle of a call.
  */
 #define LOCK_AWAITED 1ull
 #define LOCK_SLEEP_NS 1000000000
@@ -168,8 +168,8 @@ static void after_fork_in_child(void)
 #pragma weak dlopen
 
 /*
- * Fork handlers, the handler of SIGBUS and the bell's thread must not outlive their code: so what this is linked
- * into, a plugin perhaps, stays loaded. Not the program itself, whose name is empty.
+ * Fork handlers, the handler of SIGBUS and the bell's thread must not outlive their code: so what this is
+ * linked into, a plugin perhaps, stays loaded. Not the program itself, whose name is empty.
  */
 static void stay_loaded(void)
 {

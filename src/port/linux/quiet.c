@@ -5,11 +5,11 @@
  * Who takes part. Each thread has its own frame; only the outermost of nested ones asks the system.
  *
  * Inside a frame no cancellation is acted upon, and all signals are blocked but those that an instruction
- * raises: their handlers run anyhow (guard.c lives by one). So neither fork nor siglongjmp in a handler of the
- * program can meet a lock of ours that its own thread holds, or half of what a call has taken.
+ * raises: their handlers run anyhow (guard.c lives by one). So neither fork nor siglongjmp in a handler of
+ * the program can meet a lock of ours that its own thread holds, or half of what a call has taken.
  *
- * shms__nap leaves the frame while it sleeps: handlers run then, and may leave by siglongjmp, after which this
- * thread is outside of any frame, as it was before the call.
+ * shms__nap leaves the frame while it sleeps: handlers run then, and may leave by siglongjmp, after which
+ * this thread is outside of any frame, as it was before the call.
  */
 #include "../../core/port.h"
 

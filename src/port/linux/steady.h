@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Linux: calls of the system that are cancellation points elsewhere, and none here. Included last by each file of
- * this folder that makes them: so a thread that is cancelled while it is inside of any call of the library, be it
- * in a frame (quiet.c) or not, goes on until the call is over.
+ * Linux: calls of the system that are cancellation points elsewhere, and none here. Included last by each
+ * file of this folder that makes them: so a thread that is cancelled while it is inside of any call of the
+ * library, be it in a frame (quiet.c) or not, goes on until the call is over.
  */
 #ifndef SHMS_PORT_STEADY_H
 #define SHMS_PORT_STEADY_H
