@@ -9,7 +9,7 @@
 transcript
 
 listed() {
-    "$SHMS" ls | grep -F "$id" | sed -E 's/ [0-9]+s / AGE /'
+    "$SHMS" ls | grep -F "$id" | sed -E 's/ +[0-9]+[smhd] / AGE /'
 }
 
 try create --size 4K "$id-b"

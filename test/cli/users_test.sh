@@ -81,7 +81,7 @@ if unshare -m sh -c 'mount -t tmpfs -o size=256k none /dev/shm' 2>/dev/null; the
         try create --size 1 "$id-fuller"
         try create --size 1 "Global\\$id-fuller"
         try read --text "$id-full"
-        try ls | sed -E "s/ [0-9]+s / AGE /"
+        try ls | sed -E "s/ +[0-9]+[smhd] / AGE /"
         rm /dev/shm/filler
         try create --size 1 "$id-fuller"
         try rm "$id-full" "$id-fuller"

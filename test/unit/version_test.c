@@ -88,8 +88,9 @@ static void snapshots_are_consistent(void **state)
 
 static void snapshot_edges(void **state)
 {
-    char buf[16] = "................";
+    char buf[16];
     (void)state;
+    memset(buf, '.', sizeof buf);
     shms_stream *s = unit_open(NAME, 10, NULL);
     assert_int_equal(shms_stream_pwrite(s, "0123456789", 10, 0), 10);
     assert_int_equal(shms_stream_snapshot(s, buf, 16, 7), 3);
