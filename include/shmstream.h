@@ -24,7 +24,7 @@
  * - where a region's memory is taken away (a file cut short), zeros are put in its place, and each call on
  *   the handle gives SHMS_E_LOST. A handler of SIGBUS does that; other faults it passes on (doc/caveats.md);
  * - the library never prints, never aborts, never calls exit, and catches no other signal.
- * What is not in this header is not API. See doc/guarantees.md, doc/caveats.md, and doc/concepts.md for words.
+ * What is not in this header is not API. See doc/guarantees.md, doc/caveats.md, doc/concepts.md for terms.
  */
 #ifndef SHMSTREAM_H
 #define SHMSTREAM_H
@@ -262,9 +262,9 @@ SHMS_API int shms_stream_existed(shms_stream *s);
  * @param timeout_ms  -1 for ever, 0 try, else milliseconds
  * @return 0 or SHMS_OWNER_DIED (1): the lock is held. 1: an owner died or closed inside its section, so the
  *     data may be half-written; each locker is told until one calls shms_stream_repaired(); an atomic region
- *     is rolled back instead, with 0. Not held: SHMS_E_TIMEOUT; SHMS_E_DEADLOCK (this thread holds either lock
- *     through this handle; not with `tasks`); SHMS_E_INVALID (s is NULL, timeout_ms < -1); SHMS_E_DENIED (may only read
- *     the data); SHMS_E_NOMEM, SHMS_E_LOST, SHMS_E_OS (no roll-back could be made; the lock is free).
+ *     is rolled back instead, with 0. Not held: SHMS_E_TIMEOUT; SHMS_E_DEADLOCK (this thread holds either
+ *     lock through this handle; not with `tasks`); SHMS_E_INVALID (s is NULL, timeout_ms < -1);
+ *     SHMS_E_DENIED (may only read); SHMS_E_NOMEM, SHMS_E_LOST, SHMS_E_OS (no roll-back; the lock is free).
  * Threads: safe; threads that share a handle exclude each other, and any of them may unlock.
  * Processes: safe; an owner that dies at any instruction is found mostly at once, and within 20 ms by a
  *     waiter that has not slept for long; a stopped one keeps the lock. Newcomers overtake a waiter that
