@@ -22,11 +22,10 @@
  *   can give: SHMS_E_FULL, SHMS_E_LOST, SHMS_E_DENIED, SHMS_E_TIMEOUT, SHMS_E_NOMEM, SHMS_E_OS;
  * - pthread_cancel (deferred only) takes effect where open and open_fd begin, and in no other call, waits or
  *   not; a handler may leave a call by siglongjmp, or fork (doc/caveats.md); 16 KiB of stack are enough;
- * - where a region's memory is taken away (a file cut short), zeros are put in its place, and any call on the
- *   handle gives SHMS_E_LOST; it catches SIGBUS for that, passing on what is not its own (doc/caveats.md);
+ * - where a region's memory is taken away (a file cut short), zeros are put in its place, and each call on
+ *   the handle gives SHMS_E_LOST. A handler of SIGBUS does that; other faults it passes on (doc/caveats.md);
  * - the library never prints, never aborts, never calls exit, and catches no other signal.
- * Not in this header, not API. doc/guarantees.md says what holds when a process dies, doc/format.md what the
- * shared bytes are, doc/caveats.md what to avoid.
+ * What is not in this header is not API. See doc/guarantees.md, doc/caveats.md, doc/concepts.md for terms.
  */
 #ifndef SHMSTREAM_H
 #define SHMSTREAM_H
@@ -65,12 +64,12 @@ extern "C" {
 
 /** Every code, its pinned value and its text: X(name, value, text). No number ever changes its meaning. */
 #define SHMS_CODES(X)                                                                              \
-    X(SHMS_OWNER_DIED, 1, "the last holder of the lock died or closed while holding it")           \
+    X(SHMS_OWNER_DIED, 1, "the lock is held; an earlier owner died or closed inside its section")           \
     X(SHMS_OK, 0, "success")                                                                       \
     X(SHMS_E_INVALID, -1, "invalid argument or name")                                              \
     X(SHMS_E_NOT_FOUND, -2, "nothing of that name")                                               \
     X(SHMS_E_EXISTS, -3, "something of that name exists already")                                 \
-    X(SHMS_E_DENIED, -4, "permission denied, or the name is occupied by somebody else's file")     \
+    X(SHMS_E_DENIED, -4, "permission denied, or the name is occupied by another file")     \
     X(SHMS_E_TIMEOUT, -5, "timed out")                                                             \
     X(SHMS_E_RANGE, -6, "outside the region")                                                      \
     X(SHMS_E_SIZE, -7, "the existing region is smaller than asked")                                \
@@ -89,7 +88,7 @@ extern "C" {
     X(SHMS_E_KIND, -20, "the region holds another kind of object")                                 \
     X(SHMS_E_DIED, -21, "the other side died without closing")                                     \
     X(SHMS_E_MISSED, -22, "what came before has been overwritten")                                 \
-    X(SHMS_E_CHANGED, -23, "changed by somebody else")
+    X(SHMS_E_CHANGED, -23, "changed by another process")
 
 #define SHMS_CODE_ENUM(name, value, text) name = value,
 enum { SHMS_CODES(SHMS_CODE_ENUM) SHMS_CODES_END_ = 0 /* no code: C++98 wants no comma at the end */ };
@@ -133,10 +132,10 @@ typedef struct shms_stream_options {
     uint32_t owners;      /**< SHMS_OWNER_...; default only regions of the caller's effective user */
     uint32_t owner_uid;   /**< the user id that SHMS_OWNER_UID accepts */
     uint32_t mode;        /**< permission bits of a new region, the most an existing one may have: 0600 and
-                               any of 0066; 0 means 0600. Who may read but not write the data can only read.
-                               0400, unnamed regions only: never can any but this handle write (nor resize) */
+                               any of 0066; 0 means 0600. A process that may only read the data can do no
+                               more. 0400, unnamed regions only: no other handle can ever write or resize */
     uint64_t max_size;    /**< bytes of address space to map, so that the region can grow to it with stable
-                               pointers; 0 means what the creator asked, if at most 1 TiB, or else its size */
+                               pointers; 0: what the creator asked for, or its size if that was over 1 TiB */
     int32_t open_timeout_ms; /**< longest wait for the region's life-cycle lock; 0 means 5000; not negative */
     uint8_t keep;         /**< 1: the region stays without members until unlinked (once any opener asked) */
     uint8_t sparse;       /**< 1: reserve the last page only; writing is SHMS_E_LOST if no memory is left */
@@ -144,10 +143,10 @@ typedef struct shms_stream_options {
     uint8_t lock_memory;  /**< 1: keep the size at opening out of swap (mlock); SHMS_E_NOMEM if refused */
     uint8_t atomic;       /**< 1: a new region's sections happen completely or not at all (see _write); an
                                existing region that was made without it is SHMS_E_UNSUPPORTED */
-    uint8_t no_bell;      /**< 1: start no helper thread; a dead owner is found within 20 ms, not at once */
+    uint8_t no_bell;      /**< 1: start no helper thread: a dead owner is found within 20 ms, not at once */
     uint8_t no_guard;     /**< 1: memory that is taken away is SIGBUS, not SHMS_E_LOST */
     uint8_t tasks;        /**< 1: the lock belongs to tasks, not to threads: a second lock on one thread waits
-                               like anybody's, and shared locks are counted; for runtimes that move tasks */
+                               like any other; shared locks are counted. For runtimes that move tasks */
     uint8_t reserved[4];  /**< must be zero */
     shms_init_fn *init;   /**< fills a new region, before any open of it returns; NULL for none */
     void *init_context;   /**< passed on to init */
@@ -164,8 +163,8 @@ typedef struct shms_stream_options {
  * @param ret  receives the handle; not NULL
  * @return 0, or SHMS_E_INVALID (bad name, size or option), SHMS_E_NOT_FOUND (open only, no such region),
  *     SHMS_E_EXISTS (create only, there is one), SHMS_E_SIZE (it is smaller than asked), SHMS_E_DENIED
- *     (no permission, another owner or a looser mode than accepted, or the name is occupied by something
- *     that is not ours), SHMS_E_FORMAT (a control file of another format, or none), SHMS_E_KIND (it holds
+ *     (no permission, another owner or a looser mode than accepted, or the name is occupied by a file
+ *     that is no region), SHMS_E_FORMAT (a control file of another format, or none), SHMS_E_KIND (it holds
  *     another kind of object, and access is not SHMS_ACCESS_READ), what options.init gave (SHMS_E_CLOSED:
  *     it closed the handle), SHMS_E_CORRUPT (control bytes out of range), SHMS_E_LOST (members live, but
  *     their data is cut short), SHMS_E_FULL (256 members), SHMS_E_NOSPACE (/dev/shm, the machine,
@@ -255,19 +254,22 @@ SHMS_API uint64_t shms_stream_size(shms_stream *s);
 SHMS_API int shms_stream_existed(shms_stream *s);
 
 /* ------------------------------------------------------------------- lock */
+/* +-----------------------------------------------------------------------------------------------------+
+ * | A lock returns 0 or SHMS_OWNER_DIED, which is 1: both mean that the lock is held. Only < 0 is an    |
+ * | error. A program that takes != 0 for an error never unlocks, and keeps the lock for ever.           |
+ * +-----------------------------------------------------------------------------------------------------+ */
+
 /**
  * Take the region's exclusive lock: begin a section in which no other handle holds it.
  * @param s  the handle
  * @param timeout_ms  -1 for ever, 0 try, else milliseconds
- * @return 0; SHMS_OWNER_DIED: the caller holds the lock, and is told that a holder died or closed inside
- *     its section, so the data may be half-written; every locker is told until one calls
- *     shms_stream_repaired(). In an atomic region that section has been undone instead, and the answer is
- *     0; SHMS_E_TIMEOUT; SHMS_E_DEADLOCK (this thread holds it, or the shared lock, through this handle;
- *     not with `tasks`); SHMS_E_INVALID (s is NULL, timeout_ms < -1); SHMS_E_DENIED (a handle that may only
- *     read the data); SHMS_E_NOMEM, SHMS_E_LOST, SHMS_E_OS (a dead holder's section could not be undone;
- *     the lock is free).
+ * @return 0 or SHMS_OWNER_DIED (1): the lock is held. 1: an owner died or closed inside its section, so the
+ *     data may be half-written; each locker is told until one calls shms_stream_repaired(); an atomic region
+ *     is rolled back instead, with 0. Not held: SHMS_E_TIMEOUT; SHMS_E_DEADLOCK (this thread holds either
+ *     lock through this handle; not with `tasks`); SHMS_E_INVALID (s is NULL, timeout_ms < -1);
+ *     SHMS_E_DENIED (may only read); SHMS_E_NOMEM, SHMS_E_LOST, SHMS_E_OS (no roll-back; the lock is free).
  * Threads: safe; threads that share a handle exclude each other, and any of them may unlock.
- * Processes: safe; a holder that dies at any instruction is found mostly at once, and within 20 ms by a
+ * Processes: safe; an owner that dies at any instruction is found mostly at once, and within 20 ms by a
  *     waiter that has not slept for long; a stopped one keeps the lock. Newcomers overtake a waiter that
  *     has slept at most once.
  * Signals: not async-signal-safe; signals do not end the wait.
@@ -278,11 +280,11 @@ SHMS_API int shms_stream_existed(shms_stream *s);
 SHMS_API SHMS_MUST_CHECK int shms_stream_lock(shms_stream *s, int timeout_ms);
 
 /**
- * Take the lock for reading: many may hold it so at once, and none exclusively. The data must not be written.
- * There is no upgrade: unlock, lock, and see whether the version has moved (two who upgrade wait for ever).
+ * Take the shared lock, for reading: many may hold it at once, and none exclusively. Do not write the data.
+ * There is no upgrade (two that upgrade would wait for ever): unlock, lock, see if the version has moved.
  * @param s  the handle
  * @param timeout_ms  as for shms_stream_lock()
- * @return 0; SHMS_OWNER_DIED as for shms_stream_lock(), but a reader cannot repair; SHMS_E_TIMEOUT;
+ * @return 0; SHMS_OWNER_DIED (held, as for shms_stream_lock(), but a reader cannot repair); SHMS_E_TIMEOUT;
  *     SHMS_E_DEADLOCK (this thread holds either lock through this handle); SHMS_E_FULL (11 threads besides
  *     the handle's first reader hold it: open another handle); SHMS_E_INVALID (s is NULL, timeout_ms < -1);
  *     SHMS_E_DENIED (a handle that may only read the data).
@@ -312,10 +314,9 @@ SHMS_API SHMS_MUST_CHECK int shms_stream_lock_shared(shms_stream *s, int timeout
 SHMS_API int shms_stream_unlock(shms_stream *s);
 
 /**
- * Give the section up: release the lock, and undo what the section's calls wrote. The version does not move.
- * In an atomic region all that calls on this handle wrote and resized since the lock was taken is undone.
- * Elsewhere nothing can be: there it is allowed if no call has written. Bytes written through the pointer
- * of shms_stream_memory() stay as they are.
+ * Give the section up: release the lock, and roll back what calls on this handle wrote and resized in it; not
+ * what was written through the pointer. The version does not move. Where the region is not atomic nothing can
+ * be rolled back, and the call is allowed only if no call has written.
  * @param s  the handle, holding the exclusive lock
  * @return 0; or, with the lock still held and the section going on: SHMS_E_NOT_OWNER, SHMS_E_UNSUPPORTED
  *     (the region is not atomic, and a call has written), SHMS_E_INVALID (s is NULL; or init is running),
@@ -368,9 +369,9 @@ SHMS_API int64_t shms_stream_read(shms_stream *s, void *buf, size_t n);
  * @return n, or SHMS_E_RANGE (it does not fit; nothing is written, the position stays), SHMS_E_READ_ONLY,
  *     SHMS_E_INVALID; in an atomic region, nothing being written, SHMS_E_NOSPACE, SHMS_E_NOMEM, SHMS_E_LOST.
  * Threads: safe; threads that share a handle write different ranges.
- * Processes: take the lock around it. A process that dies inside leaves a part written, which the next
- *     locker is told (SHMS_OWNER_DIED); in an atomic region, all that its section wrote by the calls of this
- *     header, sizes too, is undone by whoever comes next. Bytes written through the pointer are not.
+ * Processes: take the lock around it. A process that dies inside leaves a part written, and the next locker
+ *     is told (SHMS_OWNER_DIED). In an atomic region the next process rolls back what the section's calls
+ *     wrote, sizes too; not what was written through the pointer.
  * Signals: not async-signal-safe.
  * Fork: as shms_stream_read().
  * Blocks: never, but for a child's first call (open_timeout_ms).
@@ -468,11 +469,11 @@ SHMS_API int shms_stream_resize(shms_stream *s, uint64_t size);
  * @param n  bytes wanted
  * @param offset  bytes from the start
  * @return bytes read, 0 at the end and beyond, or SHMS_E_RANGE (offset is negative), SHMS_E_TIMEOUT,
- *     SHMS_E_CORRUPT (a holder died inside its section and nobody has called shms_stream_repaired();
+ *     SHMS_E_CORRUPT (an owner died inside its section and no process has called shms_stream_repaired();
  *     shms_stream_pread() still reads what is there), SHMS_E_FULL (12 threads fell back to the lock through
  *     this handle at once), SHMS_E_DENIED (may only read the data), SHMS_E_INVALID.
  * Threads: safe.
- * Processes: safe; delays nobody unless it falls back to the lock.
+ * Processes: safe; delays no other process unless it falls back to the lock.
  * Signals: not async-signal-safe.
  * Fork: works in a child.
  * Blocks: rarely, at most open_timeout_ms.
@@ -505,7 +506,7 @@ SHMS_API int64_t shms_stream_version(shms_stream *s);
  * @param timeout_ms  -1 for ever, 0 look once, else milliseconds
  * @return 0, or SHMS_E_TIMEOUT (nothing new), SHMS_E_INVALID (NULL, timeout_ms < -1),
  *     SHMS_E_DENIED (may only read the data).
- * Threads: safe; who waits inside its own section waits in vain.
+ * Threads: safe; a thread that waits inside its own section waits in vain.
  * Processes: safe; a holder that dies inside its section counts as a change, found within half a second.
  * Signals: not async-signal-safe; signals do not end the wait.
  * Fork: works in a child.
@@ -515,10 +516,9 @@ SHMS_API int64_t shms_stream_version(shms_stream *s);
 SHMS_API int shms_stream_wait(shms_stream *s, int64_t *seen, int timeout_ms);
 
 /**
- * Inside a section: end it, wait until somebody else's section has changed something, and begin a section
- * anew. The condition variable of shared memory: lock; while what you wait for is not there, wait_locked;
- * unlock. Bytes that the section wrote through the pointer of shms_stream_memory() count as a change, which
- * wakes others, only if shms_stream_notify() was called before.
+ * Inside a section: end it, wait until another handle's section has changed something, begin a section anew.
+ * The condition variable of shared memory: lock; while what you wait for is not there, wait_locked; unlock.
+ * Bytes written through the pointer are a change that wakes others only if shms_stream_notify() came before.
  * @param s  the handle, holding the exclusive lock
  * @param timeout_ms  -1 for ever, 0 look once, else milliseconds: how long to wait for a change. Taking the
  *     lock again afterwards is waited for without a limit
@@ -535,8 +535,8 @@ SHMS_API int shms_stream_wait(shms_stream *s, int64_t *seen, int timeout_ms);
 SHMS_API SHMS_MUST_CHECK int shms_stream_wait_locked(shms_stream *s, int timeout_ms);
 
 /**
- * Tell those who wait that something has changed, for bytes that were written outside a section.
- * If a section is open (anybody's), its end tells them, and this call returns at once.
+ * Tell waiters that something has changed, for bytes that were written outside a section.
+ * If a section is open (any handle's), its end tells them, and this call returns at once.
  * @param s  the handle, read-write
  * @return 0, or SHMS_E_READ_ONLY, SHMS_E_INVALID (s is NULL), SHMS_E_DENIED (may only read the data),
  *     SHMS_E_TIMEOUT (1000 tries found neither a free lock nor a section to mark).
@@ -647,7 +647,7 @@ SHMS_API int shms_stream_open_fd(int fd, const shms_stream_options *options, shm
  * @return the descriptor, the caller's to close, or SHMS_E_INVALID (s is NULL), SHMS_E_UNSUPPORTED (it has a
  *     name), SHMS_E_DENIED (as for open_fd), SHMS_E_LOST (the handle's own was closed), SHMS_E_OS.
  * Threads: safe.
- * Processes: who gets it joins by shms_stream_open_fd().
+ * Processes: a process that receives it joins by shms_stream_open_fd().
  * Signals: not async-signal-safe.
  * Fork: works in a child.
  * Blocks: never, but for a child's first call (open_timeout_ms).
@@ -661,7 +661,7 @@ enum {
     SHMS_STATE_LIVE = 0,   /**< has members */
     SHMS_STATE_KEPT = 1,   /**< no member, stays until unlinked */
     SHMS_STATE_DEAD = 2,   /**< left behind by a crash: the next opener, or a sweep, reclaims it */
-    SHMS_STATE_FOREIGN = 3 /**< a file in our name space that is not of this format */
+    SHMS_STATE_FOREIGN = 3 /**< a file under a region's name that is not of this format */
 };
 
 /** shms_info.kind: what the region holds. Any kind can be opened as a stream to be read. */
@@ -678,7 +678,8 @@ typedef struct shms_info {
     int64_t created_ns;    /**< since 1970, UTC, nanoseconds */
     uint32_t members;      /**< living members */
     uint32_t waiters;      /**< threads asleep waiting for the lock */
-    uint32_t locked;       /**< 1: by a living member; 2: by a dead one; 3: by a stranger */
+    uint32_t locked;       /**< 1: a living member holds the lock; 2: a dead one, until the next locker;
+                                3: Windows: a program that is no member, alive or dead */
     int32_t owner_pid;     /**< the holder's process id in its own PID namespace, 0 for none */
     uint32_t owner_died;   /**< 1: SHMS_OWNER_DIED is up */
     uint32_t uid;          /**< owner of the region's files */
@@ -686,7 +687,7 @@ typedef struct shms_info {
     uint8_t keep;          /**< 1: kept */
     uint8_t sparse;        /**< 1: its memory was not reserved */
     uint8_t atomic;        /**< 1: crash-atomic */
-    uint8_t rollback;      /**< 1: a dead member's section waits to be undone by the next locker or opener */
+    uint8_t rollback;      /**< 1: the next locker or opener will roll back a dead member's section */
     uint32_t strangers;    /**< Windows: handles of programs that know data and lock, but no members */
     uint32_t kind;         /**< SHMS_KIND_... */
 } shms_info;
@@ -758,7 +759,7 @@ SHMS_API int shms_list(shms_list_fn *callback, void *context);
 /**
  * The text of a code, in English, without a full stop.
  * @param code  any int
- * @return a constant text; "unknown code" for what is none of ours
+ * @return a constant text; "unknown code" for any other number
  * Threads: safe.
  * Processes: no state.
  * Signals: async-signal-safe.

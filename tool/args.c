@@ -21,21 +21,23 @@ typedef struct option_word {
 static const option_word words[] = {
     {'s', "size", "SIZE", "bytes, or with K, M, G, T (powers of 1024)"},
     {'X', "max-size", "SIZE", "let the region grow to SIZE later on"},
-    {'P', "sparse", NULL, "do not reserve the memory now"},
-    {'T', "atomic", NULL, "what a section writes is all there or not at all"},
-    {'S', "shared", NULL, "take the lock for reading, beside others"},
+    {'P', "sparse", NULL, "reserve no memory now; writing then fails if none is left"},
+    {'T', "atomic", NULL, "sections happen completely or not at all"},
+    {'S', "shared", NULL, "take the shared lock: other readers may hold it too"},
     {'E', "existing", NULL, "accept an existing region of at least SIZE"},
     {'F', "offset", "SIZE", "start SIZE bytes into the region (0)"},
     {'N', "count", "SIZE", "move SIZE bytes (all to the end)"},
     {'C', "count", "N", "end after N changes (never)"},
-    {'Z', "text", NULL, "text: it ends before the first zero byte"},
+    {'Z', "text", NULL, "stop before the first zero byte"},
+    {'Y', "text", NULL, "put a zero byte behind the input"},
+    {'V', "text", NULL, "add the text up to the first zero byte, as a JSON string"},
     {'W', "since", "VERSION", "look for another version than this one (the present one)"},
     {'A', "from", "FILE", "copy FILE into the region"},
     {'B', "to", "FILE", "copy the region into FILE"},
     {'L', "no-lock", NULL, "do not take the lock, as within shms lock"},
     {'t', "timeout", "TIME", "longest wait: 500ms, 2s, 1.5m, 1h, plain seconds, or forever"},
     {'m', "mode", "MODE", "permission bits of a new region, and the most accepted (0600)"},
-    {'O', "owner", "WHO", "whose regions to accept: self, root, any or a user id (self)"},
+    {'O', "owner", "USER", "whose regions to accept: self, root, any or a user id (self)"},
     {'j', "json", NULL, "print JSON"},
     {'h', "help", NULL, "show this help"},
 };
@@ -44,6 +46,12 @@ enum { WORDS = sizeof words / sizeof words[0] };
 static bool takes(const command *cmd, int key)
 {
     return key == 'h' || strchr(cmd->options, key);
+}
+
+static const char *text_of(const command *cmd, const option_word *w)
+{
+    bool creates = takes(cmd, 's'); /* a command that creates regions is told their size */
+    return w->key == 'm' && !creates ? "the most permission bits that the region may have (0600)" : w->text;
 }
 
 static void print_help(const command *cmd)
@@ -60,7 +68,7 @@ static void print_help(const command *cmd)
         char left[40];
         snprintf(left, sizeof left, "--%s%s%s", w->name, w->value ? " " : "", w->value ? w->value : "");
         printf("  %c%c%c %-17s  %s\n", islower(w->key) ? '-' : ' ', islower(w->key) ? w->key : ' ',
-               islower(w->key) ? ',' : ' ', left, w->text);
+               islower(w->key) ? ',' : ' ', left, text_of(cmd, w));
     }
 }
 
@@ -207,7 +215,9 @@ static const char *apply(cli_args *args, int key, const char *value)
     case 'F': return parse_size(value, &args->offset);
     case 'N': return parse_size(value, &args->count);
     case 'C': return parse_count(value, &args->count);
-    case 'Z': return set_flag(&args->text);
+    case 'Z':
+    case 'Y':
+    case 'V': return set_flag(&args->text);
     case 'W': return parse_version(value, &args->since);
     case 'A': return set_text(&args->from, value);
     case 'B': return set_text(&args->to, value);

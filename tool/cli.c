@@ -59,7 +59,7 @@ int cli_lock(const cli_args *args, const char *name, shms_stream *s, bool shared
     if (ret_died)
         *ret_died = rc == SHMS_OWNER_DIED;
     else if (rc == SHMS_OWNER_DIED)
-        cli_error(args, name, "a holder of the lock died, so the data may be half-written; "
+        cli_error(args, name, "an owner of the lock died, so the data may be half-written; "
                               "look at it, then say `shms repaired`");
     return 0;
 }

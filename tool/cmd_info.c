@@ -33,9 +33,9 @@ static void print_lock(const shms_info *info)
     else
         fputs(info->locked ? "held" : "free", stdout);
     if (info->owner_died)
-        fputs("; a former holder died: the data may be half-written", stdout);
+        fputs("; an earlier owner died: the data may be half-written", stdout);
     if (info->rollback)
-        fputs("; its section waits to be undone, by the next locker, opener or `shms sweep`", stdout);
+        fputs("; its section will be rolled back by the next process that locks or opens, or by `shms sweep`", stdout);
     printf("\nwaiters   %" PRIu32 "\n", info->waiters);
 }
 

@@ -8,7 +8,7 @@ static int run_locked(const cli_args *args, shms_stream *s, bool died)
 {
     system_set_variable("SHMS_OWNER_DIED", NULL);
     if (died) {
-        cli_error(args, args->name, "a holder of the lock died, so the data may be half-written; "
+        cli_error(args, args->name, "an owner of the lock died, so the data may be half-written; "
                                     "look at it, then say `shms repaired` (SHMS_OWNER_DIED=1 is set)");
         system_set_variable("SHMS_OWNER_DIED", "1");
     }

@@ -19,12 +19,12 @@ static const char *holder(char text[SHOW_TEXT], const shms_info *info)
 static void print_row(const region *r)
 {
     const shms_info *info = &r->info;
-    char size[SHOW_TEXT], who[SHOW_TEXT], age[SHOW_TEXT];
+    char size[SHOW_TEXT], pid[SHOW_TEXT], age[SHOW_TEXT];
     if (info->state == SHMS_STATE_FOREIGN)
         printf("%10s %7s %7s %7s %9s %5s  %-7s ", "-", "-", "-", "-", "-", "-", "foreign");
     else
         printf("%10s %7" PRIu32 " %7s %7" PRIu32 " %9" PRId64 " %5s  %-7s ", show_size(size, info->size),
-               info->members, holder(who, info), info->waiters, info->version,
+               info->members, holder(pid, info), info->waiters, info->version,
                show_age(age, info->created_ns), show_state(info->state));
     show_text(stdout, r->name);
     putchar('\n');

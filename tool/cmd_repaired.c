@@ -24,5 +24,5 @@ static int run(cli_args *args)
 
 const command cmd_repaired = {
     .name = "repaired", .run = run, .options = "tmO", .operands = "NAME", .least = 1, .most = 1,
-    .timeout_ms = 10000, .summary = "Say that the data is whole again after a holder died",
+    .timeout_ms = 10000, .summary = "Say that the data is whole again after an owner of the lock died",
 };

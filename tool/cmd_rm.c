@@ -16,5 +16,5 @@ static int run(cli_args *args)
 
 const command cmd_rm = {
     .name = "rm", .run = run, .options = "", .operands = "NAME...", .least = 1, .most = -1,
-    .summary = "Remove regions; who has one open goes on with its memory",
+    .summary = "Remove regions; processes that have one open keep its memory",
 };

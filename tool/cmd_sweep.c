@@ -37,7 +37,7 @@ static void reclaim(const cli_args *args, const region *r, sweep *sum)
     }
 }
 
-/* Opening undoes the section of a dead holder, for those who look without opening. */
+/* Opening undoes the section of a dead owner; `shms info` only looks, and would go on to show it. */
 static void roll_back(const cli_args *args, const region *r, sweep *sum)
 {
     shms_stream_options options = args->open;

@@ -51,6 +51,6 @@ static int run(cli_args *args)
 }
 
 const command cmd_watch = {
-    .name = "watch", .run = run, .options = "CZWtmO", .operands = "NAME", .least = 1, .most = 1,
+    .name = "watch", .run = run, .options = "CVWtmO", .operands = "NAME", .least = 1, .most = 1,
     .timeout_ms = -1, .summary = "Print a line for each change, until interrupted",
 };

@@ -80,6 +80,6 @@ static int run(cli_args *args)
 }
 
 const command cmd_write = {
-    .name = "write", .run = run, .options = "FZLtmO", .operands = "NAME", .least = 1, .most = 1,
+    .name = "write", .run = run, .options = "FYLtmO", .operands = "NAME", .least = 1, .most = 1,
     .timeout_ms = 10000, .summary = "Write standard input into a region, all of it or nothing",
 };

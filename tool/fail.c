@@ -112,7 +112,7 @@ static int fail_denied(const cli_args *args, const char *name)
         return fail_unlisted(args, name);
     bool others = info->uid != system_user();
     if (others && !strchr(args->command->options, 'O'))
-        return cli_error(args, name, "it is user %u's, who alone may do this", info->uid);
+        return cli_error(args, name, "it belongs to user %u; only that user may do this", info->uid);
     if (others && args->open.owners == SHMS_OWNER_SELF)
         return cli_error(args, name, "it is user %u's, mode %04o; accept that with --owner %u --mode %04o",
                          info->uid, info->mode, info->uid, info->mode);

@@ -111,7 +111,7 @@ int64_t system_file_size(const char *path)
     return done ? (int64_t)((uint64_t)data.nFileSizeHigh << 32 | data.nFileSizeLow) : -1;
 }
 
-/* ---- Ctrl-C. Who only waits holds nothing and can end at any moment. */
+/* ---- Ctrl-C. A process that only waits holds nothing and can end at any moment. */
 
 static volatile LONG holding, stopped;
 
