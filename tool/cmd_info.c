@@ -35,7 +35,8 @@ static void print_lock(const shms_info *info)
     if (info->owner_died)
         fputs("; an earlier owner died: the data may be half-written", stdout);
     if (info->rollback)
-        fputs("; its section will be rolled back by the next process that locks or opens, or by `shms sweep`", stdout);
+        fputs("; its section will be rolled back by the next process that locks or opens, or by `shms sweep`",
+              stdout);
     printf("\nwaiters   %" PRIu32 "\n", info->waiters);
 }
 

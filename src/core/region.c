@@ -472,8 +472,8 @@ static bool stays(const struct region *r, const struct file *f)
     uint64_t head[offsetof(struct control, version) / 8];
     if (shms__file_read(f, head, sizeof head, 0) != (int64_t)sizeof head)
         return true;
-    c = (struct control *)(void *)head;
-    return !shms__region_init_owed(c) && (a32_load_relaxed(&c->flags) & FLAG_KEEP); /* relaxed: private copy */
+    c = (struct control *)(void *)head; /* relaxed: a private copy */
+    return !shms__region_init_owed(c) && (a32_load_relaxed(&c->flags) & FLAG_KEEP);
 }
 
 /*

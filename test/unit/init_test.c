@@ -342,7 +342,7 @@ static int call_back(shms_stream *s, void *context)
     int rc = 0;
 #define GIVES(call, wanted)                                                                                 \
     do {                                                                                                    \
-        int64_t got_ = (int64_t)(call);                                                                              \
+        int64_t got_ = (int64_t)(call);                                                                     \
         if (got_ != (wanted)) {                                                                             \
             print_error("%s gives %lld\n", #call, (long long)got_);                                         \
             rc = SHMS_E_RANGE;                                                                              \
