@@ -36,16 +36,24 @@ fails  full   lock     store-on-unlock   P=3 KILLS=0 OPS=2 BUG_STORE
 fails  full   lock     no-reservation    P=3 KILLS=0 OPS=2 BUG_NO_R
 fails  full   lock     newcomers-barge   P=3 KILLS=0 OPS=2 BUG_BARGE
 holds  short  version  wakeups           OPS=1
-holds  short  version  crash             KILLS=1 SLICES=4
-holds  full   version  wakeups-2         WRITERS=2 NOTIFIERS=0 WAITERS=2
-holds  short  version  snapshot          QUIETS=0 WAITERS=0 NOTIFIERS=0 READERS=1 WRITERS=2 KILLS=1
-fails  short  version  flags-after       WRITERS=2 QUIETS=0 NOTIFIERS=0 BUG_FLAGS
-fails  full   version  flag-before-look  BUG_EARLY
-fails  short  version  notice-of-dead    KILLS=1 SLICES=4 BUG_ODD_ONLY
+holds  short  version  crash             NOTIFIERS=0 KILLS=1 SLICES=4
+holds  short  version  no-change         WRITERS=0 LOOKERS=1 UNDOERS=1 NOTIFIERS=0 WAITERS=1
+holds  short  version  wait-locked       WRITERS=0 LOOKERS=0 NOTIFIERS=0 WAITERS=0 LOCKED=1
+holds  full   version  crash-notice      KILLS=1 SLICES=4
+holds  full   version  crash-given-up    LOOKERS=0 UNDOERS=1 KILLS=1 SLICES=4
+holds  full   version  wakeups-2         WRITERS=2 LOOKERS=0 NOTIFIERS=0 WAITERS=2
+holds  short  version  snapshot          LOOKERS=0 WAITERS=0 NOTIFIERS=0 READERS=1 WRITERS=2 KILLS=1
+holds  full   version  snapshot-given-up LOOKERS=0 UNDOERS=1 WAITERS=0 NOTIFIERS=0 READERS=1 KILLS=1
+fails  short  version  flags-after       WRITERS=2 LOOKERS=0 NOTIFIERS=0 BUG_FLAGS
+fails  full   version  flag-before-look  WRITERS=2 LOOKERS=0 BUG_EARLY
 fails  full   version  flag-after-sleep  BUG_LATE
 fails  full   version  no-ring           BUG_NO_RING
-fails  full   version  one-look          READERS=1 NOTIFIERS=0 BUG_ONE_LOOK
-fails  full   version  died-not-asked    QUIETS=1 WAITERS=0 NOTIFIERS=0 READERS=1 KILLS=1 BUG_DIED
+fails  short  version  even-is-done      NOTIFIERS=0 KILLS=1 SLICES=4 BUG_EVEN_IS_DONE
+fails  short  version  quiet-moves       WRITERS=0 NOTIFIERS=0 BUG_MOVES_ALWAYS
+fails  full   version  rollback-moves    WRITERS=0 LOOKERS=0 UNDOERS=1 NOTIFIERS=0 BUG_ROLLBACK_MOVES
+fails  short  version  notice-is-own     WRITERS=0 LOOKERS=0 NOTIFIERS=0 WAITERS=0 LOCKED=1 BUG_OWN_IS_OTHERS
+fails  full   version  one-look          READERS=1 LOOKERS=0 NOTIFIERS=0 BUG_ONE_LOOK
+fails  full   version  died-not-asked    LOOKERS=1 WAITERS=0 NOTIFIERS=0 READERS=1 KILLS=1 BUG_DIED
 holds  short  life     crash             KILLS=1 KEEPS UNLINKS
 holds  short  life     fork              KILLS=0 FORK
 live   short  life     progress          KILLS=1 UNLINKS
@@ -80,18 +88,27 @@ fails  short  shared   one-mark          KILLS=1 LIVES=2 OPS=2 SLICES BUG_ONE_MA
 fails  full   shared   slots-too-early   KILLS=0 LIVES=2 BUG_HIGH_EARLY
 fails  full   shared   reorder-slices    KILLS=0 REORDER
 fails  full   shared   dead-readers      KILLS=1 SLICES BUG_TRUST_DEAD LIVE
-holds  short  journal  crash             KILLS=1 FAILS PLAIN
-holds  full   journal  snapshot          KILLS=1 FAILS PLAIN SNAPSHOTS=1
+holds  short  journal  crash             KILLS=1 FAILS GIVE_UP
+holds  short  journal  plain             KILLS=1 FAILS PLAIN
+holds  short  journal  threads           KILLS=1 STRAYS=1
+holds  full   journal  threads-give-up   KILLS=1 STRAYS=2 GIVE_UP FAILS
+holds  full   journal  fork              KILLS=1 FORK
+holds  full   journal  snapshot          KILLS=1 FAILS GIVE_UP SNAPSHOTS=1
 holds  full   journal  recoverer         P=3 KILLS=3
+holds  full   journal  recoverer-plain   P=3 KILLS=2 PLAIN
 fails  short  journal  used-first        KILLS=1 BUG_USED_FIRST
 fails  full   journal  write-first       KILLS=1 BUG_WRITE_FIRST
 fails  full   journal  commit-late       KILLS=1 BUG_COMMIT_LATE
-fails  short  journal  undo-first        P=3 KILLS=2 BUG_UNDO_FIRST
-fails  full   journal  no-heir           P=3 KILLS=2 PLAIN BUG_NO_HEIR
+fails  full   journal  undo-first        P=3 KILLS=2 BUG_UNDO_FIRST
+fails  full   journal  not-told          KILLS=1 PLAIN BUG_NOT_TOLD
 fails  full   journal  memory-too-early  KILLS=1 BUG_CUT_EARLY
 fails  full   journal  readers-in        P=3 KILLS=1 FAILS BUG_READERS_IN
-fails  full   journal  version-even      KILLS=1 FAILS BUG_EVEN
+fails  full   journal  sequence-even     KILLS=1 FAILS BUG_EVEN
 fails  full   journal  commit-of-others  KILLS=1 FAILS BUG_COMMIT_OWED
+fails  short  journal  mark-ignored      KILLS=1 STRAYS=1 BUG_MARK_IGNORED
+fails  short  journal  shut-late         KILLS=1 STRAYS=1 BUG_SHUT_LATE
+fails  short  journal  no-guard          KILLS=1 STRAYS=1 BUG_NO_GUARD
+fails  full   journal  child-notes       KILLS=1 FORK BUG_CHILD_NOTES
 '
 
 work=$(mktemp -d)

@@ -1,31 +1,39 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Model of the version: src/core/version.c and src/core/version.h, with the section's beginning and end of src/core/cell.h
- * and src/core/cell.c. The lock itself is taken in one step here; lock.pml has its inside. Order is sequential
+ * Model of the two counters: src/core/version.c, with the section's beginning and end of src/core/section.c and
+ * src/core/section.h. The lock itself is taken in one step here; lock.pml has its inside. Order is sequential
  * consistency.
  *
  *   here                    in the code
  *   own, fl                 control.cell: the holder, and the flags C and N (P is another C)
- *   BEGIN                   shms__section_begin()
- *   FREE .. RING            shms__unlock(), give_back(), shms__ring()
- *   waiter                  shms__wait(): LOOK and look(); END_DEAD is shms__settle()
- *   notifier                shms__notify()
+ *   sequence, version       the two
+ *   TAKE, BEGIN             shms__lock(), take_turn(); "CELL_INHERITED", shms__sequence_open()
+ *   QUICK                   shms__unlock_quick()
+ *   GIVE_BACK .. RING       shms__unlock_wake(), give_back(), ring()
+ *   GIVEN_UP                shms__rollback(): what was written is undone, and is no change
+ *   waiter                  shms__wait(): LOOK and look(), armed(); END_DEAD is shms__section_settle()
+ *   locked_waiter           shms__wait_locked()
+ *   notifier                shms__section_notify()
  *   reader                  shms__snapshot_whole(), the copy word by word
  *   slices                  the end of a sleep by the clock: it comes only when nothing else can happen, so
  *                           a run without slices shows that no wake-up needs them
  *
- * Three controls are orders that the code once had, and that lost wake-ups: storing the version before the
- * flags are taken out (BUG_FLAGS), sleeping after a flag was set without seeing it stand after one more look
- * (BUG_EARLY), asking for a dead holder only where version is odd (BUG_ODD_ONLY).
+ * A holder may die between any two steps: also after its sequence says that it has ended, and before its
+ * version says that something has changed.
  *
- * Shown: at the end no waiter sleeps although the version has moved or a dead section is open; after each
- * notify the version moves; a snapshot is never a mixture, and never of a cut section.
+ * Shown: at the end no waiter sleeps although something has changed, was notified, or somebody died with the
+ * lock; the version moves for no other reason, so neither with a section that wrote nothing nor with one that
+ * was given up; a waiter inside a section hears of every change and notice of others and of none of its own;
+ * a snapshot is never a mixture, and never of a cut section.
  */
 #ifndef WRITERS
 #define WRITERS 1 /* changing sections */
 #endif
-#ifndef QUIETS
-#define QUIETS 1 /* quiet sections, as of handles that only read */
+#ifndef LOOKERS
+#define LOOKERS 1 /* sections that write nothing */
+#endif
+#ifndef UNDOERS
+#define UNDOERS 0 /* sections that are given up */
 #endif
 #ifndef WAITERS
 #define WAITERS 1
@@ -35,6 +43,9 @@
 #endif
 #ifndef READERS
 #define READERS 0
+#endif
+#ifndef LOCKED
+#define LOCKED 0 /* who waits inside a section */
 #endif
 #ifndef OPS
 #define OPS 1
@@ -49,134 +60,162 @@
 #define C 1
 #define N 2
 
-byte own, fl, version; /* own: number of the holder, 0 for none */
+#define LOOKS 0
+#define WRITES 1
+#define UNDOES 2
+#define TELLS 3 /* a notice: a section that only moves the version */
+
+byte own, fl, sequence, version; /* own: number of the holder, 0 for none */
 bit died;
 byte word0, word1;
-bit dead[16];
+bit dead[24];
 byte asleep; /* a bit a waiter: on the futex of the version */
 
 /* What only the model knows. */
 bit cut;      /* bytes are half-written */
+bit unsaid;   /* something has changed, or somebody died with the lock, and the version has not moved since */
 bit owed;     /* notify has returned, and the version has not moved since */
-byte whole;   /* what the last whole section wrote */
+byte whole0;  /* what the last whole section wrote */
 byte kills, slices;
 
 #define STEP atomic { if :: is_mortal && kills < KILLS -> goto DEAD :: skip fi;
-#define ODD (version & 1)
 
-/* The version moves to something that ends waiting. */
-inline move(to) {
-    version = to;
+/* The version moves: something must have happened. */
+inline move() {
+    assert(unsaid || owed || (rings & N) || (fl & N));
+    version = version + 2;
+    unsaid = 0;
     owed = 0
 }
 
-proctype holder(byte me; bit changes; bit is_mortal)
+proctype holder(byte me; byte what; bit is_mortal)
 {
-    byte f, ops, rings;
-    bit moved, told;
+    byte f, ops, rings, old0, old1;
+    bit moved, told, changes, inherited, was_cut;
 
     do
     :: ops < OPS ->
         atomic {
             own == 0 || dead[own];
             ops++;
+            inherited = (own != 0);
+            own = me;
             if
-            :: own == 0 -> own = me; goto TAKEN
-            :: else -> own = me
+            :: !inherited -> goto TAKEN
+            :: else
             fi
         }
-        STEP died = 1 }
+#ifndef BUG_EVEN_IS_DONE
+        changes = 1;
+#else   /* a dead holder whose sequence is even is taken for one that had nothing more to tell */
+        changes = (sequence & 1);
+#endif
+        STEP died = died | (sequence & 1) }
 TAKEN:
         STEP /* BEGIN */
             if
-            :: changes -> version = (version + 1) | 1
-            :: else
+            :: what == TELLS -> changes = 1; unsaid = 1; goto FREE
+            :: else -> sequence = (sequence + 1) | 1
             fi
         }
         STEP
             told = died;
             assert(!cut || told);
             if
-            :: changes -> word0 = ops * 4 + me; cut = 1
-            :: else -> goto FREE
+            :: what == LOOKS -> goto FREE
+            :: else ->
+                old0 = word0;
+                old1 = word1;
+                was_cut = cut;
+                word0 = ops * 8 + me;
+                cut = 1
             fi
         }
-        STEP word1 = ops * 4 + me; cut = 0; told = 0 }
-        STEP died = 0; whole = ops * 4 + me }
-
-#ifdef BUG_FLAGS /* the version moves first, then the flags go: a waiter may set one in between */
+        STEP word1 = ops * 8 + me; told = 0 }
+        if
+        :: atomic { what == UNDOES -> skip }
+            STEP word0 = old0 }
+            STEP word1 = old1; cut = was_cut; old0 = 0; old1 = 0 }
+#ifdef BUG_ROLLBACK_MOVES
+            changes = 1
+#endif
+        :: atomic { what == WRITES -> cut = 0; changes = 1; unsaid = 1; old0 = 0; old1 = 0 }
+            STEP died = 0; whole0 = word0 }
+        fi;
 FREE:
-        STEP
+        STEP /* QUICK: no flag stands */
             told = 0;
-            moved = changes || ODD;
+#ifdef BUG_MOVES_ALWAYS /* a section that wrote nothing is a change */
+            changes = 1;
+#endif
             if
-            :: moved -> move((version | 1) + 1)
+            :: fl == 0 && what != TELLS -> skip
+            :: else -> goto GIVE_BACK
+            fi
+        }
+        STEP sequence = (sequence | 1) + 1 }
+        if
+        :: atomic { changes -> skip }
+            STEP move(); moved = 1 }
+        :: atomic { !changes -> skip }
+        fi;
+        STEP
+            if
+            :: fl == 0 -> own = 0; goto NEXT
             :: else
             fi
         }
 GIVE_BACK:
         STEP
-            f = fl;
             if
-            :: f & N -> skip
-            :: else -> goto LET_GO
-            fi
-        }
-        STEP move(version + 2); moved = 1 }
-LET_GO:
-        STEP
-            if
-            :: fl == f -> own = 0; rings = f; fl = (moved -> 0 : f)
-            :: else -> goto GIVE_BACK
-            fi
-        }
-#else   /* the flags go first, then the version moves; a C that comes later stays, an N begins again */
-FREE:
-        STEP
-            told = 0;
-            f = fl;
-            moved = changes || ODD || (f & N);
-            if
-            :: moved -> version = version | 1
-            :: else -> goto LET_GO
-            fi;
-            if
-            :: f == 0 -> goto MOVE
+            :: sequence & 1 -> sequence = sequence + 1
             :: else
             fi
         }
-        STEP
-            if
-            :: fl == f -> rings = rings | f; fl = 0
-            :: else -> goto FREE
-            fi
-        }
-MOVE:
-        STEP
-            move((version | 1) + 1)
-        }
-LET_GO:
-        STEP
-            if
-            :: fl & N -> goto FREE
-            :: else -> own = 0; rings = rings | fl; f = 0
-            fi
-        }
+AGAIN:
+        STEP f = fl }
+        if
+        :: atomic { (changes && !moved) || (f & N) -> skip }
+#ifdef BUG_FLAGS /* the version moves first, then the flags go: a waiter may set one in between */
+            STEP move(); moved = 1 }
+            STEP
+                if
+                :: fl == f -> rings = rings | f; fl = 0; f = 0
+                :: else -> goto AGAIN
+                fi
+            }
+#else
+            STEP
+                if
+                :: fl == f -> rings = rings | f; fl = 0; f = 0
+                :: else -> goto AGAIN
+                fi
+            }
+            STEP move(); moved = 1 }
 #endif
+        :: atomic { !((changes && !moved) || (f & N)) -> skip }
+        fi;
+        STEP
+            if
+            :: fl == f -> own = 0
+            :: else -> goto AGAIN
+            fi;
+            rings = rings | (moved -> f : 0)
+        }
 #ifndef BUG_NO_RING
         STEP /* RING */
             if
-            :: (rings & C) && moved -> asleep = 0
+            :: rings & C -> asleep = 0
             :: else
             fi
         }
 #endif
-NEXT:   atomic { f = 0; rings = 0; moved = 0 }
+NEXT:   atomic { f = 0; rings = 0; moved = 0; changes = 0; inherited = 0; was_cut = 0 }
     :: else -> break
     od;
     goto END;
 DEAD:
-    atomic { kills++; dead[me] = 1 }
+    atomic { kills++; dead[me] = 1; unsaid = unsaid | (own == me) }
 END:
     skip
 }
@@ -186,22 +225,22 @@ proctype waiter(byte me)
 {
     byte v, seen;
     bit asked, is_mortal;
-#define MINE (1 << (me - 8))
+#define MINE (1 << (me - 16))
 
 LOOK:
     STEP
         v = version;
         if
-        :: !(v & 1) && v != seen -> seen = v; asked = 0; goto LOOK
+        :: v != seen -> seen = v; asked = 0; goto LOOK
         :: else
         fi
     }
-#ifdef BUG_EARLY /* the flag first, then one more look: the flag may be gone by then, the version odd again */
+#ifdef BUG_EARLY /* the flag first, then one more look: the flag may be gone by then, the version have moved */
     STEP fl = fl | C }
     STEP
         v = version;
         if
-        :: !(v & 1) && v != seen -> seen = v; asked = 0; goto LOOK
+        :: v != seen -> seen = v; asked = 0; goto LOOK
         :: else
         fi
     }
@@ -213,16 +252,17 @@ LOOK:
         :: else /* it stands after the look: who takes it out then moves the version */
         fi
     }
+    STEP
+        if
+        :: version != v -> goto LOOK
+        :: else
+        fi
+    }
 #endif
 #endif
     if
-#ifdef BUG_ODD_ONLY /* a dead holder is asked for where its section had begun to change something only */
-    :: atomic { asked && (v & 1) && own != 0 && dead[own] -> goto END_DEAD }
-    :: atomic { !(asked && (v & 1) && own != 0 && dead[own]) -> asked = 0 }
-#else
-    :: atomic { asked && ((v & 1) || (fl & N)) && own != 0 && dead[own] -> goto END_DEAD }
-    :: atomic { !(asked && ((v & 1) || (fl & N)) && own != 0 && dead[own]) -> asked = 0 }
-#endif
+    :: atomic { asked && own != 0 && dead[own] -> goto END_DEAD }
+    :: atomic { !(asked && own != 0 && dead[own]) -> asked = 0 }
     fi;
     STEP
         if
@@ -238,16 +278,45 @@ end:
     :: atomic { !(asleep & MINE) -> asked = 0; goto LOOK }
     :: atomic { timeout && slices < SLICES -> slices++; asleep = asleep & ~MINE; asked = 1; goto LOOK }
     :: atomic { timeout && slices >= SLICES ->
-        assert(v == version && v == seen && !ODD);
-        assert(!owed) }
+        assert(v == version && v == seen);
+        assert(!owed && !unsaid) }
     fi;
     goto OVER;
 
-END_DEAD: /* a quiet section of one's own */
+END_DEAD: /* a turn at the cell that begins no section */
     asked = 0;
-    run holder(me, 0, 0);
+    run settler(me);
     goto LOOK;
 OVER:
+DEAD:
+    skip
+}
+
+/* shms__section_settle(): ends a dead one's section, if nobody else has. */
+proctype settler(byte me)
+{
+    bit is_mortal;
+    atomic {
+        if
+        :: own != 0 && dead[own] -> own = me; unsaid = 1
+        :: else -> goto DEAD
+        fi
+    }
+    atomic {
+        died = died | (sequence & 1);
+        sequence = sequence + (sequence & 1)
+    }
+    atomic {
+        if
+        :: fl & C -> asleep = 0
+        :: else
+        fi;
+        fl = 0;
+        version = version + 2;
+        unsaid = 0;
+        owed = 0;
+        own = 0
+    }
 DEAD:
     skip
 }
@@ -259,7 +328,7 @@ proctype notifier(byte me)
     do
     :: n < OPS ->
         if
-        :: atomic { own == 0 || dead[own] -> n++; run holder(me + n, 1, 0) }
+        :: atomic { own == 0 || dead[own] -> n++; run holder(me + n, TELLS, 0) }
         :: atomic { own != 0 && !dead[own] -> o = own; n++ }
             if
             :: atomic { own == o -> fl = fl | N; owed = 1 }
@@ -271,13 +340,91 @@ proctype notifier(byte me)
     od
 }
 
+#if LOCKED > 0
+/*
+ * wait_locked: it takes the lock, looks, perhaps writes, and waits. What others change or notify from its look
+ * on must end its sleep; `news` remembers that there was something. Its own does not.
+ */
+bit news_due;
+
+proctype locked_waiter(byte me)
+{
+    byte v, f, seen;
+    bit writes, rings;
+
+    atomic { own == 0; own = me }
+    atomic {
+        news_due = 0;
+        if
+        :: writes = 1
+        :: skip
+        fi
+    }
+    /* its own change is told by a version of its own, before the lock is given back */
+#ifndef BUG_OWN_IS_OTHERS
+    if
+    :: atomic { writes -> version = version + 2 }
+    :: atomic { !writes -> skip }
+    fi;
+    seen = version;
+AGAIN:
+    f = fl;
+    if
+    :: atomic { f & N -> skip }
+#else   /* the version of its own change and that of a notice fall together */
+    atomic { seen = version + ((writes || (fl & N)) -> 2 : 0) }
+AGAIN:
+    f = fl;
+    if
+    :: atomic { (f & N) || (writes && version != seen) -> skip }
+#endif
+        atomic {
+            if
+            :: fl == f -> fl = 0; rings = rings | (f & C); f = 0
+            :: else -> goto AGAIN
+            fi
+        }
+        atomic { version = version + 2; owed = 0 }
+#ifndef BUG_OWN_IS_OTHERS
+    :: atomic { !(f & N) -> skip }
+#else
+    :: atomic { !((f & N) || (writes && version != seen)) -> skip }
+#endif
+    fi;
+    atomic {
+        if
+        :: fl == f -> own = 0; rings = rings | (f & C)
+        :: else -> goto AGAIN
+        fi;
+        if
+        :: rings -> asleep = 0
+        :: else
+        fi
+    }
+    /* asleep until the version is another; the inside of that is the waiter's */
+end:
+    if
+    :: atomic { version != seen -> skip }
+    :: atomic { timeout && version == seen -> assert(!news_due) }
+    fi
+}
+
+/* Says something while the other has the lock, or after. */
+proctype teller()
+{
+    if
+    :: atomic { own != 0 -> fl = fl | N; news_due = 1 }
+    :: atomic { own == 0 -> version = version + 2; news_due = 1 }
+    fi
+}
+#endif
+
 proctype reader()
 {
-    byte before, a, b, oldest;
+    byte before, a, b;
 
     atomic {
-        oldest = whole;
-        before = version;
+        before = sequence;
         if
         :: before & 1 -> goto END
         :: else
@@ -294,7 +441,7 @@ proctype reader()
     atomic {
 #ifndef BUG_ONE_LOOK
         if
-        :: version != before -> goto END
+        :: sequence != before -> goto END
         :: else
         fi;
 #endif
@@ -308,21 +455,25 @@ init {
     byte i;
     atomic {
         do
-        :: i < WRITERS -> i++; run holder(i, 1, 1)
+        :: i < WRITERS -> i++; run holder(i, WRITES, 1)
         :: else -> break
         od;
         do
-        :: i < WRITERS + QUIETS -> i++; run holder(i, 0, 1)
+        :: i < WRITERS + LOOKERS -> i++; run holder(i, LOOKS, 1)
+        :: else -> break
+        od;
+        do
+        :: i < WRITERS + LOOKERS + UNDOERS -> i++; run holder(i, UNDOES, 1)
         :: else -> break
         od;
         i = 0;
         do
-        :: i < WAITERS -> run waiter(8 + i); i++
+        :: i < WAITERS -> run waiter(16 + i); i++
         :: else -> break
         od;
         i = 0;
         do
-        :: i < NOTIFIERS -> run notifier(10 + 2 * i); i++
+        :: i < NOTIFIERS -> run notifier(8 + 2 * i); i++
         :: else -> break
         od;
         i = 0;
@@ -330,6 +481,10 @@ init {
         :: i < READERS -> run reader(); i++
         :: else -> break
         od;
-        i = 0
+        i = 0;
+#if LOCKED > 0
+        run locked_waiter(20);
+        run teller()
+#endif
     }
 }

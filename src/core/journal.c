@@ -65,13 +65,8 @@ static int map_more(struct member *m, struct journal *j, const struct file *f, u
     return 0;
 }
 
-/* Memory behind the first `need` bytes of the journal. */
-static int make_room(struct member *m, struct journal *j, uint64_t need)
+static int reserve(struct member *m, struct journal *j, uint64_t need)
 {
-    if (need <= j->reserved)
-        return 0;
-    if (need > SIZE_MAX / 4)
-        return shms__fail(SHMS_E_NOMEM);
     uint64_t size = RESERVED_LEAST;
     while (size < need)
         size *= 2;
@@ -86,12 +81,23 @@ static int make_room(struct member *m, struct journal *j, uint64_t need)
     return rc;
 }
 
-/* A bit for each block below `end`. The old bits go last: a child of fork finds one or the other. */
-static int cover(struct journal *j, uint64_t end)
+/* Memory behind the first `need` bytes of the journal. In a frame: a mapping that nobody knew of any more
+ * would pin the life token. */
+static int make_room(struct member *m, struct journal *j, uint64_t need)
 {
-    uint64_t words = (end / BLOCK + 64) / 64;
-    if (words <= j->words)
+    if (need <= j->reserved)
         return 0;
+    if (need > SIZE_MAX / 4)
+        return shms__fail(SHMS_E_NOMEM);
+    shms__quiet_begin();
+    int rc = reserve(m, j, need);
+    shms__quiet_end();
+    return rc;
+}
+
+/* The old bits go last: a child of fork finds one or the other. */
+static int more_bits(struct journal *j, uint64_t words)
+{
     uint64_t *more = words > SIZE_MAX / 16 ? NULL : calloc((size_t)words, sizeof *more);
     if (!more)
         return shms__fail(SHMS_E_NOMEM);
@@ -103,6 +109,18 @@ static int cover(struct journal *j, uint64_t end)
     j->words = words;
     free(before);
     return 0;
+}
+
+/* A bit for each block below `end`. */
+static int cover(struct journal *j, uint64_t end)
+{
+    uint64_t words = (end / BLOCK + 64) / 64;
+    if (words <= j->words)
+        return 0;
+    shms__quiet_begin(); /* a handler must not leave malloc */
+    int rc = more_bits(j, words);
+    shms__quiet_end();
+    return rc;
 }
 
 /* ---- records */
@@ -423,7 +441,9 @@ int shms__journal_roll_back(struct member *m)
     const struct file *control = shms__region_control_file(&m->region);
     if (!control)
         return shms__fail(SHMS_E_LOST);
+    shms__quiet_begin(); /* as in make_room */
     int rc = with_data(m, control, &u);
+    shms__quiet_end();
     if (rc >= 0)
         /* release: the old bytes come before; pairs with the acquire above, in the next one who looks */
         a64_store_release(&c->journal_used, 0);

@@ -157,7 +157,8 @@ int shms__wait(struct section *s, int64_t *seen, int timeout_ms)
 int shms__wait_locked(struct section *s, int timeout_ms)
 {
     int64_t deadline = shms__deadline(timeout_ms);
-    if (!shms__lock_held(s))
+    /* One that reads does not hold it, whatever a peer has put into the cell. */
+    if (!shms__lock_held(s) || (!s->tasks && shms__readers_here(&s->readers)))
         return shms__fail(SHMS_E_NOT_OWNER);
     if (s->opening)
         return shms__fail(SHMS_E_INVALID);

@@ -30,8 +30,8 @@ quarter) for ((i = 2; i < ${#all[@]}; i += 4)); do chosen+=("${all[i]}"); done ;
 *) chosen=("$@") ;;
 esac
 
-# Seconds: for a test that ends by itself, and for one that will not.
-patience=90 little_patience=10
+# Seconds: for a test that ends by itself, and for one that will not. A busy machine needs more.
+patience=${PATIENCE:-90} little_patience=${LITTLE_PATIENCE:-10}
 
 # catchers MUTANT: the tests that should notice, best first.
 catchers() { sed -n 's/^# caught-by: //p' "$here/$1.patch" | head -n 1; }

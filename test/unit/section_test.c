@@ -131,6 +131,34 @@ static void snapshots_see_no_rollback(void **state)
     shms_stream_close(s);
 }
 
+/* An opener's size is held against what is there once a dead section is undone, not against what it left. */
+static int resizes_and_dies(void *size)
+{
+    shms_stream *s = NULL;
+    EXPECT(shms_stream_open(NAME, 0, NULL, &s) == 0 && shms_stream_lock(s, 0) == 0);
+    EXPECT(shms_stream_resize(s, *(uint64_t *)size) == 0);
+    kill(getpid(), SIGKILL);
+    return 1;
+}
+
+static void openers_see_the_size_after_rollback(void **state)
+{
+    (void)state;
+    uint64_t sizes[] = {SIZE / 2, 2 * SIZE};
+    for (int i = 0; i < 2; i++) {
+        shms_stream *s = unit_open(NAME, SIZE, OPTIONS(.atomic = 1, .max_size = 2 * SIZE, .keep = 1));
+        shms_stream_close(s);
+        assert_int_equal(unit_child(resizes_and_dies, &sizes[i], 0), 128 + SIGKILL);
+        if (i)
+            assert_int_equal(unit_refused(NAME, 2 * SIZE, NULL), SHMS_E_SIZE);
+        s = unit_open(NAME, SIZE, NULL);
+        assert_int_equal(shms_stream_size(s), SIZE);
+        is_quiet(s);
+        shms_stream_close(s);
+        assert_int_equal(shms_stream_unlink(NAME), 0);
+    }
+}
+
 /* ---- a section that wrote nothing is no change */
 
 static void what_is_a_change(void **state)
@@ -173,6 +201,26 @@ static void what_is_a_change(void **state)
         CHANGES((void)0);
         shms_stream_close(s);
     }
+}
+
+/* A change shows at once, and not only when nobody is in a section. */
+static void changes_show_beside_a_section(void **state)
+{
+    (void)state;
+    shms_stream *s = unit_open(NAME, SIZE, NULL), *other = unit_open(NAME, 0, NULL);
+    int64_t seen = 0;
+    assert_int_equal(shms_stream_lock(s, 0), 0);
+    put(s, 'x', 0);
+    assert_int_equal(shms_stream_unlock(s), 0);
+    assert_int_equal(shms_stream_lock(other, 0), 0);
+    put(other, 'y', 1);
+    assert_int_equal(shms_stream_wait(s, &seen, 0), 0);
+    assert_int_equal(seen, 2);
+    assert_int_equal(shms_stream_wait(s, &seen, 0), SHMS_E_TIMEOUT);
+    assert_int_equal(shms_stream_unlock(other), 0);
+    assert_int_equal(shms_stream_wait(s, &seen, 0), 0);
+    shms_stream_close(other);
+    shms_stream_close(s);
 }
 
 /* ---- wait_locked */
@@ -466,6 +514,40 @@ static void the_dead_are_undone_beside_threads(void **state)
     shms_stream_close(shared_handle);
 }
 
+/* Threads share one open section: what each of them saves is undone. */
+static void *writes_its_blocks(void *arg)
+{
+    int first = *(int *)arg;
+    for (int64_t i = first; i < SIZE / 256; i += 4)
+        if (shms_stream_pwrite(shared_handle, "thread", 6, i * 256) != 6)
+            return "pwrite";
+    return NULL;
+}
+
+static void threads_write_in_one_section(void **state)
+{
+    (void)state;
+    shared_handle = unit_open(NAME, SIZE, ATOMIC);
+    for (int round = 0; round < 30; round++) {
+        pthread_t threads[4];
+        int firsts[4] = {0, 1, 2, 3};
+        void *rc;
+        assert_int_equal(shms_stream_lock(shared_handle, 0), 0);
+        for (int i = 0; i < 4; i++)
+            assert_int_equal(pthread_create(&threads[i], NULL, writes_its_blocks, &firsts[i]), 0);
+        for (int i = 0; i < 4; i++) {
+            pthread_join(threads[i], &rc);
+            if (rc)
+                fail_msg("%s failed", (char *)rc);
+        }
+        assert_int_equal(shms_stream_rollback(shared_handle), 0);
+        for (int64_t i = 0; i < SIZE / 256; i++)
+            assert_int_equal(byte_at(shared_handle, i * 256), 0);
+    }
+    is_quiet(shared_handle);
+    shms_stream_close(shared_handle);
+}
+
 /* A writer is inside the journal while its process forks: the child begins with a clean one. */
 static void *fills_sections(void *unused)
 {
@@ -553,7 +635,7 @@ static void cut_off_by_a_handler(void **state)
 {
     (void)state;
     signal(SIGALRM, leap);
-    for (int atomic = 0; atomic < 1; atomic++) {
+    for (int atomic = 0; atomic < 2; atomic++) {
         shms_stream *s = unit_open(NAME, SIZE, atomic ? ATOMIC : NULL), *other = unit_open(NAME, 0, NULL);
         for (int round = 0; round < 3000; round++) {
             be_cut_off(s, 1 + round % 97);
@@ -582,7 +664,9 @@ int main(void)
         TEST(rolled_back),
         TEST(rolled_back_plain),
         TEST(snapshots_see_no_rollback),
+        TEST(openers_see_the_size_after_rollback),
         TEST(what_is_a_change),
+        TEST(changes_show_beside_a_section),
         TEST(waits_for_each_other),
         TEST(wait_locked_edges),
         TEST(wait_locked_hears_a_notice),
@@ -591,6 +675,7 @@ int main(void)
         TEST(the_lock_of_tasks),
         TEST(counted_holds_let_writers_in),
         TEST(the_dead_are_undone_beside_threads),
+        TEST(threads_write_in_one_section),
         TEST(a_child_begins_with_a_clean_journal),
         TEST(cut_off_by_a_handler),
     };
