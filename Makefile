@@ -10,7 +10,7 @@ configure_all = $(configure) -DSHMS_TESTS=ON
 build = cmake --build $(BUILD) -j$(JOBS)
 
 .PHONY: all everything help demo test test-all coverage fuzz test-crash test-mutants test-windows test-distros deb rpm peers bench verify \
-    install uninstall doc clean
+    install uninstall doc site clean
 
 # Whether there are tests is not even looked at, unless another target did so before.
 all: ## build the library and shms into build/
@@ -77,7 +77,7 @@ rpm: ## RPM packages into BUILD/rpm
 	bash ci/setup build rpm
 	bash ci/rpm $(BUILD)/rpm
 
-peers: ## strike the peers as the proofs strike us; writes to RESULT if that is set
+peers: ## the same crash tests on the peers; writes to RESULT if that is set
 	bash ci/setup build test peers
 	bash test/peers/run.sh $(BUILD) $(RESULT)
 
@@ -94,6 +94,10 @@ verify: ## check the models of the protocols, all states of each
 doc: ## API pages from the header: BUILD/doc/api.md and man pages
 	$(configure)
 	$(build) --target shms_doc
+
+site: ## documents and manual pages as a static site: BUILD/site
+	bash ci/setup site
+	python3 ci/make-site $(BUILD)/site
 
 install: all ## into PREFIX, below DESTDIR
 	DESTDIR=$(DESTDIR) cmake --install $(BUILD) --prefix $(PREFIX)

@@ -8,7 +8,7 @@
 
 /*
  * All of standard input, but at most `most` bytes; more is an error, found before anything is written. It is
- * read without the lock: whoever fills the pipe may be slow.
+ * read without the lock: what fills the pipe may be slow.
  */
 static int read_input(const cli_args *args, uint64_t most, char **ret_bytes, size_t *ret_n)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sleeping in slices: until woken, until the bell of who is waited for rings, or until it is time to ask. */
+/* Sleeping in slices: until woken, until the bell of the awaited member rings, or until it is time to ask. */
 #ifndef SHMS_SLICE_H
 #define SHMS_SLICE_H
 

@@ -16,7 +16,7 @@
 
 extern char **environ;
 
-/* The wrong way round: who needs the stream is told, and who does not need it is not in the way. */
+/* The wrong way round: a command that needs the stream is told, and no other is disturbed. */
 static void open_streams(void)
 {
     static const int contrary[] = {O_WRONLY, O_RDONLY, O_RDONLY};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Linux: nobody shares the lock who knows no control block, so there is no gate. See cell.c. */
+/* Linux: every program that shares the lock knows the control block, so there is no gate. See cell.c. */
 #ifndef SHMS_PORT_GATE_H
 #define SHMS_PORT_GATE_H
 

@@ -101,7 +101,7 @@ static bool ours(uintptr_t address)
     return false;
 }
 
-/* Not ours: as if this handler were not there. A fault happens again on return, and then ends the process. */
+/* In no region: as if this handler were not there. A fault happens again on return, and ends the process. */
 static void pass_on(int number, siginfo_t *info, void *context)
 {
     bool comes_again = info->si_code > 0 && info->si_code != BUS_MCEERR_AO;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Linux: who am I, without a call; CMake picks this folder for the include. */
+/* Linux: which thread this is, without a call; CMake picks this folder for the include. */
 #ifndef SHMS_PORT_THREAD_H
 #define SHMS_PORT_THREAD_H
 
