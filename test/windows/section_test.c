@@ -294,26 +294,49 @@ static void init_of_the_dead(void)
     meet_close();
 }
 
-/* A program that knows no control is at the gate: with the lock, or with bytes of its own. */
-static void init_beside_a_stranger(void)
+static bool is_published(const char *name)
 {
-    const char *name = unique("", "stranger");
+    HANDLE section = OpenFileMappingW(FILE_MAP_READ, FALSE, wide(name, "_shms_control"));
+    struct control *c = section ? MapViewOfFile(section, FILE_MAP_READ, 0, 0, sizeof *c) : NULL;
+    bool ready = c && a32_load_relaxed(&c->state) == STATE_READY; /* relaxed: a test */
+    if (c)
+        UnmapViewOfFile(c);
+    if (section)
+        CloseHandle(section);
+    return ready;
+}
+
+/* A program that knows no control holds the lock before there is a region: the first open waits for it. */
+static void init_behind_a_stranger(void)
+{
+    static char name[100];
+    snprintf(name, sizeof name, "%s", unique("", "behind"));
     HANDLE gate = CreateEventW(NULL, FALSE, FALSE, wide(name, "_TShareMemStream_Event"));
     struct first f = {0};
-    struct ancestor a;
     shms_stream *s = NULL;
     CHECK_RC(open_first(name, &f, 30, &s), SHMS_E_TIMEOUT);
     CHECK_RC(f.calls, 0);
+    HANDLE thread = CreateThread(NULL, 0, open_beside, name, 0, NULL);
+    while (!is_published(name) && WaitForSingleObject(thread, 1) == WAIT_TIMEOUT)
+        ;
     SetEvent(gate);
-    CHECK_RC(open_first(name, &f, 0, &s), 0);
-    CHECK_RC(f.calls, 1);
+    CHECK(WaitForSingleObject(thread, PATIENCE_MS) == WAIT_OBJECT_0);
     CHECK(WaitForSingleObject(gate, 0) == WAIT_OBJECT_0);
-    shms_stream_close(s);
+    CloseHandle(thread);
     CloseHandle(gate);
+}
+
+/* Bytes of theirs are not overwritten. */
+static void no_init_of_what_strangers_made(void)
+{
+    const char *name = unique("", "theirs");
+    struct first f = {0};
+    struct ancestor a;
+    shms_stream *s = NULL;
     ancestor_open(&a, name, FILE_MAP_ALL_ACCESS, 100);
     memcpy(a.memory, "theirs", 7);
     CHECK_RC(open_first(name, &f, 0, &s), 0);
-    CHECK_RC(f.calls, 1);
+    CHECK_RC(f.calls, 0);
     CHECK(strcmp(shms_stream_memory(s), "theirs") == 0);
     close_all(s, NULL, &a);
 }
@@ -428,7 +451,8 @@ const struct test tests[] = {{"rollback undoes", rollback_undoes},
                              {"waiting for the dead", waiting_for_the_dead},
                              {"init once", init_once},
                              {"init of the dead", init_of_the_dead},
-                             {"init beside a stranger", init_beside_a_stranger},
+                             {"init behind a stranger", init_behind_a_stranger},
+                             {"no init of what strangers made", no_init_of_what_strangers_made},
                              {"tasks", tasks},
                              {"members", members},
                              {"kinds", kinds},
