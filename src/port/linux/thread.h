@@ -5,8 +5,8 @@
 
 #include <stdint.h>
 
-/* As good as pthread_self(), but costs 2 ns less: the lock stores it each time. On x86, gcc has the builtin function
- * since 11 only; there each thread's first word says where it is. */
+/* As good as pthread_self(), but costs 2 ns less: the lock stores it each time. On x86, gcc has the builtin
+ * function since 11 only; there each thread's first word says where it is. */
 static inline uintptr_t shms__thread(void)
 {
 #if defined(__x86_64__)
