@@ -45,7 +45,6 @@ holds  full   version  wakeups-2         WRITERS=2 LOOKERS=0 NOTIFIERS=0 WAITERS
 holds  short  version  snapshot          LOOKERS=0 WAITERS=0 NOTIFIERS=0 READERS=1 WRITERS=2 KILLS=1
 holds  full   version  snapshot-given-up LOOKERS=0 UNDOERS=1 WAITERS=0 NOTIFIERS=0 READERS=1 KILLS=1
 fails  short  version  flags-after       WRITERS=2 LOOKERS=0 NOTIFIERS=0 BUG_FLAGS
-fails  full   version  flag-before-look  WRITERS=2 LOOKERS=0 BUG_EARLY
 fails  full   version  flag-after-sleep  BUG_LATE
 fails  full   version  no-ring           BUG_NO_RING
 fails  short  version  even-is-done      NOTIFIERS=0 KILLS=1 SLICES=4 BUG_EVEN_IS_DONE
