@@ -629,7 +629,8 @@ SHMS_API int shms_stream_file(shms_stream *s, const char *mode, FILE **ret);
  *     that can read, at the size the region was made with, and nothing else (SHMS_E_DENIED)
  * @return 0, or SHMS_E_INVALID (fd is not open), SHMS_E_DENIED (not sealed memory; another owner or a looser
  *     mode than accepted; no permission to write), SHMS_E_FORMAT (not a region), SHMS_E_UNSUPPORTED (no
- *     /proc), SHMS_E_CORRUPT, SHMS_E_FULL, SHMS_E_NOMEM, SHMS_E_TIMEOUT, SHMS_E_OS as shms_stream_open().
+ *     /proc), SHMS_E_KIND (another kind of object), SHMS_E_CORRUPT, SHMS_E_FULL, SHMS_E_NOMEM,
+ *     SHMS_E_TIMEOUT, SHMS_E_OS as shms_stream_open().
  * Threads: safe.
  * Processes: safe.
  * Signals: not async-signal-safe; interrupted system calls are restarted.

@@ -18,6 +18,7 @@
  *   JOIN                     take_token() in shms__member_join()
  *   PUBLISH .. READY         publish_new(), shms__region_publish() "STATE_READY"
  *   ORPHAN, and `orphan`     reclaim_orphan()
+ *   owed, filler, FILL       control.init "INIT_OWED", "INIT_DONE"; the lock in join(), run_init(), wait_for_init()
  *   LEAVE .. DROP            shms__region_leave(), clean_up(), shms__region_drop()
  *   PART                     shms__region_part_from_children() "No fork while we look"
  *   UNLINK                   unlink_once()
@@ -33,7 +34,8 @@
  * Shown: a living region loses its name by unlink only; who opens gets the files that the names mean then,
  * and with them either bytes that are zero and a region that is new, or a region that was alive, or kept and
  * ready, when it was looked at; READY only with a complete data file that has its name; who comes last and
- * leaves leaves nothing behind; without kills and time-outs nobody does, but beside a fork; openers do not go
+ * leaves leaves nothing behind; with INIT, which may fail, nobody uses a region before one has succeeded, one
+ * at a time and once, and a region that none has filled is not kept; without kills and time-outs nobody does, but beside a fork; openers do not go
  * round for ever (live). A region is alive here also while somebody who found it so holds the life-cycle lock
  * to join it.
  *
@@ -64,6 +66,8 @@ byte ctl_name, data_name;
 /* control files, by inode from 1 on */
 byte life[INODES + 1]; /* the opening that has the life-cycle lock */
 bit state[INODES + 1], keep[INODES + 1];
+bit owed[INODES + 1];    /* its creator named an init, and none has succeeded */
+byte filler[INODES + 1]; /* process + 1 that has the lock to fill it; a dead one's is found to be free */
 byte data_inode[INODES + 1];
 bit ctl_uid[INODES + 1];
 
@@ -123,7 +127,7 @@ bit finished;
 inline forget_control(i) {
     if
     :: (i) != 0 && ctl_name != (i) && !OPENED(i) ->
-        state[i] = 0; keep[i] = 0; data_inode[i] = 0; dead[i] = 0; unlinked[i] = 0; ctl_uid[i] = 0
+        state[i] = 0; keep[i] = 0; owed[i] = 0; filler[i] = 0; data_inode[i] = 0; dead[i] = 0; unlinked[i] = 0; ctl_uid[i] = 0
     :: else
     fi
 }
@@ -165,9 +169,16 @@ inline close_opening(o) {
     fi
 }
 
+#ifdef BUG_KEPT_OWED /* a region that nobody has filled is kept all the same */
+#define KEPT(i) (keep[i] && state[i] == READY)
+#else
+#define KEPT(i) (keep[i] && state[i] == READY && !owed[i])
+#endif
+
 inline note_death(i) {
     if
-    :: !ALIVE(i, 0) && !ANY(member, i) && !ANY(joining, i) && !(keep[i] && state[i] == READY) -> dead[i] = 1
+    :: !ALIVE(i, 0) && !ANY(member, i) && !ANY(joining, i) && !(keep[i] && state[i] == READY && !owed[i]) ->
+        dead[i] = 1
     :: else
     fi
 }
@@ -179,7 +190,14 @@ inline close_data() {
     x = 0
 }
 
+/* The control file of my opening */
+#define R file[opening[me]]
+
 inline drop() {
+    if
+    :: filler[R] == me + 1 -> filler[R] = 0
+    :: else
+    fi;
     member[me] = 0;
     joining[me] = 0;
     in_transit[me] = 0;
@@ -224,9 +242,6 @@ inline new_data() {
     data_uid[x] = UID(me);
     x = 0
 }
-
-/* The control file of my opening */
-#define R file[opening[me]]
 
 /* ---- who takes part */
 
@@ -299,7 +314,7 @@ OPEN:
         alive = ALIVE(R, opening[me]);
 #endif
         if
-        :: alive || (keep[R] && state[R] == READY) -> joining[me] = R
+        :: alive || KEPT(R) -> joining[me] = R
         :: else -> goto BURY
         fi;
         assert(state[R] == READY)
@@ -370,7 +385,14 @@ DENIED:
     }
     STEP data_name = data[me] }
     STEP whole[data[me]] = 1 }
-    STEP keep[R] = keeps; data_inode[R] = data[me]; goto JOIN }
+    STEP
+        keep[R] = keeps;
+        data_inode[R] = data[me];
+#ifdef INIT
+        owed[R] = 1;
+#endif
+        goto JOIN
+    }
 
     atomic {
         skip;
@@ -405,6 +427,9 @@ MAKE:
         data_inode[i] = data[me];
         whole[data[me]] = 1;
         keep[i] = keeps;
+#ifdef INIT
+        owed[i] = 1;
+#endif
         ctl_uid[i] = UID(me);
 #ifndef BUG_LINK_UNLOCKED /* the life-cycle lock is taken after the file has got its name */
         life[i] = opening[me];
@@ -420,6 +445,13 @@ MAKE:
 JOIN:
 #ifndef BUG_TOKEN_LATE
     STEP tok[opening[me]] = 1; member[me] = R; joining[me] = 0 }
+#endif
+#if defined(INIT) && !defined(BUG_FILLER_LATE)
+    if
+    :: atomic { existed -> skip }
+    :: atomic { !existed -> skip }
+        STEP assert(filler[R] == 0); filler[R] = me + 1 }
+    fi;
 #endif
 
 PUBLISH:
@@ -475,6 +507,34 @@ SAY_READY:
     STEP tok[opening[me]] = 1; member[me] = R; joining[me] = 0 }
 #endif
     STEP in_transit[me] = 0 }
+#ifdef INIT
+    if
+#ifdef BUG_FILLER_LATE /* the creator takes the lock after others may have come, and does not look again */
+    :: atomic { !existed -> skip }
+        STEP filler[R] == 0; filler[R] = me + 1 }
+#else
+    :: atomic { !existed -> skip }
+#endif
+    :: atomic { existed -> skip }
+#ifdef BUG_NO_WAIT /* openers do not wait */
+        goto USE;
+#endif
+        STEP
+            !owed[R] || filler[R] == 0;
+            if
+            :: !owed[R] -> goto USE
+            :: else -> filler[R] = me + 1
+            fi
+        }
+    fi;
+    /* FILL: */
+    if
+    :: skip
+    :: atomic { !is_last -> goto LEAVE } /* it fails */
+    fi;
+    STEP assert(owed[R] && filler[R] == me + 1); owed[R] = 0 }
+    STEP filler[R] = 0 }
+#endif
     goto USE;
 
 SQUATTED:
@@ -494,7 +554,7 @@ ORPHAN:
     STEP unlink_control(rc); rc = 0; goto FAIL }
 
 USE:
-    STEP written[data[me]] = 1 }
+    STEP assert(!owed[R]); written[data[me]] = 1 }
 
 LEAVE:
 #ifdef BUG_FORKS /* a fork may be under way, of which the child exists and is not counted yet */
@@ -529,7 +589,7 @@ LEAVE:
     fi;
     STEP
         if
-        :: keep[R] || ALIVE(R, opening[me]) -> goto FAIL
+        :: (keep[R] && !owed[R]) || ALIVE(R, opening[me]) -> goto FAIL
         :: else
         fi
     }

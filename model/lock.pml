@@ -10,22 +10,22 @@
  *
  *   here                    in the code
  *   own, fl                 control.cell: identity, and the flags W C N R (P is another C)
- *   FAST                    shms__lock
+ *   FAST                    shms__cell_try()
  *   SPIN                    spin(), one look of it
- *   LOOK .. SLEEP           attempt_once(), its take(), shms__member_alive(), take_over(), sleep_once()
- *   GIVE_UP                 wait_for_turn() after a time-out
- *   BEGIN, section          shms__section_begin(), shms__repaired(), the caller's bytes
- *   FREE, GIVE_BACK, RING   shms__unlock(), give_back(), shms__ring()
- *   JOIN, LEAVE             take_token(), shms__member_join(); shms__lock_forsake(), shms__region_drop()
+ *   LOOK .. SLEEP           attempt_once(), its take(), shms__member_alive(), sleep_once()
+ *   GIVE_UP                 shms__cell_take() after a time-out
+ *   TAKE_OVER, BEGIN        "CELL_INHERITED", and in section.c: inherit(), shms__repaired(), the caller's bytes
+ *   FREE, GIVE_BACK, RING   shms__cell_drop(), give_back() and shms__cell_give(), ring()
+ *   JOIN, LEAVE             take_token(), shms__member_join(); shms__section_release_all(), shms__region_drop()
  *   DEAD                    the system: frees the token, takes the process off the futex queue
- *   bystander               others that set flags: shms__wait() sets C, shms__notify() sets N
+ *   bystander               others that set flags: shms__wait() sets C, shms__section_notify() sets N
  *
  * Time is choice: a slice may end whenever there is one, a time-out may pass whenever the code looks at the
  * clock, the clock may have reached ask_at whenever it is looked at, and must have after a whole slice.
  *
- * Each section here is one that changes bytes and that no journal covers, and is open from the moment that
- * the cell is had, so whoever takes over says so. The version, H and the journal are in journal.pml, S in
- * shared.pml.
+ * Each section here is one that changes bytes of a region without a journal, and is open from the moment that
+ * the cell is had, so whoever takes over says so. The two counters are in version.pml, the journal in
+ * journal.pml, S in shared.pml.
  *
  * Shown: one living holder at a time; a holder's death in a section is told until repaired; the one that
  * waits gets the lock (live); while one sleeps that was woken and came too late, no newcomer takes a free

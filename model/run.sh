@@ -45,7 +45,6 @@ holds  full   version  wakeups-2         WRITERS=2 LOOKERS=0 NOTIFIERS=0 WAITERS
 holds  short  version  snapshot          LOOKERS=0 WAITERS=0 NOTIFIERS=0 READERS=1 WRITERS=2 KILLS=1
 holds  full   version  snapshot-given-up LOOKERS=0 UNDOERS=1 WAITERS=0 NOTIFIERS=0 READERS=1 KILLS=1
 fails  short  version  flags-after       WRITERS=2 LOOKERS=0 NOTIFIERS=0 BUG_FLAGS
-fails  full   version  flag-before-look  WRITERS=2 LOOKERS=0 BUG_EARLY
 fails  full   version  flag-after-sleep  BUG_LATE
 fails  full   version  no-ring           BUG_NO_RING
 fails  short  version  even-is-done      NOTIFIERS=0 KILLS=1 SLICES=4 BUG_EVEN_IS_DONE
@@ -57,6 +56,12 @@ fails  full   version  died-not-asked    LOOKERS=1 WAITERS=0 NOTIFIERS=0 READERS
 holds  short  life     crash             KILLS=1 KEEPS UNLINKS
 holds  short  life     fork              KILLS=0 FORK
 live   short  life     progress          KILLS=1 UNLINKS
+holds  short  life     init              KILLS=1 INIT KEEPS
+holds  full   life     init-unlink       KILLS=1 INIT KEEPS UNLINKS LIVES=2
+holds  full   life     init-three        P=3 KILLS=1 INIT
+fails  short  life     owed-is-kept      KILLS=1 INIT KEEPS BUG_KEPT_OWED
+fails  full   life     open-before-init  KILLS=0 INIT BUG_NO_WAIT
+fails  full   life     init-lock-late    KILLS=0 INIT BUG_FILLER_LATE
 holds  full   life     fork-crash        KILLS=1 FORK
 holds  full   life     time-outs         KILLS=1 KEEPS UNLINKS TIMEOUTS LIVES=2
 holds  full   life     three             P=3 KILLS=1 UNLINKS
@@ -75,6 +80,9 @@ fails  full   life     control-first     KILLS=1 UNLINKS LIVES=2 BUG_CONTROL_FIR
 fails  short  life     fork-uncounted    KILLS=1 FORK BUG_FORKS
 fails  full   life     nursery-late      KILLS=1 FORK BUG_NURSERY
 holds  short  shared   wakeups           KILLS=0
+holds  short  shared   threads           P=2 KILLS=0 THREADS
+holds  full   shared   threads-crash     P=2 KILLS=1 THREADS SLICES OPS=2
+fails  full   shared   one-entry         P=2 KILLS=0 THREADS BUG_NO_FIRST
 holds  short  shared   reuse             P=2 KILLS=2 LIVES=2 OPS=2 SLICES
 live   short  shared   progress          KILLS=0
 holds  full   shared   crash             KILLS=1 SLICES TIMEOUTS

@@ -235,16 +235,6 @@ LOOK:
         :: else
         fi
     }
-#ifdef BUG_EARLY /* the flag first, then one more look: the flag may be gone by then, the version have moved */
-    STEP fl = fl | C }
-    STEP
-        v = version;
-        if
-        :: v != seen -> seen = v; asked = 0; goto LOOK
-        :: else
-        fi
-    }
-#else
 #ifndef BUG_LATE
     STEP
         if
@@ -258,7 +248,6 @@ LOOK:
         :: else
         fi
     }
-#endif
 #endif
     if
     :: atomic { asked && own != 0 && dead[own] -> goto END_DEAD }

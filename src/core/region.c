@@ -469,7 +469,7 @@ static bool stays(const struct region *r, const struct file *f)
     if (r->token && c) /* relaxed: looked at again under the life-cycle lock */
         return !shms__region_init_owed(c) && (a32_load_relaxed(&c->flags) & FLAG_KEEP);
     /* An inherited handle that never joined, or one that has given its token up, may have no mapping. */
-    uint64_t head[offsetof(struct control, version) / 8];
+    _Alignas(struct control) uint64_t head[offsetof(struct control, version) / 8];
     if (shms__file_read(f, head, sizeof head, 0) != (int64_t)sizeof head)
         return true;
     c = (struct control *)(void *)head; /* relaxed: a private copy */

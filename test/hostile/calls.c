@@ -446,7 +446,8 @@ static const struct known_call {
                              C(SHMS_E_NOMEM) | C(SHMS_E_TIMEOUT) | C(SHMS_E_OS) | C(SHMS_E_KIND) |
                              C(SHMS_E_UNSUPPORTED)},
     {"fd", do_fd, 0, USUAL | C(SHMS_E_UNSUPPORTED) | C(SHMS_E_FORMAT) | C(SHMS_E_CORRUPT) | C(SHMS_E_FULL) |
-                         C(SHMS_E_NOMEM) | C(SHMS_E_TIMEOUT) | C(SHMS_E_LOST) | C(SHMS_E_OS)},
+                         C(SHMS_E_NOMEM) | C(SHMS_E_TIMEOUT) | C(SHMS_E_LOST) | C(SHMS_E_OS) |
+                         C(SHMS_E_KIND)},
     {"close", do_close, 0, 0},
 };
 const unsigned call_count = sizeof calls / sizeof calls[0];

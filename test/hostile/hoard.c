@@ -142,11 +142,12 @@ void held_up(void)
     while (!stopped()) {
         need_is(join(SHMS_ACCESS_READ_WRITE, SHORT_MS, &none), SHMS_E_TIMEOUT);
         need_is(shms_stream_lock(s, 0), 0);
-        need_is(shms_stream_resize(s, 2 * REGION_SIZE), SHMS_E_TIMEOUT);
-        need(shms_stream_size(s) == REGION_SIZE);
+        need_is(shms_stream_resize(s, 2 * REGION_SIZE), 0);
+        need(shms_stream_size(s) == 2 * REGION_SIZE);
+        need_is(shms_stream_resize(s, REGION_SIZE), 0);
         need_is(shms_stream_unlock(s), 0);
         need_is(shms_stream_notify(s), 0);
-        done(6);
+        done(7);
     }
     get_ready(3);
     shms_stream_close(s);

@@ -86,7 +86,7 @@ run_test() {
     return $status
 }
 
-cp -R "$source_dir"/{CMakeLists.txt,cmake,include,src,example,demo,bench,test} "$tree"
+cp -R "$source_dir"/{CMakeLists.txt,ci,cmake,include,src,example,demo,bench,test} "$tree"
 cmake -S "$tree" -B "$build" -DCMAKE_BUILD_TYPE=Debug -DSHMS_WERROR=OFF -DSHMS_TOOL=OFF -DSHMS_INSTALL=OFF \
     >"$log" 2>&1 || { cat "$log"; exit 1; }
 targets=()

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Threads times deaths. A *crowd* is a process with many threads on one handle of an atomic region: they make
- * sections, give sections up, write without the lock, read, wait, fork, run sections in a handler of a signal,
- * and are cancelled. Beside it *mortals*, which are killed inside their sections. The judge takes the lock
- * again and again: each section has happened completely or not at all, nobody is told of a death, and at the
- * end nothing is left.
+ * sections, give sections up, write without the lock, read, wait, fork, run sections in a handler of a
+ * signal, and are cancelled. Beside it *mortals*, which are killed inside their sections. The judge takes
+ * the lock again and again: each section has happened completely or not at all, nobody is told of a death,
+ * and at the end nothing is left.
  *
  * A section writes its number into all words of its part; the judge finds them equal, and old or new. Each
  * section of a crowd is counted in a ledger of its process, so that none that was committed is lost.
