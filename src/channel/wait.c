@@ -190,8 +190,9 @@ int shms__channel_wait(struct shms_channel *c, int (*look)(struct shms_channel *
         uint32_t signal = a32_load_acquire(signal_of(c, c->role));
         arm(c, ASLEEP_THREAD);
         int64_t now = shms__now_ns();
-        c->awaited = 0;
         c->asks = is_due(c, now, in_vain);
+        if (c->asks)
+            c->awaited = 0; /* the looks say anew whom to wait for */
         rc = look_often(c, look, c->asks ? 1 : LOOKS);
         if (rc == 0)
             rc = look_for_end(c, look, c->asks);
