@@ -40,8 +40,8 @@ extern "C" {
 /** A message channel: a handle, private to its process. */
 typedef struct shms_channel shms_channel;
 
-/** What a handle does: one of them. */
-enum { SHMS_SEND = 1, SHMS_RECEIVE = 2 };
+/** What a handle does: one of them. SHMS_LOOK is for shms_channel_info() and shms_channel_notify() only. */
+enum { SHMS_LOOK = 0, SHMS_SEND = 1, SHMS_RECEIVE = 2 };
 /** options.kind: each message goes to exactly one receiver, or to every receiver that is there. */
 enum { SHMS_QUEUE = 0, SHMS_BROADCAST = 1 };
 /**
@@ -104,12 +104,12 @@ typedef struct shms_channel_stats {
 } shms_channel_stats;
 
 /**
- * Create or open the channel `name`, to send or to receive.
+ * Create or open the channel `name`, to send, to receive, or to look.
  * @param name  as for shms_stream_open(); not NULL
  * @param size  bytes of the ring, 4 KiB to 2 GiB, rounded up to a power of two (shms_channel_stats.capacity
  *     tells); an existing channel must have at least that. 0: open an existing one, and create none; then
  *     kind, slow and one_... may be 0, which takes the channel as it is
- * @param role  SHMS_SEND or SHMS_RECEIVE
+ * @param role  SHMS_SEND, SHMS_RECEIVE, or SHMS_LOOK, for which size must be 0
  * @param options  NULL for the defaults: a queue for any number of senders and receivers
  * @param ret  receives the handle; not NULL
  * @return 0, or SHMS_E_INVALID (bad name, size, role or option; kind, slow or one_... are not those of the

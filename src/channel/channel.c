@@ -132,7 +132,8 @@ int shms_channel_open(const char *name, uint64_t size, int role, const shms_chan
 {
     shms_channel_options o;
     uint64_t capacity = 0;
-    if (!name || !ret || (role != SHMS_SEND && role != SHMS_RECEIVE) || copy_options(options, &o) < 0 ||
+    if (!name || !ret || role < SHMS_LOOK || role > SHMS_RECEIVE || (role == SHMS_LOOK && size > 0) ||
+        copy_options(options, &o) < 0 ||
         !region_sound(o.region) || !round_up(size, &capacity))
         return shms__fail(SHMS_E_INVALID);
     struct channel begin = fresh(&o, capacity);

@@ -220,6 +220,10 @@ int shms__channel_join(struct shms_channel *c)
     shms__channel_count(c, SHMS_SEND, LAYOUT_SLOTS);
     shms__channel_count(c, SHMS_RECEIVE, LAYOUT_SLOTS);
     c->awaited = 0;
+    if (c->role == SHMS_LOOK) {
+        c->epoch = a32_load_relaxed(shms__fork_word); /* relaxed: private */
+        return 0;
+    }
     bool sends = c->role == SHMS_SEND;
     /* relaxed: a count to compare with; only a death that comes later is news */
     c->died_before = a32_load_relaxed(sends ? &shared->receivers_died : &shared->senders_died);
@@ -238,6 +242,8 @@ int shms__channel_join(struct shms_channel *c)
 void shms__channel_leave(struct shms_channel *c)
 {
     struct member *m = &c->section.member;
+    if (c->role == SHMS_LOOK)
+        return;
     /* release: what was sent or read; pairs with the acquires in shms__channel_count and _slowest */
     a64_store_release(&shms__channel_slot(c, m->slot)->role, 0);
     if (c->alone && c->role == SHMS_SEND)

@@ -256,7 +256,8 @@ static void bad_arguments_have_codes(void **state)
     assert_int_equal(shms_channel_open(NAME, 4096, SHMS_SEND, NULL, NULL), SHMS_E_INVALID);
     assert_int_equal(channel_refused(4095, SHMS_SEND, NULL), SHMS_E_INVALID);
     assert_int_equal(channel_refused(0x80000001u, SHMS_SEND, NULL), SHMS_E_INVALID);
-    assert_int_equal(channel_refused(4096, 0, NULL), SHMS_E_INVALID);
+    assert_int_equal(channel_refused(4096, SHMS_LOOK, NULL), SHMS_E_INVALID);
+    assert_int_equal(channel_refused(0, -1, NULL), SHMS_E_INVALID);
     assert_int_equal(channel_refused(4096, 3, NULL), SHMS_E_INVALID);
     assert_int_equal(channel_refused(0, SHMS_SEND, NULL), SHMS_E_NOT_FOUND);
     assert_int_equal(channel_refused(4096, SHMS_SEND, CHANNEL(.kind = 2)), SHMS_E_INVALID);
@@ -516,7 +517,7 @@ static void expel_goes_on_without_the_slowest(void **state)
     }
 }
 
-/* ---- poll */
+/* ---- info */
 
 static void counts_add_up(void **state)
 {
@@ -534,6 +535,14 @@ static void counts_add_up(void **state)
     assert_int_equal(t.sent, 10);
     assert_int_equal(t.received, 5);
     assert_int_equal(t.used, 6 * 32); /* with the one that is peeked */
+    shms_channel *looks = channel_open(0, SHMS_LOOK, NULL);
+    t = stats_of(looks);
+    assert_int_equal(t.senders + t.receivers, 2);
+    assert_int_equal(shms_channel_send(looks, "", 1, 0), SHMS_E_INVALID);
+    assert_int_equal(shms_channel_recv(looks, &t, 1, 0), SHMS_E_INVALID);
+    assert_int_equal(shms_channel_abort(looks), SHMS_E_NOT_OWNER);
+    assert_int_equal(shms_channel_notify(looks), 0);
+    shms_channel_close(looks);
     shms_channel_close(s);
     shms_channel_close(r);
 }
