@@ -108,6 +108,7 @@ static int run(cli_args *args)
 const command cmd_recv = {
     .name = "recv", .run = run, .options = "sIRGDKMtmO", .operands = "NAME", .least = 1, .most = 1,
     .timeout_ms = -1, .summary = "Receive from a channel, and print each message as a line",
-    .details = "\nThe channel is made if it is not there (4M). Ends when the last sender has closed: status 0,\n"
-               "or 3 if a sender has died without closing.\n",
+    .details =
+        "\nThe channel is made if it is not there (4M). Ends when the last sender has closed, with status\n"
+        "0, or 3 if a sender has died without closing.\n",
 };

@@ -168,7 +168,8 @@ static int run(cli_args *args)
 const command cmd_send = {
     .name = "send", .run = run, .options = "sIRGDKHMtmO", .operands = "NAME", .least = 1, .most = 1,
     .timeout_ms = -1, .summary = "Send standard input through a channel, a message a line",
-    .details = "\nThe channel is made if it is not there (4M). It ends with its last user, and what was sent\n"
-               "and not received with it: where the receiver comes later, --wait-receiver.\n"
-               "Programs and files are sent as they are with --raw, here and at the receiver.\n",
+    .details =
+        "\nThe channel is made if it is not there (4M). It ends with its last user, and what was sent and\n"
+        "not received with it: where the receiver comes later, --wait-receiver.\n"
+        "Programs and files are sent as they are with --raw, here and at the receiver.\n",
 };
