@@ -214,6 +214,29 @@ static void a_reservation_keeps_its_place(void **state)
     shms_channel_close(r);
 }
 
+/* A broadcast that nobody reads rolls on, but not over what a living sender is filling. */
+static void a_reservation_is_not_overwritten(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < BROADCASTS; kind += 2) {
+        void *to;
+        uint64_t n = 0;
+        shms_channel *a = channel_open(4096, SHMS_SEND, &broadcasts[kind]);
+        shms_channel *b = channel_open(0, SHMS_SEND, &broadcasts[kind]);
+        assert_int_equal(shms_channel_reserve(a, 500, &to, 0), 0);
+        memset(to, 'a', 500);
+        while (n < 1000 && shms_channel_send(b, &n, sizeof n, 0) == 0)
+            n++;
+        assert_int_equal(n, (4096 - 528) / 32);
+        for (int i = 0; i < 500; i++)
+            assert_int_equal(((char *)to)[i], 'a');
+        assert_int_equal(shms_channel_commit(a, 500), 0);
+        assert_int_equal(shms_channel_send(b, &n, sizeof n, 0), 0);
+        shms_channel_close(a);
+        shms_channel_close(b);
+    }
+}
+
 /* ---- send_all */
 
 static void batches(const shms_channel_options *o)
@@ -553,6 +576,7 @@ int main(void)
         TEST(messages_arrive_whole_and_in_order), TEST(a_full_ring_makes_the_sender_wait),
         TEST(a_message_may_be_as_large_as_the_ring), TEST(reserve_and_peek_work_in_place),
         TEST(what_is_aborted_is_not_sent_or_comes_again), TEST(a_reservation_keeps_its_place),
+        TEST(a_reservation_is_not_overwritten),
         TEST(a_batch_is_sent_whole), TEST(bad_arguments_have_codes),
         TEST(an_existing_channel_is_not_another), TEST(no_slot_is_free),
         TEST(closing_ends_the_stream_for_receivers), TEST(a_full_queue_without_receivers_is_closed),
