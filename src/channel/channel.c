@@ -155,11 +155,11 @@ int shms_channel_open(const char *name, uint64_t size, int role, const shms_chan
     return 0;
 }
 
-int shms__channel_enter(struct shms_channel *c)
+int shms__channel_enter(struct shms_channel *c, int timeout_ms)
 {
     if (shms__channel_here(c))
         return 0;
-    int rc = shms__member_enter(&c->section.member);
+    int rc = shms__member_enter_within(&c->section.member, timeout_ms);
     if (rc < 0)
         return rc;
     c->history = 0; /* a child of fork begins now */
@@ -182,7 +182,7 @@ void shms_channel_close(shms_channel *c)
 
 int shms_channel_notify(shms_channel *c)
 {
-    int rc = c ? shms__channel_enter(c) : shms__fail(SHMS_E_INVALID);
+    int rc = c ? shms__channel_enter(c, -1) : shms__fail(SHMS_E_INVALID);
     if (rc < 0)
         return rc;
     a32_add_relaxed(&c->shared->notices, 1); /* relaxed: ordered by the exchange in shms__channel_wake_all */
@@ -193,7 +193,7 @@ int shms_channel_notify(shms_channel *c)
 int shms_channel_poll_fd(shms_channel *c)
 {
     int fd = -1;
-    int rc = c ? shms__channel_enter(c) : shms__fail(SHMS_E_INVALID);
+    int rc = c ? shms__channel_enter(c, -1) : shms__fail(SHMS_E_INVALID);
     if (rc == 0)
         rc = shms__poll_open(&c->section, &fd);
     return rc < 0 ? rc : fd;
@@ -216,7 +216,7 @@ int shms_channel_info(shms_channel *c, shms_channel_stats *stats)
 {
     if (!c || !stats || stats->struct_size < 8)
         return shms__fail(SHMS_E_INVALID);
-    int rc = shms__channel_enter(c);
+    int rc = shms__channel_enter(c, -1);
     if (rc < 0)
         return rc;
     const struct channel *s = c->shared;

@@ -173,8 +173,8 @@ static inline int64_t shms__channel_done(const struct shms_channel *c, int64_t r
     return shms__member_done(&c->section.member, rc);
 }
 
-/* To be called first by every call that is not on its quick path. */
-int shms__channel_enter(struct shms_channel *c);
+/* To be called first by every call that is not on its quick path; one that may wait for timeout_ms, or -1. */
+int shms__channel_enter(struct shms_channel *c, int timeout_ms);
 
 /* ---- peers.c: who is there */
 
@@ -225,7 +225,7 @@ static inline void shms__channel_tell_senders(struct shms_channel *c)
 /* A side's turn for one message: 0, or SHMS_E_TIMEOUT. */
 int shms__channel_turn(struct shms_channel *c, a64 *turn, struct patience *p);
 
-/* ---- room.c: what may be overwritten */
+/* ---- space.c: what may be overwritten */
 
 /* Is there room for c->need bytes at c->pos? 1, 0, or a failure. The senders' turn is held. */
 int shms__channel_room(struct shms_channel *c);
@@ -243,7 +243,7 @@ uint64_t shms__channel_number_before(const struct shms_channel *c, uint64_t low)
 /* Has a sender gone past this receiver? */
 static inline bool shms__overtaken(const struct shms_channel *c)
 {
-    fence_acquire(); /* orders: what was read before the look; pairs with fence_release in room.c */
+    fence_acquire(); /* orders: what was read before the look; pairs with fence_release in space.c */
     /* relaxed: ordered by the fence */
     return c->lossy && shms__before(c->pos, a64_load_relaxed(&c->shared->limit));
 }

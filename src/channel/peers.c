@@ -107,12 +107,12 @@ int shms__channel_begin_at(struct shms_channel *c, bool at_tail)
     struct member_channel *m = shms__channel_slot(c, c->section.member.slot);
     uint64_t role = (c->section.member.id & 0xffffffff00000000ull) | SHMS_RECEIVE;
     for (int i = 0; i < JOIN_TRIES; i++) {
-        /* acquire: the frames from there on; pairs with the releases of tail in send.c, of floor in room.c */
+        /* acquire: the frames from there on; pairs with the releases of tail (send.c) and floor (space.c) */
         uint64_t pos = at_tail ? a64_load_acquire(&shared->tail) : a64_load_acquire(&shared->floor);
         a64_store_relaxed(&m->cursor, pos); /* relaxed: ordered by the store of role */
         /* release: the cursor first; pairs with the acquire in shms__channel_slowest */
         a64_store_release(&m->role, role);
-        /* orders: the cursor before the look at floor; pairs with fence_seq_cst in room.c */
+        /* orders: the cursor before the look at floor; pairs with fence_seq_cst in space.c */
         fence_seq_cst();
         /* relaxed: ordered by the fence */
         if (shms__before(pos, a64_load_relaxed(&shared->floor)))

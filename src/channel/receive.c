@@ -84,7 +84,7 @@ bool shms__channel_skip(struct shms_channel *c, struct frame *frame, uint64_t wo
 static void pass(struct shms_channel *c, uint64_t bytes)
 {
     c->pos += bytes;
-    /* release: what was read before it; pairs with the acquires of head and cursors in room.c, peers.c */
+    /* release: what was read before it; pairs with the acquires of head and cursors in space.c, peers.c */
     a64_store_release(c->progress, c->pos);
 }
 
@@ -206,7 +206,7 @@ static int check(struct shms_channel *c, int timeout_ms)
 {
     if (!c || timeout_ms < -1 || c->role != SHMS_RECEIVE)
         return shms__fail(SHMS_E_INVALID);
-    int rc = shms__channel_enter(c);
+    int rc = shms__channel_enter(c, timeout_ms);
     return rc == 0 && c->held ? shms__fail(SHMS_E_INVALID) : rc;
 }
 

@@ -165,7 +165,7 @@ static int check(struct shms_channel *c, int timeout_ms)
 {
     if (!c || timeout_ms < -1 || c->role != SHMS_SEND)
         return shms__fail(SHMS_E_INVALID);
-    int rc = shms__channel_enter(c);
+    int rc = shms__channel_enter(c, timeout_ms);
     return rc == 0 && c->held ? shms__fail(SHMS_E_INVALID) : rc;
 }
 
@@ -343,7 +343,7 @@ static bool settle(struct shms_channel *c, size_t n, uint64_t state)
 
 static int check_held(struct shms_channel *c, uint32_t role)
 {
-    int rc = !c || (role && c->role != role) ? shms__fail(SHMS_E_INVALID) : shms__channel_enter(c);
+    int rc = !c || (role && c->role != role) ? shms__fail(SHMS_E_INVALID) : shms__channel_enter(c, -1);
     return rc == 0 && !c->held ? shms__fail(SHMS_E_NOT_OWNER) : rc;
 }
 

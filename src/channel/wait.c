@@ -57,6 +57,7 @@ void shms__channel_wake(struct shms_channel *c, uint32_t role, bool all)
     /* orders: what was published before the flag goes; pairs with a32_or_seq_cst in arm */
     uint32_t who = a32_exchange_seq_cst(asleep(c, role), 0);
     if (who & ASLEEP_THREAD) {
+        shms__member_contend(&c->section.member); /* it may wait for this member again */
         a32_add_relaxed(signal_of(c, role), 1); /* relaxed: the futex call compares it */
         shms__wake(signal_of(c, role), all ? INT_MAX : 1);
     }
@@ -142,13 +143,24 @@ static void arm(struct shms_channel *c, uint32_t flags)
 
 /* ---- */
 
+/* Has it a poll descriptor? Then what that tells is taken. */
+static bool has_poll(struct shms_channel *c)
+{
+    if (c->section.watch.fd < 0) /* the handle is this thread's alone, and a try must not cost system calls */
+        return false;
+    shms__process_lock();
+    shms__watch_drain(&c->section.watch);
+    bool polls = c->section.watch.fd >= 0;
+    shms__process_unlock();
+    return polls;
+}
+
 /* A try: a poll descriptor is armed, and the end is looked for with all care. */
 static int look_once(struct shms_channel *c, int (*look)(struct shms_channel *c))
 {
     c->asks = true;
     int rc = look(c);
-    if (rc == 0 && c->section.watch_fd >= 0) {
-        shms__watch_drain(c->section.watch_fd);
+    if (rc == 0 && has_poll(c)) {
         arm(c, ASLEEP_POLL);
         rc = look_often(c, look, LOOKS_POLL);
     }
@@ -204,6 +216,8 @@ int shms__channel_wait(struct shms_channel *c, int (*look)(struct shms_channel *
             return rc;
         /* relaxed: counted up before the signal, whose change ends the sleep */
         c->told = a32_load_relaxed(&c->shared->notices) != notices;
+        if (!shms__member_here(&c->section.member))
+            return shms__fail(SHMS_E_LOST); /* a handler of the program forked, and this is the child */
         if (c->told || now >= deadline || shms__member_lost(&c->section.member))
             return shms__fail(SHMS_E_TIMEOUT); /* the caller looks for the last again */
         int how = sleep_once(c, &slices, signal, deadline - now);

@@ -129,7 +129,8 @@ __attribute__((no_sanitize("thread"))) static void *flips(void *arg)
         uint64_t word = shms__frame_word((unsigned)rand_r(&own) % 5000, (unsigned)rand_r(&own) % 7, 0);
         __atomic_store_n(&ring[(unsigned)rand_r(&own) % 32 * 2], word, __ATOMIC_RELAXED);
         if (rand_r(&own) % 64 == 0)
-            __atomic_store_n(&area[8 + (unsigned)rand_r(&own) % 40], (uint64_t)rand_r(&own), __ATOMIC_RELAXED);
+            __atomic_store_n(&area[8 + (unsigned)rand_r(&own) % 40], (uint64_t)rand_r(&own),
+                             __ATOMIC_RELAXED);
     }
     return NULL;
 }
