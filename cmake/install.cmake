@@ -7,6 +7,7 @@ set(shms_below_usr "CMAKE_INSTALL_PREFIX MATCHES \"^/usr/?$\"") # asked when it 
 
 install(TARGETS shmstream shmstream_static EXPORT shmstream)
 install(FILES include/shmstream.h TYPE INCLUDE)
+install(DIRECTORY include/shmstream TYPE INCLUDE)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES binding/pascal/ShareMemoryStream.pas DESTINATION ${CMAKE_INSTALL_DATADIR}/shmstream/pascal)
 if(TARGET shms_tool)
@@ -43,9 +44,9 @@ if(SHMS_BASH AND NOT CMAKE_HOST_WIN32)
     add_custom_command(OUTPUT ${shms_doc_dir}/api.md
         COMMAND ${CMAKE_COMMAND} -E remove_directory ${shms_doc_dir}/man3
         COMMAND ${CMAKE_COMMAND} -E make_directory ${shms_doc_dir}/man3
-        COMMAND ${SHMS_BASH} -c "ci/make-api include/shmstream.h \"$1\" >\"$2\"" make-api
+        COMMAND ${SHMS_BASH} -c "{ ci/make-api include/shmstream.h \"$1\" && ci/make-api include/shmstream/channel.h \"$1\"; } >\"$2\"" make-api
             ${shms_doc_dir}/man3 ${shms_doc_dir}/api.md
-        DEPENDS ci/make-api include/shmstream.h CHANGELOG.md
+        DEPENDS ci/make-api include/shmstream.h include/shmstream/channel.h CHANGELOG.md
         WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} VERBATIM)
     add_custom_target(shms_doc ALL DEPENDS ${shms_doc_dir}/api.md)
     install(DIRECTORY ${shms_doc_dir}/man3 DESTINATION ${CMAKE_INSTALL_MANDIR})

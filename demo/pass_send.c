@@ -1,42 +1,35 @@
 /* SPDX-License-Identifier: MIT */
-/* pass_send STREAM FILE: pass a file to pass_recv, through a stream smaller than the file. */
-#include "ring.h"
+/* pass_send CHANNEL FILE: pass a file, longer than the channel, to pass_recv: its length, then pieces. */
+#include "demo.h"
+
+#include "shmstream/channel.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int has_room(const struct ring *r)
-{
-    return r->ready && r->written - r->taken < RING_CAPACITY;
-}
+#define RING_BYTES ((uint64_t)1 << 20)
+#define PIECE ((size_t)128 << 10)
 
-static int is_all_taken(const struct ring *r)
+static void send_all(const char *name, const char *data, uint64_t total)
 {
-    return r->ready && r->taken == r->total;
-}
-
-static void send_all(shms_stream *s, const char *data, uint64_t total)
-{
-    ring_set(s, offsetof(struct ring, total), total);
-    ring_set(s, offsetof(struct ring, announced), 1);
-    for (uint64_t written = 0; written < total;) {
-        struct ring r = ring_wait(s, has_room);
-        uint64_t room = RING_CAPACITY - (written - r.taken);
-        size_t n = ring_run(written, room < total - written ? room : total - written);
-        check("write", shms_stream_pwrite(s, data + written, n, ring_offset(written)));
-        written += n;
-        ring_set(s, offsetof(struct ring, written), written);
+    shms_channel *c;
+    shms_channel_options o = {.struct_size = sizeof o, .one_sender = 1, .one_receiver = 1};
+    check("open", shms_channel_open(name, RING_BYTES, SHMS_SEND, &o, &c));
+    check("send", shms_channel_send(c, &total, sizeof total, PATIENCE_MS));
+    for (uint64_t sent = 0; sent < total;) {
+        size_t n = total - sent < PIECE ? (size_t)(total - sent) : PIECE;
+        check("send", shms_channel_send(c, data + sent, n, PATIENCE_MS));
+        sent += n;
     }
-    /* The region ends with its last user: stay until the receiver has everything. */
-    ring_wait(s, is_all_taken);
+    shms_channel_close(c); /* the receiver is told that this is the end */
 }
 
 int main(int argc, char **argv)
 {
     if (argc != 3)
-        die("usage", "pass_send STREAM FILE");
+        die("usage", "pass_send CHANNEL FILE");
     int fd = (int)check_os(argv[2], open(argv[2], O_RDONLY | O_CLOEXEC));
     struct stat st;
     check_os(argv[2], fstat(fd, &st));
@@ -46,9 +39,7 @@ int main(int argc, char **argv)
     char *data = mmap(NULL, total, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
     if (data == MAP_FAILED)
         die("mmap", strerror(errno));
-    shms_stream *s = ring_open(argv[1]);
-    send_all(s, data, total);
-    shms_stream_close(s);
+    send_all(argv[1], data, total);
     munmap(data, total);
     close(fd);
     return 0;

@@ -21,7 +21,7 @@ clean_up() {
         kill "$pid" 2>/dev/null || true
     done
     wait
-    for part in cookies file lock; do
+    for part in cookies file cut jobs lock; do
         "$shms" rm "$name-$part" >"$tmp/rm" 2>&1 || true
     done
     rm -rf "$tmp"
@@ -39,7 +39,7 @@ title() {
     printf '\n%s\n%s\n' "$1" "${1//?/=}"
 }
 
-for program in "$programs"/{cookie_server,cookie_client_curl,pass_send,pass_recv,killed_holder} "$shms"; do
+for program in "$programs"/{cookie_server,cookie_client_curl,pass_send,pass_recv,killed_holder} "$shms" "$build/example/channel_jobs"; do
     [ -x "$program" ] || fail "$program is not built (ci/setup names the packages it needs)"
 done
 echo "shmstream demo: $(nproc) processors, Linux $(uname -r)"
@@ -109,7 +109,7 @@ done
 truncate -s "${file_mib}M" "$big"
 cat <<END
 A file of $file_mib MiB, made of this system's headers and documents over and over, flows from one
-process to another, through a stream of 1 MiB: a ring with a lock. Who has to wait, sleeps.
+process to another, through a channel of 1 MiB. Who has to wait, sleeps.
 END
 "$programs/pass_send" "$name-file" "$big" &
 sender=$!
@@ -124,6 +124,25 @@ echo "  SHA-256 of what was sent:     ${sum_sent%% *}"
 echo "  SHA-256 of what was received: ${sum_received%% *}"
 echo "  memory to memory:             $speed"
 [ "$sum_sent" = "$sum_received" ] || fail "the file was changed on its way"
+
+echo
+echo "The same between two terminals, cut off by kill -9 half-way:"
+"$shms" recv --raw "$name-cut" >"$tmp/cut" 2>"$tmp/cut-says" &
+receiver=$!
+{ head -c 100M "$big"; sleep 20; } | "$shms" send --raw --wait-receiver "$name-cut" &
+sender=$!
+while [ "$(stat -c %s "$tmp/cut")" -lt $((100 << 20)) ]; do sleep 0.05; done
+kill -KILL "$sender" 2>/dev/null || true
+status=0
+wait "$receiver" || status=$?
+echo "  $(cat "$tmp/cut-says")"
+echo "  exit status $status"
+[ "$status" = 3 ] || fail "the receiver was not told"
+sender=
+
+echo
+echo "A worker is killed while it does a job; the queue gives that job to another one:"
+"$build/example/channel_jobs" "$name-jobs" | sed 's/^/  /'
 
 # ----------------------------------------------------------- a killed holder
 title "3. A killed holder"

@@ -118,6 +118,18 @@ the stream was there: "one"
 wrote "two"
 END
 
+expect channel_jobs <<END
+done: job 2
+done: job 3
+done: job 1, which a worker died of
+END
+expect channel_request <<END
+hello -> HELLO
+END
+expect channel_ticks <<END
+the fast reader is at tick 1000
+the slow one is at tick 1000: 1000 in all
+END
 expect counter <<'END'
 4 processes counted to 40000
 END

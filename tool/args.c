@@ -31,6 +31,13 @@ static const option_word words[] = {
     {'Z', "text", NULL, "stop before the first zero byte"},
     {'Y', "text", NULL, "put a zero byte behind the input"},
     {'V', "text", NULL, "add the text up to the first zero byte, as a JSON string"},
+    {'M', "count", "N", "end after N messages (never)"},
+    {'I', "lines", NULL, "a line is a message (this is so unless said otherwise)"},
+    {'R', "raw", NULL, "bytes as they come: what one read gives is a message"},
+    {'G', "length", NULL, "before each message its length: 4 bytes, little-endian"},
+    {'D', "broadcast", NULL, "each message to every receiver, not to one of them"},
+    {'K', "slow", "POLICY", "broadcast, slow receivers: block senders, drop messages, expel them (block)"},
+    {'H', "wait-receiver", NULL, "wait until a receiver is there"},
     {'W', "since", "VERSION", "look for another version than this one (the present one)"},
     {'A', "from", "FILE", "copy FILE into the region"},
     {'B', "to", "FILE", "copy the region into FILE"},
@@ -116,7 +123,25 @@ static const char *parse_count(const char *text, uint64_t *ret)
 {
     char *end;
     const char *why = parse_number(text, 10, ret, &end);
-    return why ? why : *end || *ret == 0 ? "is not a number of changes" : NULL;
+    return why ? why : *end || *ret == 0 ? "is not a number from 1 on" : NULL;
+}
+
+static const char *parse_slow(const char *text, uint32_t *ret)
+{
+    static const char *const words_of[] = {"block", "drop", "expel"};
+    for (uint32_t i = 0; i < sizeof words_of / sizeof words_of[0]; i++) {
+        if (strcmp(text, words_of[i]) == 0) {
+            *ret = i;
+            return NULL;
+        }
+    }
+    return "is none of block, drop, expel";
+}
+
+static const char *set_framing(cli_framing *ret, cli_framing framing)
+{
+    *ret = framing;
+    return NULL;
 }
 
 static const char *parse_version(const char *text, int64_t *ret)
@@ -214,10 +239,17 @@ static const char *apply(cli_args *args, int key, const char *value)
     case 'E': return set_flag(&args->existing);
     case 'F': return parse_size(value, &args->offset);
     case 'N': return parse_size(value, &args->count);
-    case 'C': return parse_count(value, &args->count);
     case 'Z':
     case 'Y':
     case 'V': return set_flag(&args->text);
+    case 'C':
+    case 'M': return parse_count(value, &args->count);
+    case 'I': return set_framing(&args->framing, CLI_LINES);
+    case 'R': return set_framing(&args->framing, CLI_RAW);
+    case 'G': return set_framing(&args->framing, CLI_LENGTH);
+    case 'D': return set_flag(&args->broadcast);
+    case 'K': return parse_slow(value, &args->slow);
+    case 'H': return set_flag(&args->wait_receiver);
     case 'W': return parse_version(value, &args->since);
     case 'A': return set_text(&args->from, value);
     case 'B': return set_text(&args->to, value);

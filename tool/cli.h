@@ -14,12 +14,14 @@
 #include <stdint.h>
 
 #include "shmstream.h"
+#include "shmstream/channel.h"
 
 #define CLI_PRINTF(at) __attribute__((format(printf, at, at + 1)))
 
-/* Besides EXIT_SUCCESS and EXIT_FAILURE; the numbers above 2 are those of timeout(1). */
+/* Besides EXIT_SUCCESS and EXIT_FAILURE; the numbers above 3 are those of timeout(1). */
 enum {
     EXIT_USAGE = 2,
+    EXIT_DIED = 3, /* the other side of a channel died without closing */
     EXIT_TIMED_OUT = 124,
     EXIT_LOCK_FAILED = 125,
     EXIT_CANNOT_RUN = 126,
@@ -28,6 +30,9 @@ enum {
 };
 
 typedef struct cli_args cli_args;
+
+/* How messages of a channel stand in a stream of bytes. */
+typedef enum cli_framing { CLI_LINES, CLI_RAW, CLI_LENGTH } cli_framing;
 
 typedef struct command {
     const char *name;
@@ -53,11 +58,14 @@ struct cli_args {
     int64_t since;
     int timeout_ms;
     const char *from, *to;
+    cli_framing framing;
+    uint32_t slow; /* SHMS_SLOW_... */
+    bool broadcast, wait_receiver;
     bool existing, text, no_lock, shared, json;
 };
 
 extern const command cmd_bench, cmd_cat, cmd_copy, cmd_create, cmd_info, cmd_lock, cmd_ls, cmd_read,
-    cmd_repaired, cmd_rm, cmd_sweep, cmd_wait, cmd_watch, cmd_write;
+    cmd_recv, cmd_repaired, cmd_rm, cmd_send, cmd_sweep, cmd_wait, cmd_watch, cmd_write;
 
 /* Parse the arguments after the command's name. Returns -1 to go on, or an exit status. */
 int cli_parse(cli_args *args, const command *cmd, int argc, char **argv);
@@ -95,5 +103,19 @@ int cli_take(const cli_args *args, const char *name, uint64_t offset, uint64_t c
              size_t *ret_n);
 /* Write bytes to standard output. Returns 0 or an exit status; a closed pipe is no error worth words. */
 int cli_put(const cli_args *args, const char *bytes, size_t n);
+
+/* Open or create the channel args->name. NULL: the reason is worded, and *ret_status set. */
+shms_channel *cli_channel(const cli_args *args, int role, int *ret_status);
+/* What a call on it gave, in words. Returns the exit status for it. */
+int cli_channel_fail(const cli_args *args, int code);
+
+/* On a terminal, and only there, how much has passed. `stream` is where the bytes come from or go to. */
+typedef struct cli_progress {
+    int stream;
+    uint64_t bytes;
+    int64_t began_ns, shown_ns;
+} cli_progress;
+void cli_progress_add(cli_progress *p, uint64_t bytes);
+void cli_progress_end(cli_progress *p);
 
 #endif

@@ -46,6 +46,33 @@ static void print_size(const char *label, uint64_t bytes)
     printf("%s%" PRIu64 " (%s)\n", label, bytes, show_size(text, bytes));
 }
 
+/* The counters of a channel; this looks from inside, as a member that neither sends nor receives. */
+static bool look_at_channel(const cli_args *args, shms_channel_stats *ret)
+{
+    shms_channel *c;
+    shms_channel_options options = {.struct_size = sizeof options, .region = &args->open};
+    ret->struct_size = sizeof *ret;
+    if (shms_channel_open(args->name, 0, SHMS_LOOK, &options, &c) < 0)
+        return false;
+    bool seen = shms_channel_info(c, ret) == 0;
+    shms_channel_close(c);
+    return seen;
+}
+
+static void print_channel(const shms_channel_stats *t)
+{
+    if (t->kind == SHMS_BROADCAST)
+        printf("channel   broadcast, slow receivers: %s\n", show_slow(t->slow));
+    else
+        puts("channel   queue");
+    printf("ring      %" PRIu64 " of %" PRIu64 " bytes used\n", t->used, t->capacity);
+    printf("senders   %" PRIu32 "\nreceivers %" PRIu32 "\n", t->senders, t->receivers);
+    printf("messages  %" PRIu64 " sent, %" PRIu64 " received, ", t->sent, t->received);
+    printf("%" PRIu64 " dropped, %" PRIu64 " aborted, %" PRIu64 " redelivered\n", t->dropped, t->aborted,
+           t->redelivered);
+    printf("deaths    %" PRIu64 " senders\nwaits     %" PRIu64 "\n", t->senders_died, t->waits);
+}
+
 static void print_info(const char *name, const shms_info *info)
 {
     char time[SHOW_TEXT], age[SHOW_TEXT];
@@ -54,6 +81,7 @@ static void print_info(const char *name, const shms_info *info)
     printf("\nstate     %s\n", show_state(info->state));
     if (info->state == SHMS_STATE_FOREIGN)
         return;
+    printf("kind      %s\n", show_kind(info->kind));
     print_size("size      ", info->size);
     print_size("max size  ", info->max_size);
     print_size("memory    ", info->memory_bytes);
@@ -75,11 +103,16 @@ static int run(cli_args *args)
     int status = look(args, &info);
     if (status)
         return status;
+    shms_channel_stats stats;
+    bool is_channel = info.kind == SHMS_KIND_CHANNEL && info.state == SHMS_STATE_LIVE &&
+                      look_at_channel(args, &stats);
     if (args->json) {
-        show_json_region(stdout, name, &info);
+        show_json_region(stdout, name, &info, is_channel ? &stats : NULL);
         putchar('\n');
     } else {
         print_info(name, &info);
+        if (is_channel)
+            print_channel(&stats);
     }
     return EXIT_SUCCESS;
 }

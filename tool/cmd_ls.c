@@ -21,11 +21,11 @@ static void print_row(const region *r)
     const shms_info *info = &r->info;
     char size[SHOW_TEXT], pid[SHOW_TEXT], age[SHOW_TEXT];
     if (info->state == SHMS_STATE_FOREIGN)
-        printf("%10s %7s %7s %7s %9s %5s  %-7s ", "-", "-", "-", "-", "-", "-", "foreign");
+        printf("%10s %7s %7s %7s %9s %5s  %-7s %-7s ", "-", "-", "-", "-", "-", "-", "foreign", "-");
     else
-        printf("%10s %7" PRIu32 " %7s %7" PRIu32 " %9" PRId64 " %5s  %-7s ", show_size(size, info->size),
+        printf("%10s %7" PRIu32 " %7s %7" PRIu32 " %9" PRId64 " %5s  %-7s %-7s ", show_size(size, info->size),
                info->members, holder(pid, info), info->waiters, info->version,
-               show_age(age, info->created_ns), show_state(info->state));
+               show_age(age, info->created_ns), show_state(info->state), show_kind(info->kind));
     show_text(stdout, r->name);
     putchar('\n');
 }
@@ -33,7 +33,7 @@ static void print_row(const region *r)
 static void print_rows(const region *regions, size_t n)
 {
     if (n > 0)
-        puts("      SIZE MEMBERS  HOLDER WAITERS   VERSION   AGE  STATE   NAME");
+        puts("      SIZE MEMBERS  HOLDER WAITERS   VERSION   AGE  STATE   KIND    NAME");
     for (size_t i = 0; i < n; i++)
         print_row(&regions[i]);
 }
@@ -43,7 +43,7 @@ static void print_json(const region *regions, size_t n)
     putchar('[');
     for (size_t i = 0; i < n; i++) {
         fputs(i ? ",\n " : "\n ", stdout);
-        show_json_region(stdout, regions[i].name, &regions[i].info);
+        show_json_region(stdout, regions[i].name, &regions[i].info, NULL);
     }
     puts(n ? "\n]" : "]");
 }

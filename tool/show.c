@@ -140,6 +140,18 @@ const char *show_state(uint32_t state)
     return state < 4 ? words[state] : "?";
 }
 
+const char *show_slow(uint32_t slow)
+{
+    static const char *const words[] = {"block", "drop", "expel"};
+    return slow < 3 ? words[slow] : "?";
+}
+
+const char *show_kind(uint32_t kind)
+{
+    static const char *const words[] = {"stream", "channel", "dict"};
+    return kind < 3 ? words[kind] : "?";
+}
+
 /* ---- text that somebody else has written */
 
 /* The length of the UTF-8 sequence at p and the character, 0 for bytes that are none. */
@@ -229,7 +241,19 @@ static void json_holder(FILE *out, const shms_info *info)
         fputs("null", out);
 }
 
-void show_json_region(FILE *out, const char *name, const shms_info *info)
+static void json_channel(FILE *out, const shms_channel_stats *t)
+{
+    fprintf(out, ", \"channel\": {\"kind\": \"%s\", \"slow\": \"%s\"",
+            t->kind == SHMS_BROADCAST ? "broadcast" : "queue", show_slow(t->slow));
+    fprintf(out, ", \"capacity\": %" PRIu64 ", \"used\": %" PRIu64, t->capacity, t->used);
+    fprintf(out, ", \"senders\": %" PRIu32 ", \"receivers\": %" PRIu32, t->senders, t->receivers);
+    fprintf(out, ", \"sent\": %" PRIu64 ", \"received\": %" PRIu64, t->sent, t->received);
+    fprintf(out, ", \"dropped\": %" PRIu64 ", \"aborted\": %" PRIu64, t->dropped, t->aborted);
+    fprintf(out, ", \"redelivered\": %" PRIu64, t->redelivered);
+    fprintf(out, ", \"senders_died\": %" PRIu64 ", \"waits\": %" PRIu64 "}", t->senders_died, t->waits);
+}
+
+void show_json_region(FILE *out, const char *name, const shms_info *info, const shms_channel_stats *channel)
 {
     char time[SHOW_TEXT];
     fputs("{\"name\": ", out);
@@ -244,5 +268,9 @@ void show_json_region(FILE *out, const char *name, const shms_info *info)
     fprintf(out, ", \"created\": \"%s\", \"uid\": %" PRIu32 ", \"mode\": \"%04" PRIo32 "\"",
             show_time(time, info->created_ns), info->uid, info->mode);
     fprintf(out, ", \"keep\": %s, \"sparse\": %s", json_bool(info->keep), json_bool(info->sparse));
-    fprintf(out, ", \"atomic\": %s, \"rollback\": %s}", json_bool(info->atomic), json_bool(info->rollback));
+    fprintf(out, ", \"atomic\": %s, \"rollback\": %s, \"kind\": \"%s\"", json_bool(info->atomic),
+            json_bool(info->rollback), show_kind(info->kind));
+    if (channel)
+        json_channel(out, channel);
+    fputc('}', out);
 }

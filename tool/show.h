@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "shmstream.h"
+#include "shmstream/channel.h"
 
 typedef struct region {
     char *name;
@@ -32,6 +33,10 @@ int64_t show_now_ns(void);
 /* A name, or any text of others, for people: characters that could steer a terminal become question marks. */
 void show_text(FILE *out, const char *text);
 void show_json_string(FILE *out, const char *bytes, size_t n);
-void show_json_region(FILE *out, const char *name, const shms_info *info);
+const char *show_kind(uint32_t kind);
+const char *show_slow(uint32_t slow);
+/* `channel` may be NULL. */
+void show_json_region(FILE *out, const char *name, const shms_info *info,
+                      const shms_channel_stats *channel);
 
 #endif

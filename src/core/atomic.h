@@ -56,6 +56,11 @@ static inline uint32_t a32_or_relaxed(a32 *a, uint32_t bits)
     return atomic_fetch_or_explicit(&a->value, bits, memory_order_relaxed);
 }
 
+static inline uint32_t a32_or_seq_cst(a32 *a, uint32_t bits)
+{
+    return atomic_fetch_or_explicit(&a->value, bits, memory_order_seq_cst);
+}
+
 static inline bool a32_cas_relaxed(a32 *a, uint32_t *expected, uint32_t desired)
 {
     return atomic_compare_exchange_strong_explicit(&a->value, expected, desired, memory_order_relaxed,
@@ -101,6 +106,11 @@ static inline void a64_store_relaxed(a64 *a, uint64_t v)
 static inline void a64_store_release(a64 *a, uint64_t v)
 {
     atomic_store_explicit(&a->value, v, memory_order_release);
+}
+
+static inline uint64_t a64_add_relaxed(a64 *a, uint64_t v)
+{
+    return atomic_fetch_add_explicit(&a->value, v, memory_order_relaxed);
 }
 
 /* The three below give back in *expected what was found, as in C11, when they fail. */

@@ -74,8 +74,11 @@ int shms__member_join(struct member *m)
         generation = 1;
     a32_store_relaxed(&slot->pid, shms__pid()); /* relaxed: a hint */
     a32_store_relaxed(&slot->waiting, 0);       /* relaxed: for people only */
-    for (uint32_t i = 0; i < LAYOUT_READERS; i++)
-        a32_store_relaxed(&slot->readers[i], 0); /* relaxed: a dead member's, which nobody waits for */
+    /* Of a channel, the word says what role a dead member had: it is counted before it goes (peers.c).
+     * relaxed: written under the life-cycle lock, before anybody joins */
+    if (a32_load_relaxed(&r->control->kind) != KIND_CHANNEL)
+        for (uint32_t i = 0; i < LAYOUT_READERS; i++)
+            a32_store_relaxed(&slot->readers[i], 0); /* relaxed: a dead member's, which nobody waits for */
     a32_store_relaxed(&slot->generation, generation); /* relaxed: see "order of the two reads" above */
     a32_store_release(&slot->bell, 0); /* release: whose it is, first; pairs with bell_of in slice.c */
     a32_store_relaxed(&r->contended, 0);         /* relaxed: not shared yet */

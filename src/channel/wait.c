@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sleeping and waking.
+ *
+ * A sleeper reads its side's signal, sets its side's flag (asleep_...), looks LOOKS times, and sleeps on the
+ * signal. Who has published loads the flag; if it is set, takes it out, counts the signal up and wakes. So
+ * the signal changes between a sleeper's look and its sleep, or the flag is seen.
+ *
+ * But for one thing: who publishes does not order its store before its load of the flag, which would cost
+ * every message a fence. The store may thus still wait in its processor when the flag is read as 0. It does
+ * not wait for long: the sleeper's LOOKS after the flag are there to outlast it, and a slice of SLICE_NS
+ * bounds what a store that is slower than that costs. A poll descriptor has no slices, so LOOKS_POLL is
+ * longer.
+ *
+ * In a queue one receiver is woken for one message. It sets the flag again, since others may sleep, and wakes
+ * the next where more is there (claim.c). All others are woken together.
+ *
+ * Slices are long from the first on: a short timer makes each sleep dearer. Deaths are told sooner by the
+ * bell (core/slice.h) of the one member that the wait is for: the owner of a frame, the holder of a turn, the
+ * slowest receiver, or the first of the other side.
+ *
+ * What a crash leaves:
+ *   sleeper, flag set                 one needless wake-up
+ *   waker, flag taken, not woken      the sleepers' slices end
+ *   woken receiver, flag not set      the others' slices end
+ */
+#include "channel.h"
+
+#include <limits.h>
+
+#define SLICE_NS 100000000
+#define LOOKS 24       /* pauses apart: longer than any store waits */
+#define LOOKS_POLL 300
+#define SPINS 600       /* pauses in all before the flag is set */
+#define SPINS_APART 32
+#define TURN_TRY_MS 2 /* how long a try waits for a turn that another holds for one message */
+
+static a32 *asleep(const struct shms_channel *c, uint32_t role)
+{
+    return role == SHMS_SEND ? &c->shared->asleep_senders : &c->shared->asleep_receivers;
+}
+
+static a32 *signal_of(const struct shms_channel *c, uint32_t role)
+{
+    return role == SHMS_SEND ? &c->shared->signal_senders : &c->shared->signal_receivers;
+}
+
+static void ring_polls(struct shms_channel *c)
+{
+    const struct file *f = shms__region_control_file(&c->section.member.region);
+    if (f)
+        shms__file_ring(f, offsetof(struct control, bell));
+}
+
+void shms__channel_wake(struct shms_channel *c, uint32_t role, bool all)
+{
+    /* orders: what was published before the flag goes; pairs with a32_or_seq_cst in arm */
+    uint32_t who = a32_exchange_seq_cst(asleep(c, role), 0);
+    if (who & ASLEEP_THREAD) {
+        shms__member_contend(&c->section.member); /* it may wait for this member again */
+        a32_add_relaxed(signal_of(c, role), 1); /* relaxed: the futex call compares it */
+        shms__wake(signal_of(c, role), all ? INT_MAX : 1);
+    }
+    if (who & ASLEEP_POLL)
+        ring_polls(c);
+}
+
+void shms__channel_wake_all(struct shms_channel *c)
+{
+    for (uint32_t role = SHMS_SEND; role <= SHMS_RECEIVE; role++) {
+        /* orders: the role that was cleared, or the notice, first; pairs with a32_or_seq_cst in arm */
+        uint32_t who = a32_exchange_seq_cst(asleep(c, role), 0);
+        a32_add_relaxed(signal_of(c, role), 1); /* relaxed: the futex call compares it */
+        shms__wake(signal_of(c, role), INT_MAX);
+        if (who & ASLEEP_POLL)
+            ring_polls(c);
+    }
+}
+
+int shms__channel_turn(struct shms_channel *c, a64 *turn, struct patience *p)
+{
+    if (LIKELY(shms__cell_try(&c->section.member, turn)))
+        return 0;
+    /* A try is to fail for want of a message, not because another receives one at this moment. */
+    struct patience at_least = {.timeout_ms = TURN_TRY_MS};
+    int rc = shms__cell_take(&c->section.member, turn, p->timeout_ms == 0 ? &at_least : p);
+    return rc < 0 ? rc : 0;
+}
+
+/* ---- looking */
+
+static int look_often(struct shms_channel *c, int (*look)(struct shms_channel *c), int looks)
+{
+    for (int i = 0; i < looks; i++) {
+        int rc = look(c);
+        if (rc != 0)
+            return rc;
+        spin_pause();
+    }
+    return 0;
+}
+
+/* Looks at growing distances: each takes the line from the one that is to write it. */
+static int spin(struct shms_channel *c, int (*look)(struct shms_channel *c))
+{
+    for (int step = 2, spun = 0; spun < SPINS; spun += step, step = step < SPINS_APART ? step * 2 : step) {
+        for (int i = 0; i < step; i++)
+            spin_pause();
+        int rc = look(c);
+        if (rc != 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* Nothing is there, and nobody holds anything that could come back. */
+static bool is_empty(const struct shms_channel *c)
+{
+    if (c->role == SHMS_SEND)
+        return c->kind == SHMS_QUEUE; /* a broadcast needs no receiver */
+    /* relaxed: what follows looks again, after the acquire of the roles */
+    return c->alone || a64_load_relaxed(&c->shared->head) == a64_load_relaxed(&c->shared->tail);
+}
+
+/* 0, what look() gives, or how the stream has ended. */
+static int look_for_end(struct shms_channel *c, int (*look)(struct shms_channel *c), bool asks)
+{
+    if (!is_empty(c))
+        return 0;
+    int end = shms__channel_other_side(c, asks);
+    if (end == 0)
+        return 0;
+    int rc = look(c); /* what was sent before the last one closed */
+    return rc != 0 || !is_empty(c) ? rc : shms__fail(end);
+}
+
+/* Set the flag, so that who publishes from now on wakes. */
+static void arm(struct shms_channel *c, uint32_t flags)
+{
+    /* orders: the flag before the looks that follow; pairs with the exchange in shms__channel_wake */
+    a32_or_seq_cst(asleep(c, c->role), flags);
+}
+
+/* ---- */
+
+/* Has it a poll descriptor? Then what that tells is taken. */
+static bool has_poll(struct shms_channel *c)
+{
+    if (c->section.watch.fd < 0) /* the handle is this thread's alone, and a try must not cost system calls */
+        return false;
+    shms__process_lock();
+    shms__watch_drain(&c->section.watch);
+    bool polls = c->section.watch.fd >= 0;
+    shms__process_unlock();
+    return polls;
+}
+
+/* A try: a poll descriptor is armed, and the end is looked for with all care. */
+static int look_once(struct shms_channel *c, int (*look)(struct shms_channel *c))
+{
+    c->asks = true;
+    int rc = look(c);
+    if (rc == 0 && has_poll(c)) {
+        arm(c, ASLEEP_POLL);
+        rc = look_often(c, look, LOOKS_POLL);
+    }
+    if (rc == 0)
+        rc = look_for_end(c, look, true);
+    return rc != 0 ? rc : shms__fail(SHMS_E_TIMEOUT);
+}
+
+/* Is it time to ask whether others live? Each question is a system call. */
+static bool is_due(struct shms_channel *c, int64_t now, bool slept_in_vain)
+{
+    if (!slept_in_vain && now - c->asked_ns < SLICE_NS)
+        return false;
+    c->asked_ns = now;
+    return true;
+}
+
+static int sleep_once(struct shms_channel *c, struct slices *slices, uint32_t signal, int64_t most_ns)
+{
+    a64_add_relaxed(&c->shared->waits, 1); /* relaxed: a counter for people */
+    c->waited = true;
+    return shms__sleep(&c->section.member, slices, c->awaited, signal_of(c, c->role), signal, most_ns);
+}
+
+int shms__channel_wait(struct shms_channel *c, int (*look)(struct shms_channel *c), struct patience *p)
+{
+    c->asks = c->told = false;
+    if (p->timeout_ms == 0)
+        return look_once(c, look);
+    int rc = spin(c, look);
+    if (rc != 0)
+        return rc;
+    struct slices slices = {.ns = SLICE_NS, .most_ns = SLICE_NS};
+    uint32_t notices = a32_load_relaxed(&c->shared->notices); /* relaxed: compared with itself */
+    int64_t deadline = shms__patience_end(p);
+    bool in_vain = false;
+    for (;;) {
+        /* acquire: what came before a wake-up that this look has missed; pairs with the or in arm */
+        uint32_t signal = a32_load_acquire(signal_of(c, c->role));
+        arm(c, ASLEEP_THREAD);
+        int64_t now = shms__now_ns();
+        c->asks = is_due(c, now, in_vain);
+        if (c->asks)
+            c->awaited = 0; /* the looks say anew whom to wait for */
+        rc = look_often(c, look, c->asks ? 1 : LOOKS);
+        if (rc == 0)
+            rc = look_for_end(c, look, c->asks);
+        if (rc == 0 && c->asks) {
+            c->asks = false;
+            rc = look_often(c, look, LOOKS);
+        }
+        if (rc != 0)
+            return rc;
+        /* relaxed: counted up before the signal, whose change ends the sleep */
+        c->told = a32_load_relaxed(&c->shared->notices) != notices;
+        if (!shms__member_here(&c->section.member))
+            return shms__fail(SHMS_E_LOST); /* a handler of the program forked, and this is the child */
+        if (c->told || now >= deadline || shms__member_lost(&c->section.member))
+            return shms__fail(SHMS_E_TIMEOUT); /* the caller looks for the last again */
+        int how = sleep_once(c, &slices, signal, deadline - now);
+        in_vain = how == SLEEP_TIMEOUT || how == SLEEP_RUNG;
+    }
+}

@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# send and recv: two terminals, framings, the end, deaths, bad input.
+# shellcheck source=test/cli/lib.sh
+. "$(dirname "$0")/lib.sh"
+transcript
+
+# A receiver in the background, its output in a file.
+receiver() {
+    "$SHMS" recv "$@" >"$work/got" 2>"$work/errors" &
+    receiver=$!
+    ends_with_test $receiver
+    until_true field_is "${*: -1}" receivers 1
+}
+# What it printed, and how it ended.
+received() {
+    local status=0
+    wait $receiver || status=$?
+    cat "$work/got"
+    sed "s/^/! /; s/$id/ID/g" "$work/errors"
+    echo "=> $status"
+}
+
+echo '# lines'
+receiver "$id"
+printf 'one\n\nthree\nno end of line' | try send "$id"
+received
+
+echo '# raw: byte for byte'
+head -c 3000000 /dev/urandom >"$work/bytes"
+receiver --raw "$id"
+"$SHMS" send --raw --wait-receiver "$id" <"$work/bytes"
+wait $receiver
+cmp "$work/bytes" "$work/got" && echo equal
+
+echo '# length: zero bytes and line ends'
+receiver --length "$id"
+printf '\3\0\0\0a\nb\0\0\0\0\1\0\0\0\0' | try send --length "$id"
+wait $receiver
+od -An -c "$work/got"
+printf '\3\0\0\0a' | try send --length "$id"
+printf '\377\377\0\0' | try send --length --size 4K "$id"
+
+echo '# count and time-outs'
+receiver --count 2 "$id"
+printf '1\n2\n3\n' | try send "$id"
+received
+try recv --timeout 10ms "$id"
+echo x | try send --wait-receiver --timeout 10ms "$id"
+
+echo '# a broadcast'
+receiver --broadcast --slow drop "$id"
+echo hello | try send --broadcast --slow drop "$id"
+received
+
+echo '# a sender that is killed'
+receiver "$id"
+mkfifo "$work/fifo"
+"$SHMS" send "$id" <"$work/fifo" &
+sender=$!
+ends_with_test $sender
+exec 9>"$work/fifo"
+echo half >&9
+until_true grep -q half "$work/got"
+kill -KILL $sender
+received
+exec 9>&-
+
+echo '# what it says of itself'
+receiver "$id"
+"$SHMS" info "$id" | grep -E '^(kind|channel|ring|senders|receivers|messages)'
+"$SHMS" info --json "$id" | grep -o '"kind": "channel"\|"channel": .*"senders_died": 0'
+"$SHMS" ls | grep "$id" | grep -o 'live *channel'
+: | try send "$id"
+received
+
+echo '# bad input'
+try send
+try recv --count 0 "$id"
+try send --slow never "$id"
+echo x | try send --size 1K "$id"
+try create --size 4096 "$id"
+echo x | try send "$id"
+try recv "$id"
+try rm "$id"
+receiver --size 4K "$id"
+yes | tr -d '\n' | head -c 5000 | try send "$id"
+received
+finish
