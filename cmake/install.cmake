@@ -7,6 +7,7 @@ set(shms_below_usr "CMAKE_INSTALL_PREFIX MATCHES \"^/usr/?$\"") # asked when it 
 
 install(TARGETS shmstream shmstream_static EXPORT shmstream)
 install(FILES include/shmstream.h TYPE INCLUDE)
+install(DIRECTORY include/shmstream TYPE INCLUDE)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES binding/pascal/ShareMemoryStream.pas DESTINATION ${CMAKE_INSTALL_DATADIR}/shmstream/pascal)
 if(TARGET shms_tool)
