@@ -149,7 +149,7 @@ static void missed(void **state)
     shms_dict_close(d);
 }
 
-/* A reader that keeps a copy by the feed alone, and walks when it has missed something, has the same records. */
+/* A reader that keeps a copy by the feed alone has the same records. */
 static void mirror(void **state)
 {
     (void)state;
@@ -392,6 +392,31 @@ static void forked(void **state)
 
 /* ---- files */
 
+/* Every byte of the file, and its length. */
+static void every_byte_counts(shms_dict *to, const char *path)
+{
+    FILE *f = fopen(path, "r+e");
+    char bytes[4096];
+    size_t n = fread(bytes, 1, sizeof bytes, f);
+    int64_t version = shms_dict_version(to);
+    for (size_t i = 0; i < n; i += i < 200 ? 1 : 37) {
+        bytes[i] ^= 1;
+        rewind(f);
+        fwrite(bytes, 1, n, f);
+        fflush(f);
+        assert_int_equal(shms_dict_load(to, path), i < 12 ? SHMS_E_FORMAT : SHMS_E_CORRUPT);
+        bytes[i] ^= 1;
+    }
+    rewind(f);
+    fwrite(bytes, 1, n, f);
+    fclose(f);
+    assert_int_equal(shms_dict_version(to), version);
+    for (size_t i = 0; i < n; i += 41) {
+        assert_int_equal(truncate(path, (off_t)(n - i - 1)), 0);
+        assert_true(shms_dict_load(to, path) < 0);
+    }
+}
+
 static void save_and_load(void **state)
 {
     (void)state;
@@ -426,27 +451,7 @@ static void save_and_load(void **state)
     assert_int_equal(r.expires_ns, clock_now - 20000000 + 1000000000);
     assert_int_equal(shms_dict_get(to, "long", 4, NULL, 0, NULL), sizeof long_value);
     is_whole(to);
-    /* every byte of the file counts, and so does its length */
-    FILE *f = fopen(path, "r+e");
-    char bytes[4096];
-    size_t n = fread(bytes, 1, sizeof bytes, f);
-    int64_t version = shms_dict_version(to);
-    for (size_t i = 0; i < n; i += i < 200 ? 1 : 37) {
-        bytes[i] ^= 1;
-        rewind(f);
-        fwrite(bytes, 1, n, f);
-        fflush(f);
-        assert_int_equal(shms_dict_load(to, path), i < 12 ? SHMS_E_FORMAT : SHMS_E_CORRUPT);
-        bytes[i] ^= 1;
-    }
-    rewind(f);
-    fwrite(bytes, 1, n, f);
-    fclose(f);
-    assert_int_equal(shms_dict_version(to), version);
-    for (size_t i = 0; i < n; i += 41) {
-        assert_int_equal(truncate(path, (off_t)(n - i - 1)), 0);
-        assert_true(shms_dict_load(to, path) < 0);
-    }
+    every_byte_counts(to, path);
     shms_dict *small = dict_open(NAME, 0, DICT_OPTIONS(.access = SHMS_ACCESS_READ));
     assert_int_equal(shms_dict_load(small, path), SHMS_E_READ_ONLY);
     assert_int_equal(shms_dict_load(d, "/tmp/there is no such file"), SHMS_E_NOT_FOUND);
