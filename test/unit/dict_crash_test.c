@@ -383,7 +383,7 @@ static shms_dict *crowded(void)
     int64_t before = 0;
     for (int k = 1000; before == 0; k++) {
         snprintf(key, sizeof key, "%d", k);
-        assert_true(shms_dict_set(d, key, 4, value, 2, NULL) > 0);
+        assert_true(shms_dict_set(d, key, 4, value, 100, NULL) > 0);
         shms_dict_stats s = {.struct_size = sizeof s};
         assert_int_equal(shms_dict_info(d, &s), 0);
         before = s.cells_free <= 6;
