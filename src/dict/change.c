@@ -38,7 +38,7 @@ static int recover(shms_dict *d, bool died)
         return shms__fail(SHMS_E_CORRUPT);
     if (!shms__cells_there(d, d->first_cell, total - d->first_cell))
         return shms__fail(SHMS_E_RANGE); /* it has grown beyond what this handle mapped */
-    return shms__table_free_old(d);
+    return word_of(&d->header->pend_count) ? shms__table_free_old(d) : 0;
 }
 
 int shms__change_begin(shms_dict *d)
@@ -98,7 +98,7 @@ static bool into_ring(shms_dict *d, struct queue *q, struct redo *r, uint64_t ce
     const struct dict_header *h = d->header;
     uint64_t v = word_of(&h->version) + 1;
     a64 *word = shms__ring_word(d, v);
-    if (v > d->ring && v - d->ring > word_of(&h->floor)) {
+    if (*marks > 0 && v > d->ring && v - d->ring > word_of(&h->floor)) {
         uint64_t n = mark_cells(d, word_of(word), v - d->ring);
         if (!free_cells(d, q, r, word_of(word), 0, n))
             return false;
@@ -201,10 +201,11 @@ int64_t shms__change_put(shms_dict *d, const struct wanted *w, const struct plac
 {
     struct dict_header *h = d->header;
     struct queue q;
-    struct redo r = {0};
+    struct redo r;
     uint64_t n = shms__cells_for(d, (uint64_t)w->key_size + c->size), marks = word_of(&h->marks);
     uint64_t cell = p->slot && shms__queue_load(d, &q) ? take(d, &q, n) : 0;
     uint32_t seconds = d->policy == POLICY_LRU ? shms__clock_s(clock) : 0;
+    shms__redo_begin(&r);
     if (cell == 0 || !fill(d, cell, n, w, c, seconds))
         return shms__fail(SHMS_E_CORRUPT);
     uint64_t v = number(d, w, p, &r);
@@ -246,7 +247,8 @@ static void wipe(shms_dict *d, uint64_t cell, struct lengths l)
 static int64_t drop_lock(shms_dict *d, const struct place *p)
 {
     struct queue q;
-    struct redo r = {0};
+    struct redo r;
+    shms__redo_begin(&r);
     if (!shms__queue_load(d, &q) || !replace(d, &q, &r, p))
         return shms__fail(SHMS_E_CORRUPT);
     shms__table_remove(d, &r, p);
@@ -261,7 +263,8 @@ int64_t shms__change_drop(shms_dict *d, const struct place *p, uint32_t why)
     struct record_head *head = shms__record_at(d, p->cell);
     struct lengths l = p->record.lengths, mark = {l.key, 0, RECORD_GONE | why};
     struct queue q;
-    struct redo r = {0};
+    struct redo r;
+    shms__redo_begin(&r);
     if (l.flags & RECORD_LOCK)
         return drop_lock(d, p);
     uint64_t v = word_of(&h->version) + 1, marks = word_of(&h->marks);
@@ -293,8 +296,9 @@ int shms__change_give_up(shms_dict *d)
 {
     struct dict_header *h = d->header;
     struct queue q;
-    struct redo r = {0};
+    struct redo r;
     uint64_t last = word_of(&h->version), v = word_of(&h->floor) + 1, n = 0;
+    shms__redo_begin(&r);
     if (word_of(&h->marks) == 0)
         return 0;
     if (last >= d->ring && v <= last - d->ring)

@@ -95,7 +95,8 @@ void shms__queue_chain(shms_dict *d, uint64_t first, uint64_t n)
 int shms__queue_join(shms_dict *d)
 {
     struct queue q;
-    struct redo r = {0};
+    struct redo r;
+    shms__redo_begin(&r);
     if (!shms__queue_load(d, &q))
         return shms__fail(SHMS_E_CORRUPT);
     uint64_t n = q.total - q.fresh, first = shms__queue_take_block(&q, n);

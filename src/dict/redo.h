@@ -14,6 +14,12 @@ struct redo {
     } words[DICT_REDO];
 };
 
+/* Nothing yet. The words are left as they are: clearing them would cost as much as the rest of a change. */
+static inline void shms__redo_begin(struct redo *r)
+{
+    r->n = 0;
+}
+
 /* The word will get this value, unless it has it. Order matters to readers: words are stored in this order.
  * */
 void shms__redo_add(struct redo *r, a64 *word, uint64_t value);

@@ -278,10 +278,11 @@ static int use(shms_dict *d, const struct slots *from, uint64_t first, uint32_t 
 /* Use the other one of the two arrays. */
 static int exchange(shms_dict *d, const struct slots *from)
 {
-    struct redo r = {0};
+    struct redo r;
     uint32_t log2 = log2_of(from->table);
     uint64_t first = from->table & TABLE_FIRST, block = word_of(&d->header->block);
     uint64_t n = shms__cells_for_slots(d, log2);
+    shms__redo_begin(&r);
     if ((first != block && first != block + n) || !shms__cells_there(d, block, 2 * n))
         return shms__fail(SHMS_E_CORRUPT);
     int rc = use(d, from, first == block ? block + n : block, log2, &r);
@@ -292,10 +293,11 @@ static int exchange(shms_dict *d, const struct slots *from)
 static int grow(shms_dict *d, const struct slots *from)
 {
     struct dict_header *h = d->header;
-    struct redo r = {0};
+    struct redo r;
     struct queue q;
     uint32_t log2 = log2_of(from->table) + 1;
     uint64_t n = 2 * shms__cells_for_slots(d, log2), old = 2 * shms__cells_for_slots(d, log2 - 1);
+    shms__redo_begin(&r);
     if (!shms__queue_load(d, &q))
         return shms__fail(SHMS_E_CORRUPT);
     if (log2 > DICT_LOG2_MAX || shms__queue_room(&q) + old < n + shms__cells_kept(d))
@@ -316,9 +318,10 @@ static int grow(shms_dict *d, const struct slots *from)
 int shms__table_free_old(shms_dict *d)
 {
     struct dict_header *h = d->header;
-    struct redo r = {0};
+    struct redo r;
     struct queue q;
     uint64_t first = word_of(&h->pend_first), n = word_of(&h->pend_count);
+    shms__redo_begin(&r);
     if (n == 0)
         return 0;
     if (!shms__cells_there(d, first, n) || !shms__queue_load(d, &q))

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * ctest: timeout=300
- * A dict whose bytes a peer has overwritten: every call ends, with whatever code, and touches nothing outside. Each
- * word of the header, of the index and of the ring, and heads of cells, get each number of which code may be
- * fond; then words here and there at random.
+ * A dict whose bytes a peer has overwritten: every call ends, with whatever code, and touches nothing
+ * outside. Each word of the header, of the index and of the ring, and heads of cells, get each number of
+ * which code may be fond; then words here and there at random.
  */
 #include "dict.h"
 
@@ -65,7 +65,8 @@ static shms_dict *filled(void)
     for (int k = 0; k < 40; k++) {
         char key[8];
         size_t n = (size_t)snprintf(key, sizeof key, "%d", k);
-        assert_true(shms_dict_set(d, key, n, value, (size_t)k % 3 * 100, k % 4 ? NULL : HOW(.ttl_ms = 5)) > 0);
+        assert_true(shms_dict_set(d, key, n, value, (size_t)k % 3 * 100, k % 4 ? NULL : HOW(.ttl_ms = 5)) >
+                    0);
         if (k % 7 == 0)
             shms_dict_del(d, key, n, NULL);
     }
