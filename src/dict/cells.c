@@ -21,7 +21,7 @@ bool shms__record_copy(shms_dict *d, uint64_t cell, uint64_t from, void *to, uin
 {
     unsigned char *out = to;
     uint64_t head = sizeof(struct record_head), room = shms__room_first(d);
-    for (;;) {
+    while (n > 0) {
         if (from < room) {
             uint64_t part = min_u64(n, room - from);
             racy_copy(out, (const unsigned char *)shms__cell_at(d, cell) + head + from, (size_t)part);
@@ -30,7 +30,7 @@ bool shms__record_copy(shms_dict *d, uint64_t cell, uint64_t from, void *to, uin
             from = room;
         }
         if (n == 0)
-            return true;
+            break;
         from -= room;
         cell = next_of(d, cell);
         if (!shms__cells_there(d, cell, 1))
@@ -38,6 +38,7 @@ bool shms__record_copy(shms_dict *d, uint64_t cell, uint64_t from, void *to, uin
         head = sizeof(struct cell_head);
         room = shms__room_more(d);
     }
+    return true;
 }
 
 bool shms__record_has_key(shms_dict *d, uint64_t cell, const void *key, uint32_t key_size)

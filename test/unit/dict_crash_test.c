@@ -30,6 +30,7 @@ static pid_t traced(int (*fn)(void *), void *arg)
         _exit(fn(arg)); /* raises SIGSTOP where the steps begin, and where they end */
     }
     int status;
+    assert_true(pid > 1);
     waitpid(pid, &status, 0);
     if (!WIFSTOPPED(status))
         skip();

@@ -47,6 +47,14 @@ static int worker(void *arg)
     }
 }
 
+/* Never a number that kill() would take for many. */
+static pid_t start(uintptr_t w)
+{
+    pid_t pid = unit_fork(worker, (void *)w, 0);
+    assert_true(pid > 1);
+    return pid;
+}
+
 static uint64_t sum(const a64 *of)
 {
     uint64_t n = 0;
@@ -62,14 +70,14 @@ static void storm(uint32_t policy)
     shms_dict *d =
         dict_open(NAME, 65536, DICT_OPTIONS(.policy = policy, .max_size = 131072, .cell_size = 64));
     for (uintptr_t w = 0; w < WORKERS; w++)
-        pid[w] = unit_fork(worker, (void *)w, 0);
+        pid[w] = start(w);
     for (int i = 0; i < KILLS; i++) {
         uintptr_t w = (uintptr_t)i * 5 % WORKERS;
         uint32_t before = a32_load_relaxed(&board->reads); /* relaxed: a moment */
         WAIT_FOR(a32_load_relaxed(&board->reads) > before + 50);
         kill(pid[w], SIGKILL);
         assert_int_equal(unit_wait(pid[w]), 128 + SIGKILL);
-        pid[w] = unit_fork(worker, (void *)w, 0);
+        pid[w] = start(w);
     }
     for (int w = 0; w < WORKERS; w++) {
         kill(pid[w], SIGKILL);
@@ -104,7 +112,7 @@ static void stopped(void **state)
     memset(board, 0, sizeof *board);
     shms_dict *d = dict_open(NAME, 1 << 20, NULL);
     assert_true(dict_set(d, "there", "value") > 0);
-    pid_t pid = unit_fork(worker, NULL, 0);
+    pid_t pid = start(0);
     for (int i = 0; i < 200; i++) {
         uint32_t before = a32_load_relaxed(&board->reads); /* relaxed: a moment */
         WAIT_FOR(a32_load_relaxed(&board->reads) > before);
