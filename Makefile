@@ -91,7 +91,7 @@ verify: ## check the models of the protocols, all states of each
 	bash ci/setup build verify
 	bash model/run.sh full
 
-doc: ## API pages from the header: BUILD/doc/api.md and man pages
+doc: ## API pages from the headers: BUILD/doc/api.md and man pages
 	$(configure)
 	$(build) --target shms_doc
 

@@ -44,9 +44,9 @@ if(SHMS_BASH AND NOT CMAKE_HOST_WIN32)
     add_custom_command(OUTPUT ${shms_doc_dir}/api.md
         COMMAND ${CMAKE_COMMAND} -E remove_directory ${shms_doc_dir}/man3
         COMMAND ${CMAKE_COMMAND} -E make_directory ${shms_doc_dir}/man3
-        COMMAND ${SHMS_BASH} -c "{ ci/make-api include/shmstream.h \"$1\" && ci/make-api include/shmstream/channel.h \"$1\"; } >\"$2\"" make-api
+        COMMAND ${SHMS_BASH} -c "for h in include/shmstream.h include/shmstream/*.h; do ci/make-api \"$h\" \"$1\" || exit; done >\"$2\"" make-api
             ${shms_doc_dir}/man3 ${shms_doc_dir}/api.md
-        DEPENDS ci/make-api include/shmstream.h include/shmstream/channel.h CHANGELOG.md
+        DEPENDS ci/make-api include/shmstream.h include/shmstream/channel.h include/shmstream/dict.h CHANGELOG.md
         WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} VERBATIM)
     add_custom_target(shms_doc ALL DEPENDS ${shms_doc_dir}/api.md)
     install(DIRECTORY ${shms_doc_dir}/man3 DESTINATION ${CMAKE_INSTALL_MANDIR})

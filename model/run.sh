@@ -3,13 +3,13 @@
 # model/run.sh [short|full] [MODEL...]: check the SPIN models, all states of each run, and print their number.
 # A run that must hold has no error and leaves no state out; a control is a mistake that must be found.
 # short takes under a minute, full half an hour and at most 6 GiB. MODEL: lock
-# version life shared journal.
+# version life shared journal dict.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 command -v spin >/dev/null || { echo "SKIP: no spin"; exit 77; }
 size=${1:-short}
 [ $# -gt 0 ] && shift
-[ $# -gt 0 ] || set -- lock version life shared journal
+[ $# -gt 0 ] || set -- lock version life shared journal dict
 
 # What, how big (short: in both sizes), model, then the definitions. live: the model's liveness claim, too;
 # with LIVE among the definitions it is that which must fail.
@@ -117,6 +117,19 @@ fails  short  journal  mark-ignored      KILLS=1 STRAYS=1 BUG_MARK_IGNORED
 fails  short  journal  shut-late         KILLS=1 STRAYS=1 BUG_SHUT_LATE
 fails  short  journal  no-guard          KILLS=1 STRAYS=1 BUG_NO_GUARD
 fails  full   journal  child-notes       KILLS=1 FORK BUG_CHILD_NOTES
+holds  short  dict     redo              OPS=1 KILLS=1
+holds  short  dict     feed              WRITERS=1 OPS=3 KILLS=0 READERS=0 FEEDS=1
+holds  full   dict     redo-2            OPS=2 KILLS=1
+holds  full   dict     redo-crash        OPS=1 KILLS=2
+holds  full   dict     feed-crash        OPS=2 KILLS=1 READERS=0 FEEDS=1
+fails  short  dict     no-record         OPS=1 KILLS=1 BUG_NO_RECORD
+fails  short  dict     count-first       OPS=1 KILLS=1 BUG_COUNT_FIRST
+fails  short  dict     slot-first        OPS=1 KILLS=1 BUG_SLOT_FIRST
+fails  short  dict     no-recovery       OPS=1 KILLS=1 BUG_NO_RECOVERY
+fails  full   dict     not-zeroed        WRITERS=1 OPS=4 KILLS=0 BUG_NO_ZERO
+fails  full   dict     slot-unchecked    WRITERS=1 OPS=4 KILLS=0 BUG_SLOT_UNCHECKED
+fails  full   dict     version-unchecked WRITERS=1 OPS=4 KILLS=0 BUG_VERSION_UNCHECKED
+fails  short  dict     no-margin         WRITERS=1 OPS=3 KILLS=0 READERS=0 FEEDS=1 BUG_MARGIN
 '
 
 work=$(mktemp -d)

@@ -195,10 +195,25 @@ __attribute__((no_sanitize("thread"), noinline, unused)) static void racy_copy(v
     for (size_t i = 0; i < n; i++)
         ((unsigned char *)to)[i] = ((const unsigned char *)from)[i];
 }
+/* The same, of comparing such bytes with private ones. */
+__attribute__((no_sanitize("thread"), noinline, unused)) static bool racy_equal(const void *a, const void *b,
+                                                                                size_t n)
+{
+    size_t same = 0;
+    for (size_t i = 0; i < n; i++)
+        same += ((const unsigned char *)a)[i] == ((const unsigned char *)b)[i];
+    return same == n;
+}
 #else
 static inline void racy_copy(void *to, const void *from, size_t n)
 {
     memcpy(to, from, n);
+}
+
+/* The same, of comparing such bytes with private ones. */
+static inline bool racy_equal(const void *a, const void *b, size_t n)
+{
+    return memcmp(a, b, n) == 0;
 }
 #endif
 

@@ -31,6 +31,7 @@ void shms__nap(int64_t ns); /* is cut short by signals */
  * other living thread's */
 uint32_t shms__pid(void);
 uint32_t shms__user(void); /* the effective user id */
+int shms__random(void *buf, size_t n); /* bytes that nobody can guess; 256 at most */
 
 /*
  * A frame: the call can be neither cancelled nor interrupted by a handler of the program, so that none of

@@ -3,9 +3,11 @@
 #include "../../core/port.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <link.h>
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,6 +26,15 @@ int64_t shms__now_ns(void)
 int64_t shms__wall_ns(void)
 {
     return clock_ns(CLOCK_REALTIME);
+}
+
+int shms__random(void *buf, size_t n)
+{
+    ssize_t got;
+    do
+        got = getrandom(buf, n, 0);
+    while (got < 0 && errno == EINTR);
+    return got == (ssize_t)n ? 0 : shms__fail_os(got < 0 ? errno : EIO);
 }
 
 uint32_t shms__user(void)

@@ -2,6 +2,8 @@
 /* Windows: time, threads, and a process that cannot fork. */
 #include "objects.h"
 
+#include <ntsecapi.h>
+
 static int64_t ticks(LARGE_INTEGER *ret_per_second)
 {
     LARGE_INTEGER now;
@@ -24,6 +26,11 @@ int64_t shms__wall_ns(void)
     GetSystemTimePreciseAsFileTime(&t);
     int64_t since_1601 = (int64_t)((uint64_t)t.dwHighDateTime << 32 | t.dwLowDateTime);
     return (since_1601 - 116444736000000000) * 100;
+}
+
+int shms__random(void *buf, size_t n)
+{
+    return RtlGenRandom(buf, (ULONG)n) ? 0 : shms__fail(SHMS_E_OS);
 }
 
 void shms__nap(int64_t ns)
