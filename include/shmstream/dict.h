@@ -11,8 +11,9 @@
  *     int64_t n = shms_dict_get(d, "colour", 6, buf, sizeof buf, NULL);   // 4, or SHMS_E_NOT_FOUND
  *     shms_dict_close(d);
  *
- * - A change (set, del, add) happens completely or not at all, whoever dies when. What anybody has seen of it
- *   is never taken back. One change happens at a time; each waits for the one before it.
+ * - A change (set, del, add) happens completely or not at all, at whatever instant a process is killed.
+ *   What anybody has seen of it is never taken back. One change happens at a time; each waits for the one
+ *   before it.
  * - Each change gets a number, the *version*: 1, 2, 3 ... A record carries that of the change that made it.
  *   No number is given twice: a key that was deleted and made again never has an old version.
  * - Keys and values are bytes. A key has 1 to `key_max` bytes, a value 0 to `value_max`.
@@ -61,12 +62,10 @@ typedef struct shms_dict_options {
     uint32_t create;      /**< SHMS_CREATE_OR_OPEN, SHMS_CREATE_ONLY or SHMS_OPEN_ONLY */
     uint32_t owners;      /**< SHMS_OWNER_...; default only dicts of the caller's effective user */
     uint32_t owner_uid;   /**< the user id that SHMS_OWNER_UID accepts */
-    uint32_t mode;        /**< permission bits, as in shms_stream_options; 0 means 0600. Who may read but not
-                               write the data gets, walks and reads changes, and nothing else */
-    uint64_t max_size;    /**< bytes that the dict may grow to; 0: it does not grow (or as its creator said)
-                               */
-    int32_t open_timeout_ms; /**< longest wait for opening, and of each change for the one before it; 0:
-                               5000 */
+    uint32_t mode;        /**< permission bits, as in shms_stream_options; 0 means 0600. With read
+                               permission only, a user can get, walk and read changes, and nothing else */
+    uint64_t max_size;    /**< bytes that the dict may grow to; 0: as its creator said, or not at all */
+    int32_t open_timeout_ms; /**< longest wait of opening, and of a change for the lock; 0 means 5000 */
     uint32_t cell_size;   /**< bytes, 64 to 4096, a power of two: memory is given in cells. Reading is
                                fastest if key, value and 48 bytes fit into one. 0: 256 */
     uint32_t ring;        /**< how many changes shms_dict_changes() can look back, and one more: a power of
@@ -192,8 +191,8 @@ SHMS_API int shms_dict_unlink(const char *name);
  *     expired), SHMS_E_INVALID (NULL, a key of 0 bytes, struct_size < 8), SHMS_E_RANGE (a key longer than
  *     key_max; or the record lies beyond what this handle has mapped: open it with the dict's max_size),
  *     SHMS_E_CORRUPT, SHMS_E_LOST, SHMS_E_TIMEOUT (writers were faster 32 times, and the lock was not free
- *     for open_timeout_ms; who may only read the data cannot ask for that). buf may have been written to
- *     then.
+ *     for open_timeout_ms; with read permission only, the lock is not asked for). buf may have been written
+ *     to then.
  * Threads: safe.
  * Processes: safe; disturbs nobody.
  * Signals: async-signal-safe where it does not come to the lock, but for a child's first call.
@@ -374,7 +373,7 @@ SHMS_API int64_t shms_dict_version(shms_dict *d);
 
 /**
  * Lock a key: a lease that one handle has at a time, whether the key has a record or not. Readers and
- * writers of the record do not mind it; it is for those who ask. It is in no walk and no feed.
+ * writers of the record do not mind it: only callers of shms_dict_lock() do. It is in no walk and no feed.
  * @param d  the handle, read-write. The lock is the handle's: threads that share one share its locks
  * @param key  the key
  * @param key_size  its length in bytes, 1 to key_max

@@ -10,7 +10,7 @@ static void codes_are_pinned(void **state)
     static const struct {
         int code, value;
         const char *word;
-    } pinned[] = {{SHMS_OWNER_DIED, 1, "holder"},   {SHMS_OK, 0, "success"},
+    } pinned[] = {{SHMS_OWNER_DIED, 1, "owner"},   {SHMS_OK, 0, "success"},
                   {SHMS_E_INVALID, -1, "invalid"},  {SHMS_E_NOT_FOUND, -2, "of that name"},
                   {SHMS_E_EXISTS, -3, "exists"},    {SHMS_E_DENIED, -4, "denied"},
                   {SHMS_E_TIMEOUT, -5, "timed"},    {SHMS_E_RANGE, -6, "outside"},

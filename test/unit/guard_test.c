@@ -457,13 +457,6 @@ static void a_reader_of_the_data_alone(void **state)
     shms_stream_close(s);
 }
 
-/* What was put in the place of control is the parent's, as that was. */
-static int child_has_no_control(void *control)
-{
-    EXPECT(msync(control, 4096, MS_ASYNC) == -1 && errno == ENOMEM);
-    return 0;
-}
-
 static int child_of_a_lost_one(void *stream)
 {
     EXPECT(shms_stream_lock(stream, 0) == SHMS_E_LOST);
@@ -483,7 +476,7 @@ static void fork_of_a_lost_one(void **state)
     s = unit_open(NAME, SIZE, NULL);
     assert_int_equal(truncate(local_files.control, 0), 0);
     assert_int_equal(shms_stream_lock(s, 0), SHMS_E_LOST);
-    assert_int_equal(unit_child(child_has_no_control, s->section.member.region.control, 0), 0);
+    assert_int_equal(unit_child(child_of_a_lost_one, s, 0), 0);
     shms_stream_close(s);
     remove(local_files.control); /* which does not say any more whether it is to be kept */
     remove(local_files.data);
