@@ -59,7 +59,7 @@ listed
 listed
 "$SHMS" sweep | grep -F "$id"
 echo '# a section that died half-way in a region that is kept'
-examples=$(dirname "$SHMS")/../example
+examples=${BUILD:-$(dirname "$SHMS")/..}/example
 { "$examples/transfer" "$id-atomic" die >"$work/transfer"; } 2>/dev/null
 field "$id-atomic" atomic
 field "$id-atomic" rollback
