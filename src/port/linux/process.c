@@ -4,7 +4,6 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <link.h>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -175,20 +174,18 @@ static void after_fork_in_child(void)
 /* ---- beginning */
 
 /* Functions that a statically linked program does not have, nor need. */
-#pragma weak dladdr1
+#pragma weak dladdr
 #pragma weak dlopen
 
 /*
  * Fork handlers, the handler of SIGBUS and the bell's thread must not outlive their code: so what this is
- * linked into, a plugin perhaps, stays loaded. Not the program itself, whose name is empty.
+ * linked into, a plugin perhaps, stays loaded. (What is no library, the program itself, dlopen refuses.)
  */
 static void stay_loaded(void)
 {
     Dl_info info;
-    struct link_map *map = NULL;
-    if (dladdr1 && dlopen && dladdr1((void *)&first_page, &info, (void **)&map, RTLD_DL_LINKMAP) && map &&
-        map->l_name && *map->l_name)
-        (void)!dlopen(map->l_name, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+    if (dladdr && dlopen && dladdr((void *)&first_page, &info) && info.dli_fname)
+        (void)!dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
 }
 
 static void map_page(void)
