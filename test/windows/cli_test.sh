@@ -31,7 +31,7 @@ expect '*backslash*=> 1' shms info 'a\b'
 # A region lives while a command holds its lock.
 inner="$WIN64/shms.exe"
 expect '*members   1*held by process*' shms lock --size 100 "$name" -- "$inner" info "$name"
-expect "*100 B*live    $name*" shms lock --size 100 "$name" -- "$inner" ls
+expect "*100 B*live    stream  $name*" shms lock --size 100 "$name" -- "$inner" ls
 expect '*"name": "中文 '"$name"'"*"size": 100*"lock": "held"*' \
     shms lock --size 100 "中文 $name" -- "$inner" info --json "中文 $name"
 expect '*not got within 0 s: process*=> 124' shms lock --size 100 "$name" -- "$inner" lock --timeout 0 "$name" -- x
