@@ -249,7 +249,8 @@ static void storm(const shms_channel_options *options, int sides, unsigned kills
     for (unsigned k = 0; k < kills; k++) {
         struct player *v = &p[(unsigned)rand_r(&seed) % (unsigned)(2 * sides)];
         nap_us((unsigned)rand_r(&seed) % 3000);
-        kill(v->pid, SIGKILL);
+        if (v->pid > 0) /* -1 would be everybody */
+            kill(v->pid, SIGKILL);
         waitpid(v->pid, NULL, 0);
         if (!v->sends) {
             recv_kills += v->life % 2 == 0;
@@ -262,7 +263,8 @@ static void storm(const shms_channel_options *options, int sides, unsigned kills
     for (int i = 0; i < 2 * sides; i++) {
         if (!p[i].sends)
             continue;
-        kill(p[i].pid, SIGKILL);
+        if (p[i].pid > 0)
+            kill(p[i].pid, SIGKILL);
         waitpid(p[i].pid, NULL, 0);
         begin(&p[i], name, &o, 10);
     }

@@ -218,6 +218,7 @@ static pid_t victim(const shms_channel_options *o, int role, int (*does)(shms_ch
 
 static void kill_it(pid_t pid)
 {
+    assert_true(pid > 0); /* -1 would be everybody */
     kill(pid, SIGKILL);
     assert_int_equal(unit_wait(pid), 128 + SIGKILL);
 }
@@ -348,6 +349,7 @@ static void receivers_that_are_gone_hold_back_nobody(void **state)
     while (shms_channel_send(s, &n, sizeof n, 0) == 0)
         n++;
     assert_int_equal(n, 128);
+    assert_true(pid > 0);
     kill(pid, SIGSTOP);
     assert_int_equal(shms_channel_send(s, &n, sizeof n, 150), SHMS_E_TIMEOUT);
     kill_it(pid);
