@@ -3,7 +3,7 @@
  * Sleeping and waking.
  *
  * A sleeper reads its side's signal, sets its side's flag (asleep_...), looks LOOKS times, and sleeps on the
- * signal. Who has published loads the flag; if it is set, takes it out, counts the signal up and wakes. So
+ * signal. The publisher loads the flag; if it is set, takes it out, counts the signal up and wakes. So
  * the signal changes between a sleeper's look and its sleep, or the flag is seen.
  *
  * But for one thing: who publishes does not order its store before its load of the flag, which would cost
