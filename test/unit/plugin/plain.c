@@ -9,17 +9,17 @@
 
 static void *contend(void *s)
 {
-    shms_stream_lock(s, 5);
-    return NULL;
+    return shms_stream_lock(s, 5) == SHMS_E_TIMEOUT ? s : NULL;
 }
 
 static int use(shms_stream *s)
 {
     pthread_t thread;
+    void *waited = NULL;
     if (shms_stream_lock(s, 1000) < 0 || pthread_create(&thread, NULL, contend, s))
         return 1;
-    pthread_join(thread, NULL);
-    return shms_stream_pwrite(s, "x", 1, 0) == 1 && shms_stream_unlock(s) == 0 ? 0 : 1;
+    pthread_join(thread, &waited);
+    return waited && shms_stream_pwrite(s, "x", 1, 0) == 1 && shms_stream_unlock(s) == 0 ? 0 : 1;
 }
 
 int main(void)
