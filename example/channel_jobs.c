@@ -21,8 +21,9 @@ static shms_channel *channel(const char *name, int role)
 }
 
 /* Peeked, a job stays in the queue until it is done: release. */
-static void work(const char *name, const char *fatal)
+static void work(const char *name, const char *fatal, shms_channel *inherited)
 {
+    shms_channel_close(inherited); /* the parent's handle: unused, it would keep the channel */
     shms_channel *c = channel(name, SHMS_RECEIVE);
     const void *job;
     int64_t n;
@@ -48,11 +49,11 @@ int main(int argc, char **argv)
     }
     pid_t careless = fork();
     if (careless == 0)
-        work(name, "job 1");
+        work(name, "job 1", c);
     waitpid(careless, NULL, 0);
     pid_t careful = fork();
     if (careful == 0) {
-        work(name, NULL);
+        work(name, NULL, c);
         return 0;
     }
     /* Close when a worker is there: with its last handle a channel goes, and its jobs with it. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +43,7 @@ static int fill(const cli_args *args, input *in, size_t most)
     size_t n = in->room - in->used;
     ssize_t got;
     do
-        got = read(STDIN_FILENO, in->bytes + in->used, n < most ? n : most);
+        got = read(STDIN_FILENO, in->bytes + in->used, (unsigned)(n < most ? n : most));
     while (got < 0 && errno == EINTR);
     if (got < 0)
         return cli_error(args, NULL, "standard input: %s", strerror(errno));
@@ -79,8 +80,8 @@ static int send_lines(sender *s)
     }
     drop(in, done < in->used ? done : in->used);
     if (status == 0 && in->used == in->room)
-        return cli_error(s->args, s->args->name, "a line is longer than the channel's %zu bytes; "
-                                                 "make it larger, or use --raw", in->room);
+        return cli_error(s->args, s->args->name, "a line is longer than the channel's %" PRIu64 " bytes; "
+                                                 "make it larger, or use --raw", (uint64_t)in->room);
     return status;
 }
 
@@ -92,8 +93,9 @@ static int send_lengths(sender *s)
         const unsigned char *p = (const unsigned char *)in->bytes;
         size_t n = p[0] | (size_t)p[1] << 8 | (size_t)p[2] << 16 | (size_t)p[3] << 24;
         if (n > in->room - 4)
-            return cli_error(s->args, s->args->name, "a message of %zu bytes does not fit; "
-                                                     "the most is %zu", n, in->room - 4);
+            return cli_error(s->args, s->args->name,
+                             "a message of %" PRIu64 " bytes does not fit; the most is %" PRIu64,
+                             (uint64_t)n, (uint64_t)in->room - 4);
         if (in->used - 4 < n)
             break;
         status = send_message(s, in->bytes + 4, n);

@@ -66,12 +66,16 @@ static inline uint64_t shms__region_size(struct region *r)
 int shms__region_rejoin(struct region *r);
 void shms__region_rejoined(struct region *r, bool joined);
 
-/* Has nobody filled the region, whose creator named an init? */
+/* Has nobody filled the region, whose creator named an init? From two words of control. */
+static inline bool shms__init_owed(uint32_t init, uint64_t journal_used)
+{
+    return init == INIT_OWED || (init == INIT_ENDING && journal_used);
+}
+
 static inline bool shms__region_init_owed(const struct control *c)
 {
-    uint32_t init = a32_load_relaxed(&c->init);           /* relaxed: a hint, or a dead holder's */
-    uint64_t undone = a64_load_relaxed(&c->journal_used); /* relaxed: as above */
-    return init == INIT_OWED || (init == INIT_ENDING && undone);
+    uint32_t init = a32_load_relaxed(&c->init); /* relaxed: a hint, or a dead holder's */
+    return shms__init_owed(init, a64_load_relaxed(&c->journal_used)); /* relaxed: as above */
 }
 
 /* ---- control.c */

@@ -95,7 +95,7 @@ cmake --build "$build" -j"$jobs" --target "${targets[@]}" >"$log" 2>&1 || { cat 
 
 # The control: nothing is broken yet, so all must pass.
 for name in "${tests[@]}"; do
-    run_test "$name" $patience 2>/dev/null && continue
+    run_test "$name" "$patience" 2>/dev/null && continue
     cat "$log"
     echo "$name fails although nothing is broken"
     exit 1
@@ -137,7 +137,7 @@ try() {
     fi
     for name in "${its_tests[@]}"; do
         status=0
-        run_test "$name" $limit 2>/dev/null || status=$?
+        run_test "$name" "$limit" 2>/dev/null || status=$?
         case $status in
         0 | 77) continue ;;
         esac

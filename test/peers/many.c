@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define LOCKS_MOST 3000
-#define DESCRIPTORS (LOCKS_MOST * 2 + 64) /* a handle of ours that writes has two */
+#define DESCRIPTORS (LOCKS_MOST * 3 + 64) /* a handle of ours that writes has two, its region a spare one */
 
 static struct place places[LOCKS_MOST];
 static void *entered[LOCKS_MOST];
