@@ -37,7 +37,8 @@ static bool same_file(const struct file *a, const struct file *b)
 bool shms__fork_claims(const struct region *r, int fd)
 {
     for (const struct region *k = known; k; k = k->next)
-        if (k->spare.fd == fd || (k != r && (k->control_file.fd == fd || k->data_file.fd == fd)))
+        if (k->spare.fd == fd || (k != r && k->control_file.fd == fd) ||
+            (k != r && !k->in_transit && k->data_file.fd == fd)) /* while it is, set without the lock */
             return true;
     return false;
 }

@@ -239,7 +239,9 @@ int shms__journal_save(struct member *m, struct journal *j, uint64_t offset, uin
         return 0;                             /* outside of any section there is nothing to be whole */
     if (!enter(m, j))
         return shms__fail(SHMS_E_TIMEOUT);
-    if (a32_load_relaxed(&j->open)) /* relaxed: cleared by a thread that is inside */
+    /* Cleared by a thread that is inside; but another section may have begun since the look above. acquire: its
+     * notes; pairs with shms__journal_open */
+    if (a32_load_acquire(&j->open))
         rc = save_blocks(m, j, offset, n);
     leave(j);
     return (int)shms__member_done(m, rc);
@@ -297,8 +299,8 @@ int shms__journal_resize(struct member *m, struct journal *j, uint64_t size, uin
 {
     if (!enter(m, j))
         return shms__fail(SHMS_E_TIMEOUT);
-    /* relaxed: cleared by a thread that is inside */
-    int rc = a32_load_relaxed(&j->open) ? save_size(m, j, size, ret_precious) : shms__fail(SHMS_E_NOT_OWNER);
+    /* acquire: as in shms__journal_save; pairs with shms__journal_open */
+    int rc = a32_load_acquire(&j->open) ? save_size(m, j, size, ret_precious) : shms__fail(SHMS_E_NOT_OWNER);
     leave(j);
     return rc;
 }

@@ -223,7 +223,7 @@ int shms__lock_wait(struct section *s, int timeout_ms)
     struct patience p = {.timeout_ms = timeout_ms};
     if (!s->tasks && (shms__lock_held_here(s) || shms__readers_here(&s->readers)))
         return shms__fail(SHMS_E_DEADLOCK);
-    uint32_t changes = s->pointer ? CHANGES_POINTER : 0;
+    uint32_t changes = 0;
     do {
         int rc = shms__cell_take(m, &c->cell, &p);
         if (rc < 0)
@@ -240,6 +240,7 @@ int shms__lock_wait(struct section *s, int timeout_ms)
     } while (!shms__cell_mine(m, &c->cell)); /* a thread that was cut off has given it back, or a peer */
     a64_store_relaxed(&s->holder, shms__thread()); /* relaxed: private; read by this thread for itself */
     a32_store_relaxed(&s->changes, changes);       /* relaxed: private */
+    a32_store_relaxed(&s->wrote, 0);               /* relaxed: private */
     if (m->region.writable)
         shms__sequence_open(c);
     return (int)shms__member_done(m, shms__lock_begin(s));
@@ -299,6 +300,8 @@ int shms__unlock_wake(struct section *s)
         return shms__fail(SHMS_E_INVALID);
     uint32_t changes = a32_load_relaxed(&s->changes); /* relaxed: private */
     bool ended = changes & (CHANGES_TOLD | CHANGES_NONE);
+    if (!ended)
+        changes = shms__section_changes(s);
     if (shares_alone(s))
         changes &= ~(uint32_t)CHANGES_POINTER;
     if (!ended && !a64_load_relaxed(&s->holder)) { /* relaxed: private */
@@ -342,7 +345,7 @@ int shms__rollback(struct section *s)
         return shms__fail(SHMS_E_NOT_OWNER);
     if (s->opening)
         return shms__fail(SHMS_E_INVALID);
-    uint32_t changes = a32_load_relaxed(&s->changes); /* relaxed: private */
+    uint32_t changes = shms__section_changes(s);
     int rc = 0;
     if (s->member.region.atomic)
         rc = undo_own(s);
@@ -391,13 +394,14 @@ void shms__section_renew(struct section *s)
 {
     a64_store_relaxed(&s->holder, 0);  /* relaxed: published with the member's epoch */
     a32_store_relaxed(&s->changes, 0); /* relaxed: as above */
+    a32_store_relaxed(&s->wrote, 0);   /* relaxed: as above */
     shms__readers_renew(&s->readers);
     shms__journal_renew(&s->journal);
 }
 
 int shms__section_resize(struct section *s, uint64_t size, uint64_t *ret_precious)
 {
-    a32_or_relaxed(&s->changes, CHANGES_WROTE); /* relaxed: private */
+    a32_store_relaxed(&s->wrote, CHANGES_WROTE); /* relaxed: private */
     return s->member.region.atomic ? shms__journal_resize(&s->member, &s->journal, size, ret_precious) : 0;
 }
 

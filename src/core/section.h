@@ -7,11 +7,11 @@
 #include "journal.h"
 #include "readers.h"
 
-/* section.changes */
+/* What moves the version at the end of a section. */
 enum {
-    CHANGES_WROTE = 1,   /* a call of this handle wrote since the section began */
+    CHANGES_WROTE = 1,   /* section.wrote: a call of this handle wrote since the section began */
     CHANGES_DEAD = 2,    /* the section inherited the cell: its dead holder may have changed something */
-    CHANGES_POINTER = 4, /* the program has a pointer to write through: every section may */
+    CHANGES_POINTER = 4, /* section.pointer: the program has a pointer to write through: every section may */
     CHANGES_TOLD = 8,    /* the section has ended but for the cell, and the version has moved */
     CHANGES_NONE = 16,   /* the same, and it has not */
     CHANGES_NOTICE = 32, /* its own thread has notified */
@@ -21,8 +21,9 @@ enum {
 struct section {
     struct member member;
     a64 holder;   /* the thread that took the lock through this handle, 0 for none; private memory */
-    a32 changes;  /* CHANGES_...; private */
-    bool pointer; /* the program was given a writable pointer; never taken back */
+    a32 changes;  /* the others of CHANGES_..., of the holder alone; private */
+    a32 wrote;    /* CHANGES_WROTE or 0: set by any thread that writes, so it has a word of its own */
+    a32 pointer;  /* CHANGES_POINTER or 0: the program was given a writable pointer; never taken back */
     bool tasks;   /* the lock belongs to tasks, not to threads: the same thread may wait for itself */
     bool careful; /* sections begin and end the long way: atomic, or init is running */
     bool opening; /* the program's init is running: the lock is not the program's to give */
@@ -113,11 +114,19 @@ static inline int shms__lock(struct section *s, int timeout_ms)
     if (GATED || !shms__cell_try(&s->member, &c->cell))
         return shms__lock_wait(s, timeout_ms);
     a64_store_relaxed(&s->holder, shms__thread()); /* relaxed: private; read by this thread for itself */
-    a32_store_relaxed(&s->changes, s->pointer ? CHANGES_POINTER : 0); /* relaxed: private */
+    a32_store_relaxed(&s->changes, 0);             /* relaxed: private */
+    a32_store_relaxed(&s->wrote, 0);               /* relaxed: private */
     if (LIKELY(s->member.region.writable))
         shms__sequence_open(c);
     /* relaxed: written by holders only, whose unlock our taking came after */
     return LIKELY(!a32_load_relaxed(&c->died) && !s->careful) ? 0 : shms__lock_begin(s);
+}
+
+/* Why the version must move at the end of the section that is open. */
+static inline uint32_t shms__section_changes(const struct section *s)
+{
+    /* relaxed, all: private */
+    return a32_load_relaxed(&s->changes) | a32_load_relaxed(&s->wrote) | a32_load_relaxed(&s->pointer);
 }
 
 /* The usual case alone, which calls nothing. False: not done, or not all of it; shms__unlock_wake will. */
@@ -132,7 +141,7 @@ static inline bool shms__unlock_quick(struct section *s)
     if (LIKELY(v & 1))
         /* release: the section's writes come first; pairs with shms__snapshot_whole */
         a64_store_release(&c->sequence, v + 1);
-    bool changes = a32_load_relaxed(&s->changes); /* relaxed: private */
+    bool changes = shms__section_changes(s);
     if (changes)
         shms__version_move(c);
     a32_store_relaxed(&s->changes, changes ? CHANGES_TOLD : CHANGES_NONE); /* relaxed: private */
@@ -146,9 +155,7 @@ static inline int shms__unlock(struct section *s)
 
 static inline int shms__section_write(struct section *s, uint64_t offset, uint64_t n)
 {
-    uint32_t changes = a32_load_relaxed(&s->changes); /* relaxed: private; set by any thread that writes */
-    if (!(changes & CHANGES_WROTE))
-        a32_or_relaxed(&s->changes, CHANGES_WROTE); /* relaxed: as above */
+    a32_store_relaxed(&s->wrote, CHANGES_WROTE); /* relaxed: private */
     return s->member.region.atomic ? shms__journal_save(&s->member, &s->journal, offset, n) : 0;
 }
 

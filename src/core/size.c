@@ -81,10 +81,11 @@ static int change_size(struct region *r, uint64_t size, uint64_t precious)
 
 int shms__region_resize(struct region *r, uint64_t size, uint64_t precious)
 {
-    bool there = r->unnamed ? shms__region_control_file(r) != NULL
-                            : shms__file_intact(&r->data_file) ||
-                                  shms__region_reopen(&r->data_file, r->name.data);
-    if (!there)
+    shms__process_lock(); /* another handle may ask whether the number is this one's */
+    bool there = r->unnamed || shms__file_intact(&r->data_file) ||
+                 shms__region_reopen(&r->data_file, r->name.data);
+    shms__process_unlock();
+    if (!there || (r->unnamed && !shms__region_control_file(r)))
         return shms__fail(SHMS_E_LOST);
     return change_size(r, size, precious);
 }

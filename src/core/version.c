@@ -163,12 +163,10 @@ int shms__wait_locked(struct section *s, int timeout_ms)
     if (s->opening)
         return shms__fail(SHMS_E_INVALID);
     /* Two that look through their pointers must not wake each other for ever. relaxed: private */
-    uint32_t changes = a32_load_relaxed(&s->changes) & ~(uint32_t)CHANGES_POINTER;
-    if (changes) { /* told here, apart from what others do: what moves the version after this is another's */
+    bool changes = shms__section_changes(s) & ~(uint32_t)CHANGES_POINTER;
+    if (changes) /* told here, apart from what others do: what moves the version after this is another's */
         shms__version_move(s->member.region.control);
-        changes = CHANGES_TOLD;
-    }
-    a32_store_relaxed(&s->changes, changes); /* relaxed: private */
+    a32_store_relaxed(&s->changes, changes ? CHANGES_TOLD : CHANGES_NONE); /* relaxed: private */
     int64_t seen = shms__version(s);
     int rc = shms__unlock_wake(s);
     if (rc < 0)

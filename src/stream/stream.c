@@ -67,10 +67,8 @@ void *shms_stream_memory(shms_stream *s)
 {
     if (!s)
         return NULL;
-    if (s->section.member.region.writable) {
-        s->section.pointer = true;
-        a32_or_relaxed(&s->section.changes, CHANGES_POINTER); /* relaxed: private */
-    }
+    if (s->section.member.region.writable)
+        a32_store_relaxed(&s->section.pointer, CHANGES_POINTER); /* relaxed: private */
     return s->section.member.region.data;
 }
 

@@ -440,13 +440,13 @@ static void counted_holds_let_writers_in(void **state)
 static shms_stream *shared_handle;
 static atomic_bool stop_writing;
 
-static void *writes_without_the_lock(void *unused)
+static void *writes_without_the_lock(void *place)
 {
     char bytes[256];
-    (void)unused;
+    int64_t at = *(int64_t *)place;
     for (unsigned n = 0; !stop_writing; n++) {
         memset(bytes, (int)n, sizeof bytes);
-        if (shms_stream_pwrite(shared_handle, bytes, sizeof bytes, 8192 + n % 16 * 256) != sizeof bytes)
+        if (shms_stream_pwrite(shared_handle, bytes, sizeof bytes, at + n % 16 * 256) != sizeof bytes)
             return "pwrite";
     }
     return NULL;
@@ -485,6 +485,7 @@ static int dies_in_its_fifth_section(void *unused)
 /* Threads of one process write, with the lock and without, while others die inside their sections. */
 static void the_dead_are_undone_beside_threads(void **state)
 {
+    static int64_t places[] = {8192, 16384};
     pthread_t threads[3];
     void *rc;
     (void)state;
@@ -492,8 +493,8 @@ static void the_dead_are_undone_beside_threads(void **state)
     shms_stream *judge = unit_open(NAME, 0, NULL);
     stop_writing = false;
     assert_int_equal(pthread_create(&threads[0], NULL, makes_sections, NULL), 0);
-    assert_int_equal(pthread_create(&threads[1], NULL, writes_without_the_lock, NULL), 0);
-    assert_int_equal(pthread_create(&threads[2], NULL, writes_without_the_lock, NULL), 0);
+    assert_int_equal(pthread_create(&threads[1], NULL, writes_without_the_lock, &places[0]), 0);
+    assert_int_equal(pthread_create(&threads[2], NULL, writes_without_the_lock, &places[1]), 0);
     for (int round = 0; round < 60; round++) {
         unsigned char bytes[4096];
         assert_int_equal(unit_child(dies_in_its_fifth_section, NULL, 0), 128 + SIGKILL);
