@@ -141,10 +141,11 @@ void bench_locks(void)
     const struct group alone = {"uncontended", "lock+unlock, uncontended", "ns", false, measure_pairs};
     const struct group record = {"record-64", "lock, write 64 B, read 64 B, unlock", "ns", false,
                                  measure_exchanges};
-    struct contender with_limit[CONTENDER_COUNT + 1] = {{"bare CAS pair", &lock_cas}};
+    struct contender all[CONTENDER_COUNT + 3] = {
+        {"bare CAS pair", &lock_cas}, {lock_tasks.name, &lock_tasks}, {lock_rollback.name, &lock_rollback}};
     for (size_t k = 0; k < CONTENDER_COUNT; k++)
-        with_limit[k + 1] = contenders[k];
-    bench_group(&alone, with_limit, CONTENDER_COUNT + 1);
+        all[k + 3] = contenders[k];
+    bench_group(&alone, all, CONTENDER_COUNT + 3);
     bench_group(&record, contenders, CONTENDER_COUNT);
     contended();
     handed();

@@ -21,7 +21,7 @@ static struct shared {
     char boost[128] BENCH_APART;
     char record[RECORD_BYTES] BENCH_APART;
 } * shared;
-static shms_stream *stream;
+static shms_stream *stream, *of_tasks;
 static int file = -1; /* for the locks that are on files */
 
 /* ---------------------------------------------------------------- ours */
@@ -63,6 +63,27 @@ static void check(int64_t rc)
 
 LOCK_KIND(ours, BENCH_OURS, join_ours, check(shms_stream_pwrite(stream, record, sizeof record, 0)),
           check(shms_stream_pread(stream, record, sizeof record, 0)))
+
+/* Two other ways to call it, without contention. */
+
+static void pairs_tasks(const void *unused, uint64_t n)
+{
+    (void)unused;
+    for (; n > 0; n--)
+        if (shms_stream_lock(of_tasks, -1) != 0 || shms_stream_unlock(of_tasks) != 0)
+            bench_die("a lock of tasks");
+}
+
+static void pairs_rollback(const void *unused, uint64_t n)
+{
+    (void)unused;
+    for (; n > 0; n--)
+        if (shms_stream_lock(stream, -1) != 0 || shms_stream_rollback(stream) != 0)
+            bench_die("rollback");
+}
+
+const struct lock_kind lock_tasks = {.name = "shmstream, tasks", .pairs = pairs_tasks};
+const struct lock_kind lock_rollback = {.name = "shmstream, lock+rollback", .pairs = pairs_rollback};
 
 /* --------------------------------------------------------------- peers */
 
@@ -210,7 +231,10 @@ void locks_create(void)
     file = memfd_create("bench", MFD_CLOEXEC);
     if (file < 0 || ftruncate(file, RECORD_BYTES) < 0)
         bench_die("no memory file");
+    const shms_stream_options tasks = {.struct_size = sizeof tasks, .tasks = 1};
     int rc = shms_stream_open(bench_name("lock"), 4096, NULL, &stream);
+    if (rc == 0)
+        rc = shms_stream_open(bench_name("lock"), 0, &tasks, &of_tasks);
     if (rc < 0)
         bench_die("open: %s", shms_strerror(rc));
 }
@@ -218,5 +242,6 @@ void locks_create(void)
 void locks_close(void)
 {
     shms_stream_close(stream);
+    shms_stream_close(of_tasks);
     close(file);
 }

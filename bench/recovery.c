@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A holder is killed: how long until another process has the lock, and knows.
+ * A holder is killed: how long until another process has the lock, and knows. Once after the holder had to
+ * wait for the lock itself, as one does whose lock is contended: by then its death bell hangs. And once in the
+ * first section that it ever had.
  *
  * fcntl's lock is there as a limit: it tells nobody of a death, but its waiter has it as soon as the kernel
  * has closed the dead one's files, which is the proof of death that shmstream waits for.
@@ -24,16 +26,25 @@ static struct scene {
     int told;
 } * scene;
 
-static pid_t start_holder(const struct lock_kind *kind)
+static pid_t start_holder(const struct lock_kind *kind, bool waits)
 {
     bench_store(&scene->held, 0);
+    bench_store(&scene->asked, 0);
+    if (waits)
+        kind->lock();
     pid_t child = bench_fork();
     if (child == 0) {
         kind->join();
+        bench_store(&scene->asked, 1);
         kind->lock();
         bench_store(&scene->held, 1);
         for (;;)
             pause();
+    }
+    bench_until(&scene->asked, 1);
+    if (waits) {
+        bench_sleep(5e-3);
+        kind->unlock();
     }
     bench_until(&scene->held, 1);
     return child;
@@ -62,9 +73,9 @@ static void check_told(const struct lock_kind *kind, int told)
 }
 
 /** From just before kill() until the sleeping waiter holds the lock: milliseconds. */
-static double waiter_recovers(const struct lock_kind *kind)
+static double waiter_recovers(const struct lock_kind *kind, bool holder_waited)
 {
-    pid_t holder = start_holder(kind), waiter = start_waiter(kind);
+    pid_t holder = start_holder(kind, holder_waited), waiter = start_waiter(kind);
     /* Long enough for any waiter's pauses to have grown, and anywhere between two of its looks. */
     bench_sleep(40e-3 + 1e-6 * (rand() % 40000));
     uint64_t start = bench_now();
@@ -75,10 +86,20 @@ static double waiter_recovers(const struct lock_kind *kind)
     return (double)(scene->taken_ns - start) / 1e6;
 }
 
+static double recovers(const struct lock_kind *kind)
+{
+    return waiter_recovers(kind, true);
+}
+
+static double recovers_first(const struct lock_kind *kind)
+{
+    return waiter_recovers(kind, false);
+}
+
 /** The holder is dead and gone before anybody asks: microseconds inside lock(). */
 static double newcomer_recovers(const struct lock_kind *kind)
 {
-    pid_t holder = start_holder(kind);
+    pid_t holder = start_holder(kind, false);
     kill(holder, SIGKILL);
     bench_reap(holder, true);
     uint64_t start = bench_now();
@@ -103,8 +124,11 @@ static void distribution(const struct group *g, double (*recover)(const struct l
 void bench_recovery(void)
 {
     const struct group asleep = {"recovery", "killed holder, a waiter asleep", "ms", false, NULL};
+    const struct group first = {"recovery-first", "the same, in the holder's first section", "ms", false,
+                                NULL};
     const struct group newcomer = {"newcomer", "killed holder, a newcomer's lock()", "us", false, NULL};
     scene = bench_shared(sizeof *scene);
-    distribution(&asleep, waiter_recovers, bench_plan.quick ? 4 : 300);
+    distribution(&asleep, recovers, bench_plan.quick ? 4 : 300);
+    distribution(&first, recovers_first, bench_plan.quick ? 4 : 300);
     distribution(&newcomer, newcomer_recovers, bench_plan.quick ? 4 : 300);
 }

@@ -19,6 +19,8 @@ no_boost > "$work/expected" <<'EOT'
 limit-call getppid
 limit-line round trip
 uncontended bare CAS pair
+uncontended shmstream, tasks
+uncontended shmstream, lock+rollback
 uncontended shmstream
 uncontended pthread process-shared
 uncontended pthread robust
@@ -65,6 +67,9 @@ atomic-64 shmstream, atomic
 recovery shmstream
 recovery pthread robust
 recovery fcntl (OFD)
+recovery-first shmstream
+recovery-first pthread robust
+recovery-first fcntl (OFD)
 newcomer shmstream
 newcomer pthread robust
 newcomer fcntl (OFD)
@@ -105,7 +110,7 @@ EOT
 
 sed -n 's/.*"group": "\([^"]*\)", "name": "\([^"]*\)".*/\1 \2/p' "$work/json" | no_boost > "$work/lines"
 diff -u "$work/expected" "$work/lines"
-[ "$(grep -c '"met": ' "$work/json")" = 17 ]
+[ "$(grep -c '"met": ' "$work/json")" = 19 ]
 grep -q '^what it must reach' "$work/text"
 [ "$(grep -c '^# ' "$work/table")" = "$(cut -d' ' -f1 "$work/lines" | sort -u | wc -l)" ]
 if command -v python3 >/dev/null; then

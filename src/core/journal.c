@@ -239,8 +239,8 @@ int shms__journal_save(struct member *m, struct journal *j, uint64_t offset, uin
         return 0;                             /* outside of any section there is nothing to be whole */
     if (!enter(m, j))
         return shms__fail(SHMS_E_TIMEOUT);
-    /* Cleared by a thread that is inside; but another section may have begun since the look above. acquire: its
-     * notes; pairs with shms__journal_open */
+    /* Cleared by a thread that is inside; but another section may have begun since the look above.
+     * acquire: its notes; pairs with shms__journal_open */
     if (a32_load_acquire(&j->open))
         rc = save_blocks(m, j, offset, n);
     leave(j);

@@ -125,8 +125,9 @@ static inline int shms__lock(struct section *s, int timeout_ms)
 /* Why the version must move at the end of the section that is open. */
 static inline uint32_t shms__section_changes(const struct section *s)
 {
-    /* relaxed, all: private */
-    return a32_load_relaxed(&s->changes) | a32_load_relaxed(&s->wrote) | a32_load_relaxed(&s->pointer);
+    uint32_t changes = a32_load_relaxed(&s->changes); /* relaxed: private */
+    changes |= a32_load_relaxed(&s->wrote);           /* relaxed: as above */
+    return changes | a32_load_relaxed(&s->pointer);   /* relaxed: as above */
 }
 
 /* The usual case alone, which calls nothing. False: not done, or not all of it; shms__unlock_wake will. */

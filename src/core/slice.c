@@ -17,11 +17,12 @@
  *     the time makes nobody spin.
  *
  * The bell rings before the life token is free: the kernel walks a dying thread's list first, and lets go of
- * memory and files later, tens of milliseconds for a big process. So after a ring the sleeps are short, and
- * grow from RUNG_NS to a millisecond. To believe the ring would be sooner (a robust mutex does), and wrong:
- * the list is the guard thread's, and while that one is dead, the holder's thread may still be writing on
- * another processor. Only when the last thread is gone are the files closed. What that takes is the limit:
- * a waiter in fcntl's own queue has a dead process's byte no sooner (bench/recovery.c).
+ * memory and files later, tens of milliseconds for a big process. So after a ring the sleeps are short: the
+ * first ones RUNG_NS, a few of which pass while a small process ends, then growing to a millisecond. To
+ * believe the ring would be sooner (a robust mutex does), and wrong: the list is the guard thread's, and
+ * while that one is dead, the holder's thread may still be writing on another processor. Only when the last
+ * thread is gone are the files closed. What that takes is the limit: a waiter in fcntl's own queue has a dead
+ * process's byte no sooner (bench/recovery.c).
  *
  * No ring is missed between a waiter's look at the bell and its sleep: the system compares. None of an owner
  * that died before the look either: its bell says so, or the slot has a new generation, which is stored
@@ -33,12 +34,20 @@
 #include "slice.h"
 
 #define RINGS 32
-#define RUNG_NS 20000
-#define RUNG_GROWS 6 /* doublings, to a bit more than a millisecond */
+#define RUNG_NS 5000   /* the system sleeps some 50 us longer */
+#define RUNG_STEADY 16 /* so many sleeps of that */
+#define RUNG_GROWS 8   /* then doublings, to a bit more than a millisecond */
 
 int64_t shms__first_slice_ns = 1000000;
 
 enum state { SILENT, HANGS, RUNG };
+
+/* How long to sleep after a ring, of which there were some before. */
+static int64_t after_ring(uint32_t rings)
+{
+    uint32_t doublings = rings < RUNG_STEADY ? 0 : rings - RUNG_STEADY + 1;
+    return (int64_t)RUNG_NS << (doublings < RUNG_GROWS ? doublings : RUNG_GROWS);
+}
 
 /* What is to be heard of `owner`, and where. */
 static enum state bell_of(const struct member *m, uint64_t owner, a32 **ret_bell, uint32_t *ret_says)
@@ -72,7 +81,7 @@ int shms__sleep(struct member *m, struct slices *s, uint64_t owner, a32 *word, u
     int64_t ns = at_most(at_most(s->ns, longest), most_ns);
     int how;
     if (kind == RUNG)
-        ns = at_most(ns, (int64_t)RUNG_NS << (s->rings < RUNG_GROWS ? s->rings : RUNG_GROWS));
+        ns = at_most(ns, after_ring(s->rings));
     if (kind == HANGS)
         how = shms__sleep_on_both(word, expected, bell, says, ns);
     else

@@ -406,7 +406,8 @@ static void one_that_closes(void **state)
 }
 
 static jmp_buf out;
-static shms_stream *left[2]; /* their memory cannot be given back: open would still need it, for all close knows */
+/* Their memory cannot be given back: open would still need it, for all close knows. */
+static shms_stream *left[2];
 
 static int leap_out(shms_stream *s, void *context)
 {

@@ -148,7 +148,8 @@ static int all_memory_locked(void *unused)
     shms_stream *s = NULL;
     (void)unused;
     EXPECT(setrlimit(RLIMIT_MEMLOCK, &limit) == 0);
-    if (mlockall(MCL_FUTURE) || mmap(NULL, 2 << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED)
+    if (mlockall(MCL_FUTURE) ||
+        mmap(NULL, 2 << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED)
         return 77; /* there are sanitizers that make it do nothing */
     int fds = unit_fds();
     EXPECT(shms_stream_open("locked", 2 << 20, NULL, &s) == SHMS_E_NOMEM);
