@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A holder is killed: how long until another process has the lock, and knows. Once after the holder had to
- * wait for the lock itself, as one does whose lock is contended: by then its death bell hangs. And once in the
- * first section that it ever had.
+ * wait for the lock itself, as one does whose lock is contended: by then its death bell hangs. And once in
+ * the first section that it ever had.
  *
  * fcntl's lock is there as a limit: it tells nobody of a death, but its waiter has it as soon as the kernel
  * has closed the dead one's files, which is the proof of death that shmstream waits for.
