@@ -25,8 +25,8 @@ struct lock_kind {
     void (*unlock)(void);
 };
 
-extern const struct lock_kind lock_ours, lock_tasks, lock_rollback, lock_cas, lock_pthread, lock_robust, lock_sem, lock_boost,
-    lock_flock, lock_ofd;
+extern const struct lock_kind lock_ours, lock_tasks, lock_rollback, lock_cas, lock_pthread, lock_robust,
+    lock_sem, lock_boost, lock_flock, lock_ofd;
 
 /** Make the objects of all kinds, and ours in the calling process. */
 void locks_create(void);
