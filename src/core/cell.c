@@ -7,10 +7,10 @@
  * those of section.c and version.c, and pass through.
  *
  * Invariants.
- *  1. The cell names the holder, in the same store that takes it: there is no moment in which it is taken and
- *     nobody is named. Whoever finds a dead holder named takes over by compare-and-swap, and is told that it
- *     has inherited.
- *  2. A sleeper's flag stands in the cell from before it sleeps; whoever clears the flag wakes.
+ *  1. The cell names the holder, in the same store that takes it: there is no moment in which it is taken
+ *     and nobody is named. A member that finds a dead holder named takes over by compare-and-swap, and is
+ *     told that it has inherited.
+ *  2. A sleeper's flag stands in the cell from before it sleeps; the one that clears the flag wakes.
  *
  * States:  free -> held by m (take) -> free (give);  held by dead d -> held by m (take over).
  *
@@ -67,8 +67,8 @@ static bool take(struct member *m, const struct attempt *a, uint64_t cell)
 }
 
 /*
- * Looks at growing distances: each look takes the cache line away from the holder, who could make many short
- * turns in the time that one costs with it.
+ * Looks at growing distances: each look takes the cache line away from the holder, which could make many
+ * short turns in the time that one costs with it.
  */
 static bool spin(struct member *m, const struct attempt *a)
 {

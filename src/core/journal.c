@@ -9,14 +9,15 @@
  * A record says what a block of the data was before this section first wrote there. Each block is saved once
  * a section, so the journal is never much longer than the data, and the records may be undone in any order.
  *
- * Inside one process. Threads that share a handle may write at once, with the lock or without. What belongs
- * to the section is decided by `open` alone, a private mark: set when all else of beginning is done (the dead
- * have been rolled back), cleared as the first step of ending. Records are written, and the mark is cleared,
- * by one thread at a time (`writer`). So a write without the lock never touches a journal that is not its
- * own section's, whoever holds the lock meanwhile; and what it writes after the mark has been cleared is no
- * part of any section. A thread that a handler of a signal took out of enter()..leave() by siglongjmp still
- * stands there as writer: it passes when it comes again, others wait for a bounded time, and the end of the
- * section goes on without it. Each store below leaves the private notes fit for that.
+ * Inside one process. Threads that share a handle may write at once, with the lock or without. What
+ * belongs to the section is decided by `open` alone, a private mark: set when all else of beginning is
+ * done (the dead have been rolled back), cleared as the first step of ending. Records are written, and the
+ * mark is cleared, by one thread at a time (`writer`). So a write without the lock never touches a journal
+ * that is not its own section's, any handle may hold the lock meanwhile; and what it writes after the mark
+ * has been cleared is no part of any section. A thread that a handler of a signal took out of
+ * enter()..leave() by siglongjmp still stands there as writer: it passes when it comes again, others wait
+ * for a bounded time, and the end of the section goes on without it. Each store below leaves the private
+ * notes fit for that.
  *
  * Invariants.
  *  1. journal_used covers complete records only, and all those of the open section's bytes that were written.
@@ -401,7 +402,7 @@ static int map_whole(const struct file *f, uint64_t offset, bool writable, unsig
     return rc;
 }
 
-/* A reader has no descriptor of the data; who may write control may have one. */
+/* A reader has no descriptor of the data; a process that may write control may have one. */
 static int with_data(struct member *m, const struct file *control, struct undo *u)
 {
     struct region *r = &m->region;
@@ -447,7 +448,7 @@ int shms__journal_roll_back(struct member *m)
     int rc = with_data(m, control, &u);
     shms__quiet_end();
     if (rc >= 0)
-        /* release: the old bytes come before; pairs with the acquire above, in the next one who looks */
+        /* release: the old bytes come before; pairs with the acquire above, in the next one that looks */
         a64_store_release(&c->journal_used, 0);
     return rc;
 }

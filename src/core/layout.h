@@ -42,7 +42,7 @@ enum { DIED_NEWS = 1, DIED_OWED = 2 };
 #define BELL_AWAITED 0x80000000u
 
 /*
- * The lock cell, 64 bits: who holds the lock, and who must be woken.
+ * The lock cell, 64 bits: the holder of the lock, and which waiters must be woken.
  *
  *    63           32 31 30 29 28 27 26 25        9 8      0
  *   +---------------+--+--+--+--+--+--+-----------+--------+

@@ -60,7 +60,7 @@ void shms__region_drop(struct region *r)
     if (r->token_pinned && shms__fork_claims(r, r->data_file.fd))
         r->data_file.fd = -1;
     shms__file_close(&r->data_file);
-    shms__file_discard(&r->control_file); /* opened, or asked about, by who called this */
+    shms__file_discard(&r->control_file); /* opened, or asked about, by the caller */
     shms__fork_forget(r);
     shms__process_unlock();
 }

@@ -9,7 +9,7 @@
 struct region {
     struct control *control; /* NULL: a reader of the data alone; in a child before it joins: stand_in */
     struct bell *bell;       /* the place in control where this member's hangs; NULL: it has none */
-    a32 contended;           /* 1: this member has met others who want the lock, or been one; private */
+    a32 contended;           /* 1: this member has met others that want the lock, or been one; private */
     unsigned char *data;
     uint64_t capacity; /* bytes of data that are mapped */
     a64 backed;        /* of these, the ones that were seen to be in the file; private memory */
@@ -45,8 +45,8 @@ int shms__life_take(const struct file *f, int64_t deadline);
 /* Does the opening f see any member of the region, itself not counted? 1 or 0, or a failure. */
 int shms__region_alive(const struct file *f);
 
-/* Make of zeros what, in place of control, sends whoever looks at it the long way, where it learns the
- * truth: a lock that is held by nobody who could live, and a section that never ends. */
+/* Make of zeros what, in place of control, sends each call the long way, where it learns the
+ * truth: a lock that is held by no member that could live, and a section that never ends. */
 static inline void shms__control_spoil(struct control *c)
 {
     a64_store_relaxed(&c->cell, CELL_SLOT); /* relaxed: nobody sees it yet; the same below */

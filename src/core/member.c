@@ -47,7 +47,7 @@ static int take_token(struct region *r, bool with_pid, uint32_t *ret_slot)
     return shms__fail(SHMS_E_FULL);
 }
 
-/* Each question to the kernel costs a microsecond, so ask first where nobody seems to be: who leaves clears
+/* Each question to the kernel costs a microsecond, so ask first where nobody seems to be: a leaver clears
  * its pid. It is a hint only; the dead leave theirs. */
 static int take_any_token(struct region *r, uint32_t *ret_slot)
 {
@@ -68,7 +68,7 @@ int shms__member_join(struct member *m)
         return rc;
     r->token = LOCK_SLOT(s);
     struct slot *slot = &r->control->slots[s];
-    /* relaxed: only who holds the life-cycle lock and the token writes it */
+    /* relaxed: only the holder of life-cycle lock and token writes it */
     uint32_t generation = a32_load_relaxed(&slot->generation) + 1;
     if (generation == 0)
         generation = 1;
@@ -127,7 +127,7 @@ void shms__member_fill(void *control)
 void shms__member_hang_bell(struct member *m)
 {
     shms__process_lock();
-    a32_store_relaxed(&m->region.contended, 1); /* relaxed: private; who misses it asks once more */
+    a32_store_relaxed(&m->region.contended, 1); /* relaxed: private; a thread that misses it asks once more */
     if (m->region.token)
         shms__bell_hang(m->region.bell, &m->region.control->slots[m->slot].bell, true);
     shms__process_unlock();
@@ -170,7 +170,8 @@ static int64_t smaller(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* The process lock is let go between two tries: who waits here holds up nothing else of its process. */
+/* The process lock is let go between two tries: a thread that waits here holds up nothing else of its
+ * process. */
 int shms__member_rejoin(struct member *m, int timeout_ms)
 {
     int64_t now = shms__now_ns(), end = now + m->region.timeout_ns;

@@ -34,7 +34,7 @@ void shms__member_hang_bell(struct member *m);
 /* Somebody waits for this member, or it will wait for another: the next to wait may be waiting for it. */
 static inline void shms__member_contend(struct member *m)
 {
-    if (!a32_load_relaxed(&m->region.contended)) /* relaxed: private; who misses it asks once more */
+    if (!a32_load_relaxed(&m->region.contended)) /* relaxed: private; a miss asks once more */
         shms__member_hang_bell(m);
 }
 

@@ -167,9 +167,9 @@ bool shms__bell_off(void);            /* the user wants none in this process, ne
 
 /*
  * ---- memory that may be taken away: a file is cut short, or a hole is made and no memory is left to fill
- * it. Who then touches one of a guard's ranges gets zeros instead of SIGBUS (what `fill` makes of them, for
- * control), and on_lost(context) has been called before, in a signal handler. *ret stays as it is where there
- * are no guards. All else takes a NULL guard, too.
+ * it. A thread that then touches one of a guard's ranges gets zeros instead of SIGBUS (what `fill` makes
+ * of them, for control), and on_lost(context) has been called before, in a signal handler. *ret stays as
+ * it is where there are no guards. All else takes a NULL guard, too.
  */
 enum { GUARD_CONTROL, GUARD_DATA, GUARD_JOURNAL, GUARD_UNDO, GUARD_UNDO_DATA, GUARD_RANGES };
 struct guard;

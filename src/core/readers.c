@@ -6,14 +6,14 @@
  * share no line that they write. A writer, which holds the cell, reads all entries and waits for each.
  *
  * An entry is first claimed in private (struct readers), then put into the slot, and taken out in the
- * opposite order: so at every moment the private note says who may take it out, also after a handler of a
- * signal has left a call by siglongjmp. The first thread that reads through a handle keeps entry 0 to itself,
- * and claims it by a plain store; all others claim by compare-and-swap.
+ * opposite order: so at every moment the private note says which thread may take it out, also after a
+ * handler of a signal has left a call by siglongjmp. The first thread that reads through a handle keeps
+ * entry 0 to itself, and claims it by a plain store; all others claim by compare-and-swap.
  *
  * S in the cell says "readers may be in". While it stands a reader needs no turn at the cell: it puts its
  * entry in and then looks at the cell; a writer names itself in the cell and then looks at the entries. Both
  * orders are sequentially consistent, so at least one of the two sees the other (E. W. Dijkstra's and
- * T. J. Dekker's argument), and it is always the reader who goes back. The flag that lets readers pass until
+ * T. J. Dekker's argument), and it is always the reader that goes back. The flag that lets readers pass until
  * a writer revokes it is that of BRAVO (D. Dice, A. Kogan, "BRAVO - Biased Locking for Reader-Writer Locks",
  * USENIX ATC 2019); theirs is a table of all readers of a process, ours the slots, where the dead are known.
  *

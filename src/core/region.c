@@ -11,11 +11,12 @@
  *
  * Invariants.
  *  1. A control file that has a name carries the whole stamp: it got the name after it was filled.
- *  2. Whoever changes what the names X.ctl and X.data mean holds the life-cycle lock of the file that is
- *     called X.ctl at that moment, and has looked after taking it that the file still has its name.
+ *  2. A process that changes what the names X.ctl and X.data mean holds the life-cycle lock of the file
+ *     that is called X.ctl at that moment, and has looked after taking it that the file still has its
+ *     name.
  *  3. A region is alive while somebody holds a token (a byte lock on a slot) or the nursery. A region that
- *     is not alive, and not both kept and ready, is dead: nobody is ever shown its bytes. (Who found it alive
- *     and still holds the life-cycle lock may join it, even if all others die meanwhile.)
+ *     is not alive, and not both kept and ready, is dead: nobody is ever shown its bytes. (A process that
+ *     found it alive and still holds the life-cycle lock may join it, even if all others die meanwhile.)
  *  4. While a region is alive, state is READY only if the data file of inode data_inode is complete: size
  *     bytes, with memory behind each unless the region is sparse.
  *
@@ -26,7 +27,7 @@
  * Unlink, and what the last one to leave does: the removal of control's name. Resize: the store of size.
  *
  * Progress. The life-cycle lock is held for a bounded number of system calls, and waited for with a
- * time-out; who loses a race for a name begins again until that time-out.
+ * time-out; the loser of a race for a name begins again until that time-out.
  *
  * What a crash leaves, and who repairs it:
  *   create, before control is linked         nothing: neither file has a name
@@ -73,9 +74,9 @@ static int unlink_once(const struct name *n, uint32_t owners, bool only_linked, 
 
 /*
  * Files with a second name are not believed: a link to one region's files at the name of another would mix
- * the two. But whoever may write the region may make such a link, in a directory that all may write to, and
- * only its maker can remove it. So the owner takes the name back, and the region goes as if it had been
- * unlinked. SHMS__RETRY: done, begin again.
+ * the two. But any user that may write the region may make such a link, in a directory that all may write
+ * to, and only its maker can remove it. So the owner takes the name back, and the region goes as if it had
+ * been unlinked. SHMS__RETRY: done, begin again.
  */
 static int take_back(const struct name *n, int64_t deadline)
 {
@@ -83,7 +84,7 @@ static int take_back(const struct name *n, int64_t deadline)
     return rc == 0 || rc == SHMS_E_NOT_FOUND ? SHMS__RETRY : rc;
 }
 
-/* The same for data, by who holds the life-cycle lock. */
+/* The same for data, by the holder of the life-cycle lock. */
 static int take_back_data(const struct region *r)
 {
     struct file_stat st;
@@ -96,7 +97,7 @@ static int take_back_data(const struct region *r)
 /* ---- data */
 
 /* What another member says that it mapped is believed up to here: a hostile one must not use up our address
- * space. Who needs more says so itself. */
+ * space. A member that needs more says so itself. */
 #define MAX_SIZE_BELIEVED (1ull << 40)
 
 int shms__region_settle(struct region *r, const struct region_request *q, void *data, uint64_t mapped,
@@ -515,7 +516,7 @@ void shms__region_leave(struct region *r)
     if (!r->data_only) {
         shms__fork_part(r);
         const struct file *f = shms__region_control_file(r);
-        /* of an unnamed one nothing is left behind, whoever is still there */
+        /* of an unnamed one nothing is left behind, with or without other members */
         if (f && !r->unnamed && leaves_last(r, f) &&
             shms__life_take(f, shms__now_ns() + r->timeout_ns) == 0) {
             clean_up(r, f);

@@ -80,8 +80,9 @@ static inline bool shms__region_init_owed(const struct control *c)
 
 /* ---- control.c */
 
-/* Control's mode for a region of `mode`. Control is never half open: who may write the data may write it, and
- * nobody else may even read it, because read permission is enough to hold byte locks that delay others. */
+/* Control's mode for a region of `mode`. Control is never half open: a user that may write the data may
+ * write it, and nobody else may even read it, because read permission is enough to hold byte locks that
+ * delay others. */
 uint32_t shms__control_mode(uint32_t mode);
 
 /* The stamp of a control file of ours. */

@@ -4,8 +4,8 @@
  *
  * Who takes part. A member's bell (slot.bell) is hung by itself when it first meets others at the lock
  * (before it sleeps there, or when it wakes a sleeper), or when it joins if its process has the helper
- * thread by then. So a holder that never met anybody is found by the first who waits for it at the end of
- * a slice. It is changed by the system when its process ends, and listened to by whoever waits for it: the
+ * thread by then. So a holder that never met anybody is found by its first waiter at the end of
+ * a slice. It is changed by the system when its process ends, and listened to by those that wait for it: the
  * waiters of the lock for its holder, a writer for each reader.
  *
  * Invariants.

@@ -12,11 +12,12 @@
  * Linearisation: the first load of the sequence that stood. Progress: SNAPSHOT_TRIES tries, then the shared
  * lock.
  *
- * Wait. Invariant: a waiter sleeps on a version only after it has seen its flag stand in the cell later than
- * that version, and whoever takes a flag out moves the version afterwards, and then wakes (give_back).
- * So a waiter finds the new version, or is woken; and waiting costs the uncontended unlock nothing, not
- * even a fence: it finds a flag by the compare-and-swap that it needs anyway. The version never goes back and
- * does not hang on a section that is open: so a writer that never pauses hides no change.
+ * Wait. Invariant: a waiter sleeps on a version only after it has seen its flag stand in the cell later
+ * than that version, and the member that takes a flag out moves the version afterwards, and then wakes
+ * (give_back). So a waiter finds the new version, or is woken; and waiting costs the uncontended unlock
+ * nothing, not even a fence: it finds a flag by the compare-and-swap that it needs anyway. The version
+ * never goes back and does not hang on a section that is open: so a writer that never pauses hides no
+ * change.
  *
  * A poll descriptor watches control by inotify: the unlocker that finds POLL writes one byte there, by a
  * system call, at a place nobody reads. POLL is taken out with each ring, and set again by the next wait.

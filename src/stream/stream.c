@@ -160,7 +160,7 @@ static __attribute__((noinline, cold)) int unlock_first(shms_stream *stream)
         return rc;
     struct section *s = &stream->section;
     /* A thread of this handle that waits for readers has the cell, too, but no section to give back yet.
-     * relaxed: private; whoever may release the lock knows that it was taken */
+     * relaxed: private; a thread that may release the lock knows that it was taken */
     bool reads = shms__readers_here(&s->readers) || a64_load_relaxed(&s->holder) == 0;
     rc = reads ? shms__unlock_shared(s) : shms__unlock_wake(s);
     if (rc == SHMS_E_NOT_OWNER)

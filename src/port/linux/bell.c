@@ -13,7 +13,7 @@
  * process ends, whatever other threads are doing: so each single store leaves a list that can be walked,
  * with no node of memory that is gone. The guard is started by the first bell that is worth it (slice.c),
  * so that a program which never waits has no thread of ours, and one that gives up rights first has it
- * inside its sandbox; it ends with the last handle. Whoever starts or ends it waits for it, which is
+ * inside its sandbox; it ends with the last handle. The thread that starts or ends it waits for it, which is
  * short: it takes no lock.
  *
  * What a crash leaves: in each word of a hung bell BELL_RUNG, or at worst the id, a bell that never rings.
@@ -93,7 +93,7 @@ static void unlink_node(struct node *n)
 
 enum { STARTS, UP, ENDS, ENDED };
 #define GUARD_SLEEP_NS 1000000000000 /* it is woken to end */
-#define OTHERS_SLEEP_NS 1000000      /* what a lost wake-up costs who waits for it */
+#define OTHERS_SLEEP_NS 1000000      /* what a lost wake-up costs its waiter */
 
 static void sound(a32 *word)
 {
@@ -273,7 +273,7 @@ void shms__bell_drop(struct bell *b)
     shms__process_lock();
     if (b->word) {
         unlink_node(node_of(b->word));
-        a32_store_relaxed(b->word, 0); /* relaxed: orders nothing; nobody waits for who leaves */
+        a32_store_relaxed(b->word, 0); /* relaxed: orders nothing; nobody waits for a leaver */
     }
     if (!spare) {
         spare = apron;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Linux: memory without a name, a memfd. What its seals promise is looked up and never taken on trust: who
- * passes a descriptor may pass any.
+ * Linux: memory without a name, a memfd. What its seals promise is looked up and never taken on trust: a
+ * process that passes a descriptor may pass any.
  */
 #include "fd.h"
 #include "trust.h"

@@ -85,7 +85,7 @@ static bool lock_is_mine(void)
     return (a64_load_relaxed(&own->lock) & ~LOCK_AWAITED) == shms__thread();
 }
 
-/* Who has slept cannot know whether others still do. */
+/* A thread that has slept cannot know whether others still do. */
 static void wait_for_lock(uint64_t self)
 {
     for (;;) {

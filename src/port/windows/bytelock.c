@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Windows: a byte lock is a named event that exists only while the lock is held. Who creates it has the
+ * Windows: a byte lock is a named event that exists only while the lock is held. Its creator has the
  * lock; the system removes it with its holder's handle, however the holder's process ended. Asking is an
  * attempt to open it. That needs no right to open the other process, and knows no reused process ids.
  *
- * Who asks keeps the object alive for a moment, and another who asks then may see a dead holder live: for
- * the next slice, not longer.
+ * A process that asks keeps the object alive for a moment, and another that asks then may see a dead
+ * holder live: for the next slice, not longer.
  */
 #include "objects.h"
 

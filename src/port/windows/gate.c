@@ -70,7 +70,7 @@ static DWORD rest_ms(int64_t deadline)
 
 static bool inside(const struct objects *o)
 {
-    return a32_load_relaxed(&o->inside); /* relaxed: private; who unlocks has been told of the lock */
+    return a32_load_relaxed(&o->inside); /* relaxed: private; the unlocker has been told of the lock */
 }
 
 int shms__gate_pass(struct region *r, int64_t deadline)
@@ -152,7 +152,7 @@ void shms__gate_tell(const struct file *control, struct shms_info *info)
     const char *base = control->objects->base;
     info->strangers = count_strangers(base, info->members);
     if (info->locked != 2 && held_by_stranger(base)) {
-        info->locked = 3; /* who is named in the cell is waiting */
+        info->locked = 3; /* the member in the cell is waiting */
         info->owner_pid = 0;
     }
 }

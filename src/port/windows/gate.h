@@ -12,7 +12,7 @@ struct shms_info;
 
 enum { GATED = 1 };
 
-/* All but inside() are for who is named in the lock cell. */
+/* All but inside() are for the member named in the lock cell. */
 int shms__gate_pass(struct region *r, int64_t deadline); /* SHMS_E_TIMEOUT; nothing if inside already */
 void shms__gate_inherit(struct region *r);               /* from a dead owner of the cell, if it was inside */
 bool shms__gate_inside(const struct region *r);

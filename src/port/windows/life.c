@@ -20,7 +20,7 @@ int shms__life_take(const struct file *f, int64_t deadline)
     }
 }
 
-/* Who holds f has seen it under its name, which is gone with the last member or who looks at it. */
+/* The holder of f has seen it under its name, which is gone with the last member or looker. */
 int shms__region_alive(const struct file *f)
 {
     (void)f;

@@ -54,7 +54,7 @@ uint64_t shms__committed(const void *view);
 /* A failure with the system's last error behind it. */
 int shms__fail_last(void);
 
-/* Who may do what with an object of that mode: see security.c. *ret_attributes lives until security_free. */
+/* The rights to an object of that mode: see security.c. *ret_attributes lives until security_free. */
 struct security {
     SECURITY_ATTRIBUTES attributes;
     void *descriptor;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Windows: a region's life, which is that of its named objects (objects.h): each lives as long as somebody
- * has it open, whoever that is and however processes end. Nothing is ever removed.
+ * has it open, any process, and however processes end. Nothing is ever removed.
  *
  * Who takes part. Ours, one at a time under the life-cycle lock, from before the first look until a member
  * is added. Programs built on TShareMemStream open the gate and the data at any moment, under no lock; they
@@ -199,7 +199,7 @@ static int map_data(struct region *r, uint64_t want, uint64_t size, void **ret)
     return shms__map(&r->data_file, 0, want > size ? want + VIEW_SPARE : want, r->writable, false, ret);
 }
 
-/* A new region. SHMS__RETRY: somebody who holds no life-cycle lock was faster. */
+/* A new region. SHMS__RETRY: a process without the life-cycle lock was faster. */
 static int create(struct region *r, const struct region_request *q)
 {
     bool is_new = false;
@@ -272,7 +272,7 @@ static int join(struct region *r, const struct region_request *q)
 
 /* ---- open */
 
-/* Both descriptors' bits, or none: who may only read must not be able to hold the lock. */
+/* Both descriptors' bits, or none: a reader must not be able to hold the lock. */
 static uint32_t control_mode(uint32_t mode)
 {
     return (mode & 06) == 06 ? mode : mode & ~06u;
@@ -347,7 +347,7 @@ int shms__region_publish(struct region *r)
 
 /* ---- leaving */
 
-/* Data first: who finds data without control takes it for another program's. */
+/* Data first: data without control is taken for another program's. */
 void shms__region_abandon(struct region *r)
 {
     if (r->data)

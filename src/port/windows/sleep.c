@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Windows: sleeping on a word of shared memory. WaitOnAddress works within one process only, so each region
- * has a bell, a manual-reset event that whoever wakes sets. A sleeper resets it before it looks at the word:
+ * has a bell, a manual-reset event that the waker sets. A sleeper resets it before it looks at the word:
  * a change after that look sets it again. Two sleepers can take a ring from each other this way, between the
  * look and the sleep; that costs the end of a slice, which is what every caller reckons with.
  */
@@ -73,7 +73,7 @@ int shms__sleep_on(a32 *word, uint32_t expected, int64_t ns)
 
 void shms__wake(a32 *word, int count)
 {
-    (void)count; /* who is woken for nothing sleeps on */
+    (void)count; /* a sleeper woken for nothing sleeps on */
     HANDLE bell = bell_of(word);
     if (bell)
         SetEvent(bell);

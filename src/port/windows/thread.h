@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Windows: who am I; CMake picks this folder for the include. */
+/* Windows: the calling thread; CMake picks this folder for the include. */
 #ifndef SHMS_PORT_THREAD_H
 #define SHMS_PORT_THREAD_H
 
