@@ -333,7 +333,9 @@ static bool settle(struct shms_channel *c, size_t n, uint64_t state)
     uint64_t word = c->held_word, length = word & FRAME_LENGTH;
     uint64_t bytes = shms__frame_bytes(n), rest = shms__frame_bytes(length) - bytes;
     if (rest > 0) {
-        uint64_t skip = shms__frame_word(rest - sizeof(struct frame), FRAME_SKIP, shms__frame_extra(word));
+        /* Of a broadcast, the number that comes next: a reader that has to go on here has missed this one. */
+        uint64_t next = extra(c, shms__frame_extra(word) + 1);
+        uint64_t skip = shms__frame_word(rest - sizeof(struct frame), FRAME_SKIP, next);
         /* relaxed: in the payload still; ordered by the compare-and-swap */
         a64_store_relaxed(&shms__frame(c, c->held_pos + bytes)->word, skip);
     }

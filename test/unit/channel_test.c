@@ -489,6 +489,29 @@ static void drop_tells_how_many_were_missed(void **state)
     }
 }
 
+/* Of a message that is shorter than what was reserved, the rest is a frame of its own, and a reader may have
+ * to go on there: the message before it is missed, be it the only one. */
+static void a_short_commit_is_missed_like_any_other(void **state)
+{
+    static const unsigned char bytes[2048];
+    void *to;
+    (void)state;
+    shms_channel *s = channel_open(4096, SHMS_SEND, &broadcasts[2]);
+    shms_channel *r = channel_open(0, SHMS_RECEIVE, &broadcasts[2]);
+    assert_int_equal(shms_channel_reserve(s, 2032, &to, 0), 0);
+    memcpy(to, bytes, 1008);
+    assert_int_equal(shms_channel_commit(s, 1008), 0);
+    assert_int_equal(shms_channel_send(s, bytes, 2032, 0), 0);
+    send_number(s, 3); /* where the first was */
+    assert_int_equal(shms_channel_recv(r, to, 0, 0), SHMS_E_MISSED);
+    assert_int_equal(message_of(r).missed, 1);
+    assert_int_equal(shms_channel_recv(r, &(unsigned char[2032]){0}, 2032, 0), 2032);
+    assert_int_equal(message_of(r).number, 2);
+    assert_int_equal(recv_number(r), 3);
+    shms_channel_close(s);
+    shms_channel_close(r);
+}
+
 static void what_is_peeked_may_be_overwritten(void **state)
 {
     const void *from;
@@ -582,7 +605,8 @@ int main(void)
         TEST(closing_ends_the_stream_for_receivers), TEST(a_full_queue_without_receivers_is_closed),
         TEST(each_receiver_gets_each_message), TEST(without_receivers_the_ring_rolls),
         TEST(history_begins_earlier), TEST(drop_tells_how_many_were_missed),
-        TEST(what_is_peeked_may_be_overwritten), TEST(expel_goes_on_without_the_slowest),
+        TEST(a_short_commit_is_missed_like_any_other), TEST(what_is_peeked_may_be_overwritten),
+        TEST(expel_goes_on_without_the_slowest),
         TEST(counts_add_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
