@@ -199,6 +199,9 @@ static int find(struct shms_channel *c, struct patience *p)
 {
     c->asks = false;
     int rc = shms__receive_look(c);
+    /* relaxed: only this handle writes it. A call that was cut off may have come no further than c->pos */
+    if (rc == 0 && a64_load_relaxed(c->progress) != c->pos)
+        a64_store_release(c->progress, c->pos); /* release: as in pass; pairs with the same */
     return rc != 0 ? rc : shms__channel_wait(c, shms__receive_look, p);
 }
 
