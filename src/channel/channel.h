@@ -180,6 +180,9 @@ static inline int64_t shms__channel_done(const struct shms_channel *c, int64_t r
 /* To be called first by every call that is not on its quick path; one that may wait for timeout_ms, or -1. */
 int shms__channel_enter(struct shms_channel *c, int timeout_ms);
 
+/* Something is reserved, or peeked, by this handle, which has that role (0: any). */
+int shms__channel_check_held(struct shms_channel *c, uint32_t role);
+
 /* ---- peers.c: who is there */
 
 static inline struct member_channel *shms__channel_slot(const struct shms_channel *c, uint32_t slot)
@@ -242,7 +245,6 @@ int shms__channel_expel(struct shms_channel *c);
 
 /* The frame at c->pos is READY (1), there is none (0), or a failure. A handle that needs no turn. */
 int shms__receive_look(struct shms_channel *c);
-int shms__receive_release(struct shms_channel *c);
 void shms__receive_put_back(struct shms_channel *c);
 /* The number of the last message before the frame whose extra bits are `low`. */
 uint64_t shms__channel_number_before(const struct shms_channel *c, uint64_t low);

@@ -113,11 +113,12 @@ static struct end end_of(const struct shms_channel *c)
 
 static void publish(struct shms_channel *c, struct end e)
 {
+    struct channel *shared = c->shared;
     c->number = e.number;
     c->pos = e.pos;
-    a64_store_relaxed(&c->shared->number, c->number); /* relaxed: ordered by the store of tail */
+    a64_store_relaxed(&shared->number, e.number); /* relaxed: ordered by the store of tail */
     /* release: frames and payloads; pairs with the acquires of tail in receive.c, claim.c, peers.c */
-    a64_store_release(&c->shared->tail, c->pos);
+    a64_store_release(&shared->tail, e.pos);
 }
 
 /* SKIP up to the end of the ring. */
@@ -367,7 +368,7 @@ static int enter(struct shms_channel *c, uint32_t role)
     return !c || (role && c->role != role) ? shms__fail(SHMS_E_INVALID) : shms__channel_enter(c, -1);
 }
 
-static int check_held(struct shms_channel *c, uint32_t role)
+int shms__channel_check_held(struct shms_channel *c, uint32_t role)
 {
     int rc = enter(c, role);
     return rc == 0 && !c->held ? shms__fail(SHMS_E_NOT_OWNER) : rc;
@@ -375,7 +376,7 @@ static int check_held(struct shms_channel *c, uint32_t role)
 
 int shms_channel_commit(shms_channel *c, size_t n)
 {
-    int rc = check_held(c, SHMS_SEND);
+    int rc = shms__channel_check_held(c, SHMS_SEND);
     if (rc == 0 && n > (c->held_word & FRAME_LENGTH))
         rc = shms__fail(SHMS_E_RANGE);
     if (rc < 0)
@@ -406,7 +407,7 @@ int shms_channel_abort(shms_channel *c)
     int rc = enter(c, 0);
     if (rc == 0) {
         shms__channel_give_turns(c);
-        rc = check_held(c, 0);
+        rc = shms__channel_check_held(c, 0);
     }
     if (rc < 0)
         return rc;
@@ -422,18 +423,4 @@ int shms_channel_abort(shms_channel *c)
         shms__receive_put_back(c);
     shms__held_no_more(c);
     return (int)shms__channel_done(c, 0);
-}
-
-int shms_channel_release(shms_channel *c)
-{
-    int rc = check_held(c, SHMS_RECEIVE);
-    if (rc < 0)
-        return rc;
-    if (c->alone) {
-        c->held = false;
-        rc = shms__receive_release(c);
-    } else {
-        rc = shms__claim_release(c);
-    }
-    return (int)shms__channel_done(c, rc);
 }

@@ -32,6 +32,7 @@
 #define LOOKS 24       /* pauses apart: longer than any store waits */
 #define LOOKS_POLL 300
 #define SPINS 600       /* pauses in all before the flag is set */
+#define SPINS_CLOSE 16
 #define SPINS_APART 32
 #define TURN_TRY_MS 2 /* how long a try waits for a turn that another holds for one message */
 
@@ -126,15 +127,18 @@ static int look_often(struct shms_channel *c, int (*look)(struct shms_channel *c
     return 0;
 }
 
-/* Looks at growing distances: each takes the line from the one that is to write it. */
+/* Looks at growing distances: each takes the line from the one that is to write it. The first are close to
+ * each other, for one that waits for an answer. */
 static int spin(struct shms_channel *c, int (*look)(struct shms_channel *c))
 {
-    for (int step = 2, spun = 0; spun < SPINS; spun += step, step = step < SPINS_APART ? step * 2 : step) {
+    for (int step = 1, spun = 0; spun < SPINS; spun += step) {
         for (int i = 0; i < step; i++)
             spin_pause();
         int rc = look(c);
         if (rc != 0)
             return rc;
+        if (spun >= SPINS_CLOSE && step < SPINS_APART)
+            step *= 2;
     }
     return 0;
 }
