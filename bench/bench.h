@@ -42,6 +42,7 @@ void bench_copies(void);
 void bench_snapshots(void);
 void bench_wakeups(void);
 void bench_opening(void);
+void bench_channels(void);
 
 /* -------------------------------------------------------------- clock */
 

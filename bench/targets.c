@@ -45,6 +45,20 @@ static const struct target targets[] = {
     {"recovery by a newcomer, p99", "newcomer", BENCH_OURS, P99, false, 100, "us"},
     {"open+close, of the bare calls' time", "open", "shm_open+mmap+munmap+close", COST, false, 4, "x"},
     {"control memory of a region", "control", BENCH_OURS, MEDIAN, false, 64, "KiB"},
+    {"messages of 8 B, to ck_ring", "channel-8", "ck_ring", TIMES_AS_GOOD, true, 1.3, "x"},
+    {"messages of 64 B, to ck_ring and a slab", "channel-64", "ck_ring", TIMES_AS_GOOD, true, 4, "x"},
+    {"messages of 1 KiB, to ck_ring and a slab", "channel-1K", "ck_ring", TIMES_AS_GOOD, true, 3, "x"},
+    {"messages of 64 KiB, to ck_ring and a slab", "channel-64K", "ck_ring", TIMES_AS_GOOD, true, 1, "x"},
+    {"messages of 64 KiB, to Boost message_queue", "channel-64K", "Boost message_queue", TIMES_AS_GOOD, true,
+     4, "x"},
+    {"messages, two to two, to ck_ring", "channel-2-2", "ck_ring", TIMES_AS_GOOD, true, 0.75, "x"},
+    {"messages, two to two, to Boost message_queue", "channel-2-2", "Boost message_queue", TIMES_AS_GOOD,
+     true, 10, "x"},
+    {"broadcast of 8 B, one to one", "broadcast", BENCH_OURS, MEDIAN, true, 60, "M/s"},
+    {"broadcast of 8 B, one to each of four", "broadcast-4", BENCH_OURS, MEDIAN, true, 10, "M/s"},
+    {"64 B there and back awake, of a bare flag's time", "channel-spin", "a flag and 64 moving bytes", COST,
+     false, 1.1, "x"},
+    {"64 B there and back asleep, of a bare futex's", "channel-sleep", "bare futex", COST, false, 1.1, "x"},
 };
 enum { TARGET_COUNT = sizeof targets / sizeof *targets };
 

@@ -23,6 +23,7 @@
  * - in a child of fork a handle's first call joins anew, as a new member: what the parent has reserved or
  *   peeked stays the parent's, and a broadcast's receiver begins with what is sent from then on. A handle
  *   with one_sender or one_receiver gives SHMS_E_FULL there while the parent has its own;
+ * - after a handler has left a call by siglongjmp, call shms_channel_abort() (doc/caveats.md);
  * - any call may give SHMS_E_CORRUPT where a peer has damaged the shared bytes, and SHMS_E_LOST;
  * - the region lives as a stream does (shmstream.h): with its last handle it is gone, and what was sent and
  *   not received with it, unless options.region says keep. Unlink it with shms_stream_unlink().

@@ -127,6 +127,25 @@ static int take_up(struct shms_channel *c, uint32_t role, const shms_channel_opt
     return (int)shms__channel_done(c, rc);
 }
 
+static int open_whole(const struct handle_request *h, uint32_t role, const shms_channel_options *o,
+                      struct shms_channel **ret)
+{
+    struct section *s = NULL;
+    int rc = shms__handle_open(h, sizeof **ret, &s);
+    if (rc < 0)
+        return rc;
+    struct shms_channel *c = (struct shms_channel *)(void *)s;
+    rc = take_up(c, role, o, h->size == 0);
+    if (rc < 0) {
+        int oserror = shms_last_oserror();
+        shms__handle_close(s);
+        shms__restore_oserror(oserror);
+        return rc;
+    }
+    *ret = c;
+    return 0;
+}
+
 int shms_channel_open(const char *name, uint64_t size, int role, const shms_channel_options *options,
                       shms_channel **ret)
 {
@@ -139,26 +158,15 @@ int shms_channel_open(const char *name, uint64_t size, int role, const shms_chan
     struct channel begin = fresh(&o, capacity);
     struct handle_request h = {.name = name, .size = capacity, .fd = -1, .options = o.region,
                                .kind = KIND_CHANNEL, .object = &begin, .object_size = sizeof begin};
-    struct section *s = NULL;
-    int rc = shms__handle_open(&h, sizeof **ret, &s);
-    if (rc < 0)
-        return rc;
-    struct shms_channel *c = (struct shms_channel *)(void *)s;
-    rc = take_up(c, (uint32_t)role, &o, size == 0);
-    if (rc < 0) {
-        int oserror = shms_last_oserror();
-        shms__handle_close(s);
-        shms__restore_oserror(oserror);
-        return rc;
-    }
-    *ret = c;
-    return 0;
+    shms__let_cancel();
+    shms__quiet_begin(); /* no handler meets a member whose role is half there */
+    int rc = open_whole(&h, (uint32_t)role, &o, ret);
+    shms__quiet_end();
+    return rc;
 }
 
-int shms__channel_enter(struct shms_channel *c, int timeout_ms)
+static int join_anew(struct shms_channel *c, int timeout_ms)
 {
-    if (shms__channel_here(c))
-        return 0;
     int rc = shms__member_enter_within(&c->section.member, timeout_ms);
     if (rc < 0)
         return rc;
@@ -166,16 +174,27 @@ int shms__channel_enter(struct shms_channel *c, int timeout_ms)
     return shms__channel_join(c);
 }
 
+int shms__channel_enter(struct shms_channel *c, int timeout_ms)
+{
+    if (shms__channel_here(c))
+        return 0;
+    shms__quiet_begin();
+    int rc = join_anew(c, timeout_ms);
+    shms__quiet_end();
+    return rc;
+}
+
 void shms_channel_close(shms_channel *c)
 {
     if (!c)
         return;
+    shms__quiet_begin();
     if (shms__channel_here(c)) {
-        if (c->held)
-            shms_channel_abort(c);
+        (void)shms_channel_abort(c); /* which also gives back what a call that was cut off has left */
         shms__channel_leave(c);
     }
     shms__handle_close(&c->section);
+    shms__quiet_end();
 }
 
 /* ---- notify, poll */

@@ -57,6 +57,10 @@
  *   sender, floor raised, limit not     joiners start a little later than they could; limit is true
  *   closing, before the role is cleared a role of a dead member: counted as a death (peers.c)
  *
+ * What a call leaves that a handler left by siglongjmp: what a crash there would, but its member lives. A
+ * turn may be held; and c->held is set before the frame says so, and cleared after, so the frame may be there
+ * not yet, or no more. The handle's next taker of the turn, abort and close look for both.
+ *
  * Ideas: positions that never wrap and frames with a SKIP at the end are as in Aeron (T. Montgomery, M.
  * Thompson); the turn that names its holder is that of robust futexes.
  */
@@ -176,6 +180,9 @@ static inline int64_t shms__channel_done(const struct shms_channel *c, int64_t r
 /* To be called first by every call that is not on its quick path; one that may wait for timeout_ms, or -1. */
 int shms__channel_enter(struct shms_channel *c, int timeout_ms);
 
+/* Something is reserved, or peeked, by this handle, which has that role (0: any). */
+int shms__channel_check_held(struct shms_channel *c, uint32_t role);
+
 /* ---- peers.c: who is there */
 
 static inline struct member_channel *shms__channel_slot(const struct shms_channel *c, uint32_t slot)
@@ -224,6 +231,8 @@ static inline void shms__channel_tell_senders(struct shms_channel *c)
 
 /* A side's turn for one message: 0, or SHMS_E_TIMEOUT. */
 int shms__channel_turn(struct shms_channel *c, a64 *turn, struct patience *p);
+/* The same without any wait. */
+bool shms__channel_turn_at_once(struct shms_channel *c, a64 *turn);
 
 /* ---- space.c: what may be overwritten */
 
@@ -236,7 +245,6 @@ int shms__channel_expel(struct shms_channel *c);
 
 /* The frame at c->pos is READY (1), there is none (0), or a failure. A handle that needs no turn. */
 int shms__receive_look(struct shms_channel *c);
-int shms__receive_release(struct shms_channel *c);
 void shms__receive_put_back(struct shms_channel *c);
 /* The number of the last message before the frame whose extra bits are `low`. */
 uint64_t shms__channel_number_before(const struct shms_channel *c, uint64_t low);
@@ -257,8 +265,29 @@ uint64_t shms__receive_number(const struct shms_channel *c);
 int64_t shms__claim(struct shms_channel *c, struct patience *p);
 int shms__claim_release(struct shms_channel *c);
 void shms__claim_put_back(struct shms_channel *c);
+void shms__claim_finish(struct shms_channel *c);
 /* A sender that waits for room: head may stand behind frames that are used. */
 void shms__claim_tidy(struct shms_channel *c);
+
+/* Where a turn is shared: is the frame at held_pos the one that is held? A call that was cut off by
+ * siglongjmp may have settled it, and the place is another's now. One that shows our identity and this word
+ * is ours. */
+static inline bool shms__held_still(const struct shms_channel *c)
+{
+    const struct frame *f = shms__frame(c, c->held_pos);
+    /* relaxed: if both are ours, this thread wrote them; else any two values will do */
+    return a64_load_relaxed(&f->owner) == c->section.member.id && a64_load_relaxed(&f->word) == c->held_word;
+}
+
+/* After the store by which the others see it. */
+static inline void shms__held_no_more(struct shms_channel *c)
+{
+    fence_signal(); /* orders: that store, for a handler of this thread; pairs with its leaving */
+    c->held = false;
+}
+
+/* A call that was cut off may have left a turn held: give it back, what was done in it made whole. */
+void shms__channel_give_turns(struct shms_channel *c);
 
 /* RESERVED at `frame`, its owner dead: pass over it. */
 bool shms__channel_skip(struct shms_channel *c, struct frame *frame, uint64_t word);

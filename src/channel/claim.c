@@ -67,8 +67,7 @@ static void turn_end(struct shms_channel *c)
 
 void shms__claim_tidy(struct shms_channel *c)
 {
-    struct patience none = {.timeout_ms = 0};
-    if (shms__cell_take(&c->section.member, &c->shared->receivers_turn, &none) < 0)
+    if (!shms__channel_turn_at_once(c, &c->shared->receivers_turn))
         return;
     advance_head(c);
     turn_end(c);
@@ -180,9 +179,9 @@ static int64_t take(struct shms_channel *c, const struct found *f)
         return shms__fail(SHMS_E_SIZE);
     if (!w->peeks)
         shms__copy(w->buf, shms__frame(c, f->pos) + 1, (size_t)length);
-    mark(c, f, w->peeks ? FRAME_CLAIMED : FRAME_DONE);
-    c->held = w->peeks;
     c->held_pos = f->pos;
+    c->held = w->peeks; /* before others can see it: what a call that is cut off has left, abort finds */
+    mark(c, f, w->peeks ? FRAME_CLAIMED : FRAME_DONE);
     return (int64_t)length;
 }
 
@@ -256,13 +255,24 @@ int64_t shms__claim(struct shms_channel *c, struct patience *p)
 
 /* ---- release, put back */
 
+/* A call that was cut off may have claimed the frame at next, and not got further. */
+void shms__claim_finish(struct shms_channel *c)
+{
+    uint64_t next = a64_load_relaxed(&c->shared->next); /* relaxed: the turn is held */
+    if (c->held && next == c->held_pos && shms__held_still(c))
+        /* relaxed: the turn is held */
+        a64_store_relaxed(&c->shared->next, next + shms__frame_bytes(c->held_word & FRAME_LENGTH));
+}
+
 int shms__claim_release(struct shms_channel *c)
 {
     struct frame *f = shms__frame(c, c->held_pos);
     uint64_t word = c->held_word;
     uint64_t done = shms__frame_word(word & FRAME_LENGTH, FRAME_DONE, shms__frame_extra(word));
     /* release: the reads; pairs with the acquire in walk_head */
-    if (!a64_cas_release(&f->word, &word, done))
+    bool is_done = shms__held_still(c) && a64_cas_release(&f->word, &word, done);
+    shms__held_no_more(c);
+    if (!is_done)
         return shms__fail(SHMS_E_CORRUPT);
     /* orders: DONE before the look at head; pairs with the fence in advance_head */
     fence_seq_cst();
@@ -279,6 +289,8 @@ int shms__claim_release(struct shms_channel *c)
 
 void shms__claim_put_back(struct shms_channel *c)
 {
+    if (!shms__held_still(c))
+        return;
     /* release: this receiver is done with it; pairs with the acquire in find_orphan */
     a64_store_release(&shms__frame(c, c->held_pos)->owner, 0);
     shms__channel_wake(c, SHMS_RECEIVE, false);

@@ -199,6 +199,9 @@ static int find(struct shms_channel *c, struct patience *p)
 {
     c->asks = false;
     int rc = shms__receive_look(c);
+    /* relaxed: only this handle writes it. A call that was cut off may have come no further than c->pos */
+    if (rc == 0 && a64_load_relaxed(c->progress) != c->pos)
+        a64_store_release(c->progress, c->pos); /* release: as in pass; pairs with the same */
     return rc != 0 ? rc : shms__channel_wait(c, shms__receive_look, p);
 }
 
@@ -226,36 +229,44 @@ static __attribute__((noinline)) int64_t recv_slowly(struct shms_channel *c, voi
     return c ? shms__channel_done(c, rc) : rc;
 }
 
+/* A handle that needs no turn, a message that is there, and nothing unusual: else the slow way. */
+static inline bool is_there(struct shms_channel *c, uint64_t most)
+{
+    if (c->pos == c->seen)
+        /* acquire: the frames before it; pairs with the release in send.c */
+        c->seen = a64_load_acquire(&c->shared->tail);
+    /* acquire: the payload of one that was reserved; pairs with the release in settle, send.c */
+    uint64_t word = a64_load_acquire(&shms__frame(c, c->pos)->word);
+    uint64_t length = word & FRAME_LENGTH, left = c->seen - c->pos;
+    if (LIKELY(left - 1 < c->capacity && length <= most && shms__frame_state(word) == FRAME_READY) &&
+        LIKELY(shms__frame_fits(c, c->pos, shms__frame_bytes(length), c->seen))) {
+        c->held_word = word;
+        return true;
+    }
+    if (left > c->capacity)
+        c->seen = c->pos; /* nonsense, or overtaken: to be looked at with care */
+    return false;
+}
+
+static inline bool is_plain(const struct shms_channel *c, bool held)
+{
+    return LIKELY(c && c->alone && c->role == SHMS_RECEIVE && c->held == held) &&
+           LIKELY(shms__channel_here(c));
+}
+
 int64_t shms_channel_recv(shms_channel *c, void *buf, size_t n, int timeout_ms)
 {
-    /* A handle that needs no turn, a message that is there, and nothing unusual. */
-    if (LIKELY(c && c->alone && c->role == SHMS_RECEIVE && !c->held && timeout_ms >= -1 && buf) &&
-        LIKELY(shms__channel_here(c))) {
-        if (c->pos == c->seen)
-            /* acquire: the frames before it; pairs with the release in send.c */
-            c->seen = a64_load_acquire(&c->shared->tail);
-        /* acquire: the payload of one that was reserved; pairs with the release in settle, send.c */
-        uint64_t word = a64_load_acquire(&shms__frame(c, c->pos)->word);
-        uint64_t length = word & FRAME_LENGTH, left = c->seen - c->pos;
-        if (LIKELY(left - 1 < c->capacity && length <= n && shms__frame_state(word) == FRAME_READY) &&
-            LIKELY(shms__frame_fits(c, c->pos, shms__frame_bytes(length), c->seen))) {
-            c->held_word = word;
-            return shms__channel_done(c, copy_out(c, buf, n));
-        }
-        if (left > c->capacity)
-            c->seen = c->pos; /* nonsense, or overtaken: to be looked at with care */
-    }
+    if (is_plain(c, false) && LIKELY(timeout_ms >= -1 && buf) && is_there(c, n))
+        return shms__channel_done(c, copy_out(c, buf, n));
     return recv_slowly(c, buf, n, timeout_ms);
 }
 
 /* ---- peek, release */
 
-static int64_t hold(struct shms_channel *c, struct patience *p)
+/* The message that has been found. */
+static inline int64_t hold(struct shms_channel *c)
 {
-    int rc = find(c, p);
-    if (rc < 0)
-        return rc;
-    if (shms__overtaken(c))
+    if (c->lossy && shms__overtaken(c))
         return go_on_behind(c);
     c->held = true;
     c->held_pos = c->pos;
@@ -265,7 +276,7 @@ static int64_t hold(struct shms_channel *c, struct patience *p)
     return (int64_t)(c->held_word & FRAME_LENGTH);
 }
 
-int64_t shms_channel_peek(shms_channel *c, const void **ret, int timeout_ms)
+static __attribute__((noinline)) int64_t peek_slowly(struct shms_channel *c, const void **ret, int timeout_ms)
 {
     struct patience p = {.timeout_ms = timeout_ms};
     int64_t rc = !ret ? shms__fail(SHMS_E_INVALID) : check(c, timeout_ms);
@@ -273,19 +284,43 @@ int64_t shms_channel_peek(shms_channel *c, const void **ret, int timeout_ms)
         c->wish = (struct wish){.peeks = true};
         rc = shms__claim(c, &p);
     } else if (rc == 0) {
-        rc = hold(c, &p);
+        rc = find(c, &p);
+        if (rc > 0)
+            rc = hold(c);
     }
     if (rc >= 0)
         *ret = shms__frame(c, c->held_pos) + 1;
     return c ? shms__channel_done(c, rc) : rc;
 }
 
-int shms__receive_release(struct shms_channel *c)
+int64_t shms_channel_peek(shms_channel *c, const void **ret, int timeout_ms)
 {
-    if (shms__overtaken(c))
+    if (is_plain(c, false) && LIKELY(timeout_ms >= -1 && ret) && is_there(c, c->capacity)) {
+        int64_t rc = hold(c);
+        if (LIKELY(rc >= 0))
+            *ret = shms__frame(c, c->held_pos) + 1;
+        return shms__channel_done(c, rc);
+    }
+    return peek_slowly(c, ret, timeout_ms);
+}
+
+static inline int release(struct shms_channel *c)
+{
+    c->held = false;
+    if (c->lossy && shms__overtaken(c))
         return go_on_behind(c);
     finish(c, c->held_word);
     return 0;
+}
+
+int shms_channel_release(shms_channel *c)
+{
+    if (is_plain(c, true))
+        return (int)shms__channel_done(c, release(c));
+    int rc = shms__channel_check_held(c, SHMS_RECEIVE);
+    if (rc < 0)
+        return rc;
+    return (int)shms__channel_done(c, c->alone ? release(c) : shms__claim_release(c));
 }
 
 /* It stays where it is; only the count of tries is new. */

@@ -44,11 +44,9 @@ static int look_for_room(struct shms_channel *c)
 {
     if (c->alone)
         return shms__channel_room(c);
-    struct patience none = {.timeout_ms = 0};
-    struct member *m = &c->section.member;
+    a64 *turn = &c->shared->senders_turn;
     /* Whether its holder lives is asked with the rest. */
-    if (c->asks ? shms__cell_take(m, &c->shared->senders_turn, &none) < 0
-                : !shms__cell_try(m, &c->shared->senders_turn))
+    if (!(c->asks ? shms__channel_turn_at_once(c, turn) : shms__cell_try(&c->section.member, turn)))
         return 0;
     catch_up(c);
     int rc = shms__channel_room(c);
@@ -101,20 +99,36 @@ static uint64_t extra(const struct shms_channel *c, uint64_t number)
     return c->kind == SHMS_BROADCAST ? number & FRAME_NUMBERS : 0;
 }
 
-static void publish(struct shms_channel *c)
+/* Frames are written behind `e`, and only then is c moved there: so a handler that leaves this call by
+ * siglongjmp leaves all of them behind tail, or none. */
+struct end {
+    uint64_t pos;
+    uint64_t number; /* of the last message */
+};
+
+static struct end end_of(const struct shms_channel *c)
 {
-    a64_store_relaxed(&c->shared->number, c->number); /* relaxed: ordered by the store of tail */
+    return (struct end){.pos = c->pos, .number = c->number};
+}
+
+static void publish(struct shms_channel *c, struct end e)
+{
+    struct channel *shared = c->shared;
+    c->number = e.number;
+    c->pos = e.pos;
+    a64_store_relaxed(&shared->number, e.number); /* relaxed: ordered by the store of tail */
     /* release: frames and payloads; pairs with the acquires of tail in receive.c, claim.c, peers.c */
-    a64_store_release(&c->shared->tail, c->pos);
+    a64_store_release(&shared->tail, e.pos);
 }
 
 /* SKIP up to the end of the ring. */
-static void append_skip(struct shms_channel *c)
+static struct end append_skip(const struct shms_channel *c, struct end e)
 {
-    uint64_t rest = c->capacity - (c->pos & c->mask);
-    uint64_t word = shms__frame_word(rest - sizeof(struct frame), FRAME_SKIP, extra(c, c->number + 1));
-    a64_store_relaxed(&shms__frame(c, c->pos)->word, word); /* relaxed: ordered by the store of tail */
-    c->pos += rest;
+    uint64_t rest = c->capacity - (e.pos & c->mask);
+    uint64_t word = shms__frame_word(rest - sizeof(struct frame), FRAME_SKIP, extra(c, e.number + 1));
+    a64_store_relaxed(&shms__frame(c, e.pos)->word, word); /* relaxed: ordered by the store of tail */
+    e.pos += rest;
+    return e;
 }
 
 /* Fill the ring up to its end. */
@@ -125,8 +139,7 @@ static int pad(struct shms_channel *c, struct patience *p)
     int rc = get_room(c, rest, p, &waited);
     if (rc < 0 || waited)
         return rc; /* where another has moved tail, all begins again */
-    append_skip(c);
-    publish(c);
+    publish(c, append_skip(c, end_of(c)));
     shms__channel_tell_receivers(c); /* the message may need the room that this frame takes */
     return 0;
 }
@@ -149,14 +162,20 @@ static int place(struct shms_channel *c, uint64_t bytes, struct patience *p)
     }
 }
 
-static void append(struct shms_channel *c, const void *buf, size_t n)
+/* The payload is there already. */
+static inline struct end append_head(const struct shms_channel *c, struct end e, size_t n)
 {
-    struct frame *f = shms__frame(c, c->pos);
-    shms__copy(f + 1, buf, n);
-    c->number++;
+    e.number++;
     /* relaxed: ordered by the store of tail */
-    a64_store_relaxed(&f->word, shms__frame_word(n, FRAME_READY, extra(c, c->number)));
-    c->pos += shms__frame_bytes(n);
+    a64_store_relaxed(&shms__frame(c, e.pos)->word, shms__frame_word(n, FRAME_READY, extra(c, e.number)));
+    e.pos += shms__frame_bytes(n);
+    return e;
+}
+
+static inline struct end append(const struct shms_channel *c, struct end e, const void *buf, size_t n)
+{
+    shms__copy(shms__frame(c, e.pos) + 1, buf, n);
+    return append_head(c, e, n);
 }
 
 /* ---- send */
@@ -186,8 +205,7 @@ static __attribute__((noinline)) int send_slowly(struct shms_channel *c, const v
     if (rc == 0)
         rc = place(c, shms__frame_bytes(n), &p);
     if (rc == 0) {
-        append(c, buf, n);
-        publish(c);
+        publish(c, append(c, end_of(c), buf, n));
         turn_end(c);
         shms__channel_tell_receivers(c);
     }
@@ -201,8 +219,7 @@ int shms_channel_send(shms_channel *c, const void *buf, size_t n, int timeout_ms
         LIKELY(shms__channel_here(c) && is_short(c, n))) {
         uint64_t bytes = shms__frame_bytes(n);
         if (LIKELY((c->pos & c->mask) + bytes <= c->capacity && !shms__before(c->limit, c->pos + bytes))) {
-            append(c, buf, n);
-            publish(c);
+            publish(c, append(c, end_of(c), buf, n));
             shms__channel_tell_receivers(c);
             return (int)shms__channel_done(c, 0);
         }
@@ -230,13 +247,15 @@ static int measure(const struct shms_channel *c, uint64_t pos, const shms_slice 
     return 0;
 }
 
-static void append_all(struct shms_channel *c, const shms_slice *messages, size_t count)
+static struct end append_all(const struct shms_channel *c, const shms_slice *messages, size_t count)
 {
+    struct end e = end_of(c);
     for (size_t i = 0; i < count; i++) {
-        if ((c->pos & c->mask) + shms__frame_bytes(messages[i].size) > c->capacity)
-            append_skip(c);
-        append(c, messages[i].data, messages[i].size);
+        if ((e.pos & c->mask) + shms__frame_bytes(messages[i].size) > c->capacity)
+            e = append_skip(c, e);
+        e = append(c, e, messages[i].data, messages[i].size);
     }
+    return e;
 }
 
 /* Room for all at c->pos. The turn is held before, and after unless it fails. */
@@ -280,8 +299,7 @@ int shms_channel_send_all(shms_channel *c, const shms_slice *messages, size_t co
     if (rc == 0)
         rc = place_all(c, messages, count, &p);
     if (rc == 0) {
-        append_all(c, messages, count);
-        publish(c);
+        publish(c, append_all(c, messages, count));
         turn_end(c);
         /* One is woken, and wakes the next where more is there. */
         shms__channel_tell_receivers(c);
@@ -295,13 +313,12 @@ int shms_channel_send_all(shms_channel *c, const shms_slice *messages, size_t co
 static void mark_reserved(struct shms_channel *c, size_t n)
 {
     struct frame *f = shms__frame(c, c->pos);
-    c->number++;
-    c->held_word = shms__frame_word(n, FRAME_RESERVED, extra(c, c->number));
+    struct end e = {.pos = c->pos + shms__frame_bytes(n), .number = c->number + 1};
+    c->held_word = shms__frame_word(n, FRAME_RESERVED, extra(c, e.number));
     /* relaxed: both are ordered by the store of tail */
     a64_store_relaxed(&f->owner, c->section.member.id);
     a64_store_relaxed(&f->word, c->held_word);
-    c->pos += shms__frame_bytes(n);
-    publish(c);
+    publish(c, e);
 }
 
 int shms_channel_reserve(shms_channel *c, size_t n, void **ret, int timeout_ms)
@@ -315,9 +332,9 @@ int shms_channel_reserve(shms_channel *c, size_t n, void **ret, int timeout_ms)
     if (rc == 0)
         rc = place(c, shms__frame_bytes(n), &p);
     if (rc == 0) {
-        c->held = true;
         c->held_pos = c->pos;
         c->held_word = n;
+        c->held = true; /* before others can see it: what a call that is cut off has left, abort finds */
         if (!c->alone)
             mark_reserved(c, n);
         turn_end(c);
@@ -326,14 +343,19 @@ int shms_channel_reserve(shms_channel *c, size_t n, void **ret, int timeout_ms)
     return c ? (int)shms__channel_done(c, rc) : rc;
 }
 
-/* One store makes it a message, or nothing. False: it is not ours any more, a peer has damaged it. */
+/* One store makes it a message, or nothing. False: it is not ours any more: settled before by a call that was
+ * cut off, or damaged by a peer. */
 static bool settle(struct shms_channel *c, size_t n, uint64_t state)
 {
     struct frame *f = shms__frame(c, c->held_pos);
     uint64_t word = c->held_word, length = word & FRAME_LENGTH;
+    if (!shms__held_still(c))
+        return false;
     uint64_t bytes = shms__frame_bytes(n), rest = shms__frame_bytes(length) - bytes;
     if (rest > 0) {
-        uint64_t skip = shms__frame_word(rest - sizeof(struct frame), FRAME_SKIP, shms__frame_extra(word));
+        /* Of a broadcast, the number that comes next: a reader that has to go on here has missed this one. */
+        uint64_t next = extra(c, shms__frame_extra(word) + 1);
+        uint64_t skip = shms__frame_word(rest - sizeof(struct frame), FRAME_SKIP, next);
         /* relaxed: in the payload still; ordered by the compare-and-swap */
         a64_store_relaxed(&shms__frame(c, c->held_pos + bytes)->word, skip);
     }
@@ -341,29 +363,30 @@ static bool settle(struct shms_channel *c, size_t n, uint64_t state)
     return a64_cas_release(&f->word, &word, shms__frame_word(n, state, shms__frame_extra(word)));
 }
 
-static int check_held(struct shms_channel *c, uint32_t role)
+static int enter(struct shms_channel *c, uint32_t role)
 {
-    int rc = !c || (role && c->role != role) ? shms__fail(SHMS_E_INVALID) : shms__channel_enter(c, -1);
+    return !c || (role && c->role != role) ? shms__fail(SHMS_E_INVALID) : shms__channel_enter(c, -1);
+}
+
+int shms__channel_check_held(struct shms_channel *c, uint32_t role)
+{
+    int rc = enter(c, role);
     return rc == 0 && !c->held ? shms__fail(SHMS_E_NOT_OWNER) : rc;
 }
 
 int shms_channel_commit(shms_channel *c, size_t n)
 {
-    int rc = check_held(c, SHMS_SEND);
+    int rc = shms__channel_check_held(c, SHMS_SEND);
     if (rc == 0 && n > (c->held_word & FRAME_LENGTH))
         rc = shms__fail(SHMS_E_RANGE);
     if (rc < 0)
         return rc;
-    c->held = false;
     if (c->alone) {
-        c->number++;
-        /* relaxed: ordered by the store of tail */
-        a64_store_relaxed(&shms__frame(c, c->pos)->word,
-                          shms__frame_word(n, FRAME_READY, extra(c, c->number)));
-        c->pos += shms__frame_bytes(n);
-        publish(c);
-    } else if (!settle(c, n, FRAME_READY)) {
-        rc = shms__fail(SHMS_E_CORRUPT);
+        c->held = false;
+        publish(c, append_head(c, end_of(c), n));
+    } else {
+        rc = settle(c, n, FRAME_READY) ? 0 : shms__fail(SHMS_E_CORRUPT);
+        shms__held_no_more(c);
     }
     shms__channel_tell_receivers(c);
     return (int)shms__channel_done(c, rc);
@@ -381,10 +404,15 @@ static void give_up(struct shms_channel *c)
 
 int shms_channel_abort(shms_channel *c)
 {
-    int rc = check_held(c, 0);
+    int rc = enter(c, 0);
+    if (rc == 0) {
+        shms__channel_give_turns(c);
+        rc = shms__channel_check_held(c, 0);
+    }
     if (rc < 0)
         return rc;
-    c->held = false;
+    if (c->alone)
+        c->held = false;
     if (c->role == SHMS_SEND)
         give_up(c);
     else if (!c->alone)
@@ -393,15 +421,6 @@ int shms_channel_abort(shms_channel *c)
         c->private_tries++;
     else
         shms__receive_put_back(c);
+    shms__held_no_more(c);
     return (int)shms__channel_done(c, 0);
-}
-
-int shms_channel_release(shms_channel *c)
-{
-    int rc = check_held(c, SHMS_RECEIVE);
-    if (rc < 0)
-        return rc;
-    c->held = false;
-    rc = c->alone ? shms__receive_release(c) : shms__claim_release(c);
-    return (int)shms__channel_done(c, rc);
 }

@@ -32,6 +32,7 @@
 #define LOOKS 24       /* pauses apart: longer than any store waits */
 #define LOOKS_POLL 300
 #define SPINS 600       /* pauses in all before the flag is set */
+#define SPINS_CLOSE 16
 #define SPINS_APART 32
 #define TURN_TRY_MS 2 /* how long a try waits for a turn that another holds for one message */
 
@@ -79,12 +80,38 @@ void shms__channel_wake_all(struct shms_channel *c)
 
 int shms__channel_turn(struct shms_channel *c, a64 *turn, struct patience *p)
 {
-    if (LIKELY(shms__cell_try(&c->section.member, turn)))
-        return 0;
+    struct member *m = &c->section.member;
+    if (LIKELY(shms__cell_try(m, turn)) || shms__cell_mine(m, turn))
+        return 0; /* ours already: a call was cut off by siglongjmp */
     /* A try is to fail for want of a message, not because another receives one at this moment. */
     struct patience at_least = {.timeout_ms = TURN_TRY_MS};
-    int rc = shms__cell_take(&c->section.member, turn, p->timeout_ms == 0 ? &at_least : p);
+    int rc = shms__cell_take(m, turn, p->timeout_ms == 0 ? &at_least : p);
     return rc < 0 ? rc : 0;
+}
+
+bool shms__channel_turn_at_once(struct shms_channel *c, a64 *turn)
+{
+    struct patience none = {.timeout_ms = 0};
+    struct member *m = &c->section.member;
+    return shms__cell_mine(m, turn) || shms__cell_take(m, turn, &none) >= 0;
+}
+
+void shms__channel_give_turns(struct shms_channel *c)
+{
+    struct member *m = &c->section.member;
+    struct channel *shared = c->shared;
+    bool for_life = c->alone && c->kind == SHMS_QUEUE && c->role == SHMS_RECEIVE;
+    if (!for_life && shms__cell_mine(m, &shared->receivers_turn)) {
+        shms__claim_finish(c);
+        shms__cell_give(m, &shared->receivers_turn);
+    }
+    for_life = c->alone && c->role == SHMS_SEND;
+    if (!for_life && shms__cell_mine(m, &shared->senders_turn)) {
+        /* relaxed: the turn is held. Reserved, but not shown yet */
+        if (c->held && !shms__before(c->held_pos, a64_load_relaxed(&shared->tail)))
+            c->held = false;
+        shms__cell_give(m, &shared->senders_turn);
+    }
 }
 
 /* ---- looking */
@@ -100,15 +127,18 @@ static int look_often(struct shms_channel *c, int (*look)(struct shms_channel *c
     return 0;
 }
 
-/* Looks at growing distances: each takes the line from the one that is to write it. */
+/* Looks at growing distances: each takes the line from the one that is to write it. The first are close to
+ * each other, for one that waits for an answer. */
 static int spin(struct shms_channel *c, int (*look)(struct shms_channel *c))
 {
-    for (int step = 2, spun = 0; spun < SPINS; spun += step, step = step < SPINS_APART ? step * 2 : step) {
+    for (int step = 1, spun = 0; spun < SPINS; spun += step) {
         for (int i = 0; i < step; i++)
             spin_pause();
         int rc = look(c);
         if (rc != 0)
             return rc;
+        if (spun >= SPINS_CLOSE && step < SPINS_APART)
+            step *= 2;
     }
     return 0;
 }
@@ -185,11 +215,8 @@ static int sleep_once(struct shms_channel *c, struct slices *slices, uint32_t si
     return shms__sleep(&c->section.member, slices, c->awaited, signal_of(c, c->role), signal, most_ns);
 }
 
-int shms__channel_wait(struct shms_channel *c, int (*look)(struct shms_channel *c), struct patience *p)
+static int wait_long(struct shms_channel *c, int (*look)(struct shms_channel *c), struct patience *p)
 {
-    c->asks = c->told = false;
-    if (p->timeout_ms == 0)
-        return look_once(c, look);
     int rc = spin(c, look);
     if (rc != 0)
         return rc;
@@ -223,4 +250,12 @@ int shms__channel_wait(struct shms_channel *c, int (*look)(struct shms_channel *
         int how = sleep_once(c, &slices, signal, deadline - now);
         in_vain = how == SLEEP_TIMEOUT || how == SLEEP_RUNG;
     }
+}
+
+int shms__channel_wait(struct shms_channel *c, int (*look)(struct shms_channel *c), struct patience *p)
+{
+    c->asks = c->told = false;
+    int rc = p->timeout_ms == 0 ? look_once(c, look) : wait_long(c, look, p);
+    /* A handler of the program may have forked, and this is the child: what it found is nothing. */
+    return (int)shms__member_still(&c->section.member, rc);
 }

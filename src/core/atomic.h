@@ -167,6 +167,12 @@ static inline void fence_seq_cst(void)
     atomic_thread_fence(memory_order_seq_cst);
 }
 
+/* For the compiler only: what a handler of a signal in this thread may see. */
+static inline void fence_signal(void)
+{
+    atomic_signal_fence(memory_order_seq_cst);
+}
+
 /* The half of a 64-bit cell that a 32-bit futex can sleep on: its low 32 bits. */
 static inline a32 *a64_low_half(a64 *a)
 {

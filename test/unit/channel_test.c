@@ -349,6 +349,36 @@ static void an_existing_channel_is_not_another(void **state)
     shms_stream_close(stream);
 }
 
+/* A stream's handle of a channel reads its bytes, and has no part in its locks. Flags that stand in a turn,
+ * or in the region's own lock, as only damage could put them there, hold up no call. */
+static void a_stream_holds_up_no_channel(void **state)
+{
+    static const uint64_t flags[] = {CELL_SHARED, CELL_WAITERS, CELL_RESERVED, CELL_CHANGE, CELL_POLL,
+                                     CELL_NOTICE,
+                                     CELL_SHARED | CELL_WAITERS | CELL_RESERVED | CELL_CHANGE | CELL_POLL};
+    (void)state;
+    shms_channel *s = channel_open(4096, SHMS_SEND, NULL), *r = channel_open(0, SHMS_RECEIVE, NULL);
+    shms_stream *reader = unit_open(NAME, 0, OPTIONS(.access = SHMS_ACCESS_READ));
+    assert_int_equal(shms_stream_lock(reader, 0), SHMS_E_DENIED);
+    assert_int_equal(shms_stream_lock_shared(reader, 0), SHMS_E_DENIED);
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        a64_store_relaxed(&s->shared->senders_turn, flags[i]);
+        a64_store_relaxed(&s->shared->receivers_turn, flags[i]);
+        a64_store_relaxed(&s->section.member.region.control->cell, flags[i]);
+        send_number(s, i);
+        assert_int_equal(recv_number(r), i);
+        assert_int_equal(shms_channel_send(s, &i, sizeof i, 1000), 0);
+        assert_int_equal(shms_channel_recv(r, &i, sizeof i, 1000), sizeof i);
+        shms_channel *another = channel_open(0, SHMS_SEND, NULL);
+        send_number(another, i);
+        shms_channel_close(another);
+        assert_int_equal(recv_number(r), i);
+    }
+    shms_stream_close(reader);
+    shms_channel_close(s);
+    shms_channel_close(r);
+}
+
 static void no_slot_is_free(void **state)
 {
     static shms_channel *c[SHMS_MEMBERS_MAX];
@@ -489,6 +519,29 @@ static void drop_tells_how_many_were_missed(void **state)
     }
 }
 
+/* Of a message that is shorter than what was reserved, the rest is a frame of its own, and a reader may have
+ * to go on there: the message before it is missed, be it the only one. */
+static void a_short_commit_is_missed_like_any_other(void **state)
+{
+    static const unsigned char bytes[2048];
+    void *to;
+    (void)state;
+    shms_channel *s = channel_open(4096, SHMS_SEND, &broadcasts[2]);
+    shms_channel *r = channel_open(0, SHMS_RECEIVE, &broadcasts[2]);
+    assert_int_equal(shms_channel_reserve(s, 2032, &to, 0), 0);
+    memcpy(to, bytes, 1008);
+    assert_int_equal(shms_channel_commit(s, 1008), 0);
+    assert_int_equal(shms_channel_send(s, bytes, 2032, 0), 0);
+    send_number(s, 3); /* where the first was */
+    assert_int_equal(shms_channel_recv(r, to, 0, 0), SHMS_E_MISSED);
+    assert_int_equal(message_of(r).missed, 1);
+    assert_int_equal(shms_channel_recv(r, &(unsigned char[2032]){0}, 2032, 0), 2032);
+    assert_int_equal(message_of(r).number, 2);
+    assert_int_equal(recv_number(r), 3);
+    shms_channel_close(s);
+    shms_channel_close(r);
+}
+
 static void what_is_peeked_may_be_overwritten(void **state)
 {
     const void *from;
@@ -578,11 +631,13 @@ int main(void)
         TEST(what_is_aborted_is_not_sent_or_comes_again), TEST(a_reservation_keeps_its_place),
         TEST(a_reservation_is_not_overwritten),
         TEST(a_batch_is_sent_whole), TEST(bad_arguments_have_codes),
-        TEST(an_existing_channel_is_not_another), TEST(no_slot_is_free),
+        TEST(an_existing_channel_is_not_another), TEST(a_stream_holds_up_no_channel),
+        TEST(no_slot_is_free),
         TEST(closing_ends_the_stream_for_receivers), TEST(a_full_queue_without_receivers_is_closed),
         TEST(each_receiver_gets_each_message), TEST(without_receivers_the_ring_rolls),
         TEST(history_begins_earlier), TEST(drop_tells_how_many_were_missed),
-        TEST(what_is_peeked_may_be_overwritten), TEST(expel_goes_on_without_the_slowest),
+        TEST(a_short_commit_is_missed_like_any_other), TEST(what_is_peeked_may_be_overwritten),
+        TEST(expel_goes_on_without_the_slowest),
         TEST(counts_add_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
