@@ -13,9 +13,9 @@ trap 'rm -rf "$work"' EXIT
 # The program itself ends with 1 where a figure is not a positive number.
 "$program" --quick --json "$work/json" --table "$work/table" > "$work/text"
 
-# Boost is looked for when the build is configured.
-no_boost() { grep -v Boost; }
-no_boost > "$work/expected" <<'EOT'
+# Boost and LMDB are looked for when the build is configured.
+ours() { grep -vE 'Boost|LMDB'; }
+ours > "$work/expected" <<'EOT'
 limit-call getppid
 limit-line round trip
 uncontended bare CAS pair
@@ -106,11 +106,30 @@ poll-round-trip eventfd
 open shmstream
 open shm_open+mmap+munmap+close
 control shmstream
+dict-get shmstream
+dict-get LMDB
+dict-get-two shmstream
+dict-get-two shmstream, one process
+dict-get-two LMDB
+dict-set shmstream
+dict-set LMDB
+dict-5 shmstream
+dict-5 LMDB
+dict-50 shmstream
+dict-50 LMDB
+dict-50-four shmstream
+dict-50-four LMDB
+dict-stopped shmstream
+dict-stopped shmstream, no writer
+dict-large shmstream
+dict-large LMDB
+dict-memory shmstream
+dict-memory LMDB
 EOT
 
-sed -n 's/.*"group": "\([^"]*\)", "name": "\([^"]*\)".*/\1 \2/p' "$work/json" | no_boost > "$work/lines"
+sed -n 's/.*"group": "\([^"]*\)", "name": "\([^"]*\)".*/\1 \2/p' "$work/json" | ours > "$work/lines"
 diff -u "$work/expected" "$work/lines"
-[ "$(grep -c '"met": ' "$work/json")" = 19 ]
+[ "$(grep -c '"met": ' "$work/json")" = "$(grep -q LMDB "$work/json" && echo 29 || echo 21)" ]
 grep -q '^what it must reach' "$work/text"
 [ "$(grep -c '^# ' "$work/table")" = "$(cut -d' ' -f1 "$work/lines" | sort -u | wc -l)" ]
 if command -v python3 >/dev/null; then

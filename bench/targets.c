@@ -44,6 +44,17 @@ static const struct target targets[] = {
     {"recovery, a holder that never waited, p99", "recovery-first", BENCH_OURS, P99, false, 25, "ms"},
     {"recovery by a newcomer, p99", "newcomer", BENCH_OURS, P99, false, 100, "us"},
     {"open+close, of the bare calls' time", "open", "shm_open+mmap+munmap+close", COST, false, 4, "x"},
+    {"dict: get, to LMDB", "dict-get", "LMDB", TIMES_AS_GOOD, true, 2, "x"},
+    {"dict: get, two processes, to LMDB", "dict-get-two", "LMDB", TIMES_AS_GOOD, true, 3, "x"},
+    {"dict: get, two processes, of one's", "dict-get-two", "shmstream, one process", TIMES_AS_GOOD, true, 1.5,
+     "x"},
+    {"dict: set, to LMDB", "dict-set", "LMDB", TIMES_AS_GOOD, true, 4, "x"},
+    {"dict: 5% set, two processes, to LMDB", "dict-5", "LMDB", TIMES_AS_GOOD, true, 6, "x"},
+    {"dict: 50% set, two processes, to LMDB", "dict-50", "LMDB", TIMES_AS_GOOD, true, 8, "x"},
+    {"dict: 50% set, four processes, to LMDB", "dict-50-four", "LMDB", TIMES_AS_GOOD, true, 6, "x"},
+    {"dict: p99 of a get, the writer stopped", "dict-stopped", "shmstream, no writer", COST, false, 1.5, "x"},
+    {"dict: get, out of the cache, to LMDB", "dict-large", "LMDB", TIMES_AS_GOOD, true, 1.3, "x"},
+    {"dict: memory of a record, of LMDB's", "dict-memory", "LMDB", COST, false, 2, "x"},
     {"control memory of a region", "control", BENCH_OURS, MEDIAN, false, 64, "KiB"},
 };
 enum { TARGET_COUNT = sizeof targets / sizeof *targets };
