@@ -101,7 +101,7 @@ static void stop_writer(pid_t child)
 
 static void time_gets(double *ret_ns, int n)
 {
-    char key[KEY_BYTES + 1];
+    char key[KEY_BYTES];
     store_ours.work(&gets, GETS_BEFORE);
     for (int i = 0; i < n; i++) {
         store_key(key, (uint32_t)(store_random(&store_state) >> 32) % KEYS_SMALL);

@@ -8,6 +8,8 @@
 
 #include "bench.h"
 
+#include <string.h>
+
 enum { KEY_BYTES = 10, VALUE_BYTES = 100 };
 
 /* Two of each kind: one in the cache, one out of it. */
@@ -40,28 +42,22 @@ static inline uint64_t store_random(uint64_t *state)
     return *state;
 }
 
-/* The i-th key to be set when a store is filled: each number once, since the factor is a prime. */
-static inline uint32_t store_shuffled(uint32_t i, uint32_t keys)
-{
-    return (uint32_t)((uint64_t)i * 7368787 % keys);
-}
-
 /* Random numbers of this process. */
 extern uint64_t store_state;
 
-static inline void store_key(char key[KEY_BYTES + 1], uint32_t number)
+/* Keys whose order is not that of their numbers. */
+static inline void store_key(char key[KEY_BYTES], uint32_t number)
 {
-    static const char digits[] = "0123456789abcdef";
-    for (int i = 0; i < KEY_BYTES; i++, number >>= 4)
-        key[i] = digits[number & 15];
-    key[KEY_BYTES] = 0;
+    uint64_t spread = number * 0x9e3779b97f4a7c15u;
+    memcpy(key, &spread, sizeof spread);
+    memset(key + sizeof spread, 'k', KEY_BYTES - sizeof spread);
 }
 
 #define STORE_KIND(tag, title)                                                     \
     static void work_##tag(const void *arg, uint64_t n)                            \
     {                                                                              \
         const struct mix *m = arg;                                                 \
-        char key[KEY_BYTES + 1], value[VALUE_BYTES] = {1};                         \
+        char key[KEY_BYTES], value[VALUE_BYTES] = {1};                         \
         for (; n > 0; n--) {                                                       \
             uint64_t r = store_random(&store_state);                               \
             store_key(key, (uint32_t)((r >> 32) % m->keys));                       \

@@ -29,13 +29,13 @@ static inline void set_ours(int store, const char *key, const char *value)
 
 static bool create_ours(int store, uint32_t keys)
 {
-    char key[KEY_BYTES + 1], value[VALUE_BYTES] = {1};
+    char key[KEY_BYTES], value[VALUE_BYTES] = {1};
     int rc = shms_dict_open(name_of(store), 1048576 + 512ull * keys, NULL, &dicts[store]);
     if (rc == SHMS_E_NOSPACE)
         return false;
     check(rc, 0);
     for (uint32_t i = 0; i < keys; i++) {
-        store_key(key, store_shuffled(i, keys));
+        store_key(key, i);
         set_ours(store, key, value);
     }
     return true;
