@@ -43,6 +43,7 @@ void bench_snapshots(void);
 void bench_wakeups(void);
 void bench_opening(void);
 void bench_channels(void);
+void bench_dicts(void);
 
 /* -------------------------------------------------------------- clock */
 
@@ -94,7 +95,8 @@ void bench_reap(pid_t child, bool killed);
 /** Stay on the first or second core that this process may use, if there are two; -1: on any again. */
 void bench_pin(int which);
 
-/** Two processes on two cores that do something at the same time until they are told to stop. */
+/** Processes, mostly two, on two cores, that do something at the same time until they are told to stop. */
+enum { SIDES_MAX = 4 };
 struct duel {
     int ready BENCH_APART;
     int go;
@@ -102,12 +104,12 @@ struct duel {
     struct {
         uint64_t count; /* what the side has done */
         int failed;     /* a wrong result was seen */
-    } BENCH_APART side[2];
+    } BENCH_APART side[SIDES_MAX];
     uint64_t guarded BENCH_APART; /* for the use of the sides */
 };
 typedef void duel_fn(struct duel *d, int who, const void *arg);
 
-/** Called by a side when it is set up: waits until both are. */
+/** Called by a side when it is set up: waits until all are. */
 void bench_ready(struct duel *d);
 /** Count one thing done, where the parent sees it. */
 static inline void bench_did(struct duel *d, int who)
@@ -120,6 +122,8 @@ static inline void bench_did(struct duel *d, int who)
  * had. Dies if a side failed.
  */
 double bench_duel(struct duel *d, duel_fn *const fn[2], const void *arg, double seconds);
+/** The same with so many sides, up to SIDES_MAX, that all do the same. */
+double bench_contest(struct duel *d, duel_fn *fn, int sides, const void *arg, double seconds);
 
 /* ------------------------------------------------------------ results */
 

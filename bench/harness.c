@@ -131,30 +131,42 @@ static void wait_for_turn(const uint64_t *count)
     }
 }
 
-double bench_duel(struct duel *d, duel_fn *const fn[2], const void *arg, double seconds)
+static double run_sides(struct duel *d, duel_fn *const *fn, int sides, const void *arg, double seconds)
 {
-    pid_t child[2];
+    pid_t child[SIDES_MAX];
     *d = (struct duel){.ready = 0};
     bench_pin(-1); /* learn the cores before a child narrows its own */
-    for (int who = 0; who < 2; who++) {
-        child[who] = bench_fork();
-        if (child[who] == 0) {
-            bench_pin(who);
-            fn[who](d, who, arg);
+    for (int side = 0; side < sides; side++) {
+        child[side] = bench_fork();
+        if (child[side] == 0) {
+            bench_pin(side % 2);
+            fn[side](d, side, arg);
             _exit(0);
         }
     }
-    bench_until(&d->ready, 2);
+    bench_until(&d->ready, sides);
     uint64_t start = bench_now();
     bench_store(&d->go, 1);
     bench_sleep(seconds);
-    wait_for_turn(&d->side[0].count);
-    wait_for_turn(&d->side[1].count);
+    for (int side = 0; side < sides; side++)
+        wait_for_turn(&d->side[side].count);
     uint64_t end = bench_now();
     bench_store(&d->stop, 1);
-    for (int who = 0; who < 2; who++)
-        bench_reap(child[who], false);
-    if (d->side[0].failed || d->side[1].failed)
-        bench_die("a wrong result was seen");
+    for (int side = 0; side < sides; side++) {
+        bench_reap(child[side], false);
+        if (d->side[side].failed)
+            bench_die("a wrong result was seen");
+    }
     return (double)(end - start);
+}
+
+double bench_duel(struct duel *d, duel_fn *const fn[2], const void *arg, double seconds)
+{
+    return run_sides(d, fn, 2, arg, seconds);
+}
+
+double bench_contest(struct duel *d, duel_fn *fn, int sides, const void *arg, double seconds)
+{
+    duel_fn *const all[SIDES_MAX] = {fn, fn, fn, fn};
+    return run_sides(d, all, sides, arg, seconds);
 }

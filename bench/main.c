@@ -44,12 +44,13 @@ static const struct theme {
     {"limit", bench_limits}, {"lock", lock_theme},          {"sharing", bench_sharing},
     {"recovery", recovery_theme},
     {"copy", bench_copies},  {"snapshot", bench_snapshots}, {"wakeup", bench_wakeups},
-    {"open", bench_opening}, {"channel", bench_channels},
+    {"open", bench_opening}, {"channel", bench_channels},   {"dict", bench_dicts},
 };
 enum { THEME_COUNT = sizeof themes / sizeof *themes };
 
-static const char *const purposes[] = {"lock", "shared", "atomic", "copy",
-                                       "record", "ping", "pong", "open", "bare", "channel", "queue"};
+static const char *const purposes[] = {"lock", "shared", "atomic", "copy", "record", "ping", "pong", "open",
+                                       "bare", "channel", "queue", "dict", "dict-large", "lmdb", "lmdb-lock",
+                                       "lmdb-large", "lmdb-large-lock"};
 enum { PURPOSE_COUNT = sizeof purposes / sizeof *purposes, TIME_LIMIT_S = 900, QUICK_TIME_LIMIT_S = 100 };
 
 static char names[PURPOSE_COUNT][64];
@@ -147,7 +148,7 @@ static int usage(FILE *f)
 {
     fputs("usage: shms-bench [--quick] [--only THEME] [--json FILE] [--table FILE]\n"
           "Measures shmstream and its peers side by side.\n"
-          "  --only THEME  limit, lock, sharing, recovery, copy, snapshot, wakeup, open or channel\n"
+          "  --only THEME  limit, lock, sharing, recovery, copy, snapshot, wakeup, open, channel or dict\n"
           "  --quick       a smoke test: every kind of line, figures of no worth\n"
           "  --json FILE   the results for programs\n"
           "  --table FILE  the results for gnuplot\n",

@@ -10,7 +10,7 @@
 
 #include <shmstream.h>
 
-enum { RESULTS_MAX = 160, CONTENDERS_MAX = 12, ROUNDS_MAX = 32 };
+enum { RESULTS_MAX = 200, CONTENDERS_MAX = 12, ROUNDS_MAX = 32 };
 
 static struct result results[RESULTS_MAX];
 static size_t result_count;

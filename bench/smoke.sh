@@ -13,8 +13,8 @@ trap 'rm -rf "$work"' EXIT
 # The program itself ends with 1 where a figure is not a positive number.
 "$program" --quick --json "$work/json" --table "$work/table" > "$work/text"
 
-# Boost and concurrencykit are looked for when the build is configured.
-no_guests() { grep -v 'Boost\|ck_ring'; }
+# Boost, concurrencykit and LMDB are looked for when the build is configured.
+no_guests() { grep -v 'Boost\|ck_ring\|LMDB'; }
 no_guests > "$work/expected" <<'EOT'
 limit-call getppid
 limit-line round trip
@@ -148,11 +148,30 @@ channel-spin shmstream
 channel-spin a flag and 64 moving bytes
 channel-sleep shmstream
 channel-sleep bare futex
+dict-get shmstream
+dict-get LMDB
+dict-get-two shmstream
+dict-get-two shmstream, one process
+dict-get-two LMDB
+dict-set shmstream
+dict-set LMDB
+dict-5 shmstream
+dict-5 LMDB
+dict-50 shmstream
+dict-50 LMDB
+dict-50-four shmstream
+dict-50-four LMDB
+dict-stopped shmstream
+dict-stopped shmstream, no writer
+dict-large shmstream
+dict-large LMDB
+dict-memory shmstream
+dict-memory LMDB
 EOT
 
 sed -n 's/.*"group": "\([^"]*\)", "name": "\([^"]*\)".*/\1 \2/p' "$work/json" | no_guests > "$work/lines"
 diff -u "$work/expected" "$work/lines"
-[ "$(grep '"met": ' "$work/json" | no_guests | wc -l)" = 23 ]
+[ "$(grep '"met": ' "$work/json" | no_guests | wc -l)" = 25 ]
 grep -q '^what it must reach' "$work/text"
 [ "$(grep -c '^# ' "$work/table")" = "$(cut -d' ' -f1 "$work/lines" | sort -u | wc -l)" ]
 if command -v python3 >/dev/null; then

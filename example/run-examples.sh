@@ -130,6 +130,28 @@ expect channel_ticks <<END
 the fast reader is at tick 1000
 the slow one is at tick 1000: 1000 in all
 END
+expect dict_config <<END
+reader: the motto is whole
+watcher: colour was set
+watcher: shape was deleted
+watcher: end was set
+END
+expect dict_cache <<END
+4 have the answer; it was computed 1 time
+an hour later: nothing of that name
+END
+expect dict_rate <<END
+one worker died after 3 requests; of the others' 10, 7 were allowed
+another client: allowed
+a minute later: allowed
+END
+expect dict_leader <<END
+term 1
+term 2: the leader before died
+term 3: the leader before died
+term 4
+afterwards the office is free
+END
 expect counter <<'END'
 4 processes counted to 40000
 END

@@ -39,6 +39,20 @@ static const option_word words[] = {
     {'K', "slow", "POLICY", "broadcast, slow receivers: block senders, drop messages, expel them (block)"},
     {'H', "wait-receiver", NULL, "wait until a receiver is there"},
     {'W', "since", "VERSION", "look for another version than this one (the present one)"},
+    {'Q', "since", "VERSION", "the changes after this version (all that are still known)"},
+    {'J', "follow", NULL, "go on with what comes, until interrupted; from now on if no version is given"},
+    {'U', "prefix", "TEXT", "only keys that begin with TEXT"},
+    {'0', "key", "KEY", "of a dict: the lock of this key; others may use the dict meanwhile"},
+    {'1', "if-version", "VERSION", "only if the record has this version; absent: if there is none"},
+    {'2', "if-version", "VERSION", "only if the record has this version"},
+    {'3', "ttl", "TIME", "let the record expire after TIME (never)"},
+    {'4', "number", NULL, "print the value of a counter as a number"},
+    {'5', "start", "N", "what a counter that is absent counts from (0)"},
+    {'6', "key-max", "SIZE", "longest key (256)"},
+    {'7', "value-max", "SIZE", "longest value (64K, at most an eighth of the size)"},
+    {'8', "evict", "POLICY", "when it is full: none, refuse; lru, drop what was not used for long (none)"},
+    {'9', "ring", "N", "how many changes are remembered: a power of two (1024)"},
+    {'+', "cell", "SIZE", "memory is given in cells of SIZE: a power of two, 64 to 4K (256)"},
     {'A', "from", "FILE", "copy FILE into the region"},
     {'B', "to", "FILE", "copy the region into FILE"},
     {'L', "no-lock", NULL, "do not take the lock, as within shms lock"},
@@ -144,6 +158,42 @@ static const char *set_framing(cli_framing *ret, cli_framing framing)
     return NULL;
 }
 
+static const char *parse_evict(const char *text, uint32_t *ret)
+{
+    bool lru = strcmp(text, "lru") == 0;
+    *ret = lru ? SHMS_EVICT_LRU : SHMS_EVICT_NONE;
+    return lru || strcmp(text, "none") == 0 ? NULL : "is none of none, lru";
+}
+
+/* A number of bytes or others between bounds, or of these a power of two. */
+static const char *parse_within(const char *text, uint32_t least, uint32_t most, bool power, uint32_t *ret)
+{
+    static char why[64];
+    uint64_t n = 0;
+    if (parse_size(text, &n) == NULL && n >= least && n <= most && !(power && (n & (n - 1)))) {
+        *ret = (uint32_t)n;
+        return NULL;
+    }
+    snprintf(why, sizeof why, "is no %s from %u to %u", power ? "power of two" : "number", least, most);
+    return why;
+}
+
+bool cli_parse_integer(const char *text, int64_t *ret)
+{
+    char *end;
+    errno = 0;
+    long long n = strtoll(text, &end, 10);
+    if (end == text || *end || errno == ERANGE)
+        return false;
+    *ret = n;
+    return true;
+}
+
+static const char *parse_integer(const char *text, int64_t *ret)
+{
+    return cli_parse_integer(text, ret) ? NULL : "is no integer of 64 bits";
+}
+
 static const char *parse_version(const char *text, int64_t *ret)
 {
     char *end;
@@ -155,30 +205,60 @@ static const char *parse_version(const char *text, int64_t *ret)
     return NULL;
 }
 
-static const char *parse_time(const char *text, int *ret_ms)
+/* A version of a record, from 1 on; `absent` where the command takes it. */
+static const char *parse_if_version(const char *text, bool absent, int64_t *ret)
+{
+    if (absent && strcmp(text, "absent") == 0) {
+        *ret = -1;
+        return NULL;
+    }
+    const char *why = parse_version(text, ret);
+    return why || *ret == 0 ? "is not the version of a record; `shms get --json` shows it" : NULL;
+}
+
+/* -1: without end. */
+static const char *parse_span(const char *text, double most_ms, int64_t *ret_ms)
 {
     static const struct {
         const char *unit;
         double ms;
-    } units[] = {{"ms", 1}, {"s", 1000}, {"", 1000}, {"m", 60000}, {"h", 3600000}};
+    } units[] = {{"ms", 1}, {"s", 1000}, {"", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
     if (strcmp(text, "forever") == 0) {
         *ret_ms = -1;
         return NULL;
     }
     if (*text == '-')
-        return "is negative; write `forever` to wait without end";
+        return "is negative; write `forever` for no end";
     size_t digits = strspn(text, "0123456789.");
     char *end;
     double n = strtod(text, &end);
     for (size_t i = 0; digits > 0 && end == text + digits && i < sizeof units / sizeof units[0]; i++) {
         if (strcmp(end, units[i].unit) != 0)
             continue;
-        if (n * units[i].ms >= INT_MAX)
-            return "is too long; write `forever` to wait without end";
-        *ret_ms = (int)(n * units[i].ms);
+        if (n * units[i].ms >= most_ms)
+            return "is too long; write `forever` for no end";
+        *ret_ms = (int64_t)(n * units[i].ms);
         return NULL;
     }
     return "is not a time; write it as 500ms, 2s, 1.5m, 1h, seconds without a unit, or forever";
+}
+
+static const char *parse_time(const char *text, int *ret_ms)
+{
+    int64_t ms = 0;
+    const char *why = parse_span(text, INT_MAX, &ms);
+    *ret_ms = (int)ms;
+    return why;
+}
+
+static const char *parse_ttl(const char *text, int64_t *ret_ms)
+{
+    int64_t ms = 0;
+    const char *why = parse_span(text, 9e12, &ms);
+    if (!why && ms == 0)
+        return "is less than a millisecond; `shms del` deletes a record";
+    *ret_ms = ms < 0 ? 0 : ms;
+    return why;
 }
 
 static const char *parse_mode(const char *text, uint32_t *ret)
@@ -251,6 +331,20 @@ static const char *apply(cli_args *args, int key, const char *value)
     case 'K': return parse_slow(value, &args->slow);
     case 'H': return set_flag(&args->wait_receiver);
     case 'W': return parse_version(value, &args->since);
+    case 'Q': return parse_version(value, &args->since);
+    case 'J': return set_flag(&args->follow);
+    case 'U': return set_text(&args->prefix, value);
+    case '0': return set_text(&args->key, value);
+    case '1':
+    case '2': return parse_if_version(value, key == '1', &args->how.if_version);
+    case '3': return parse_ttl(value, &args->how.ttl_ms);
+    case '4': return set_flag(&args->number);
+    case '5': return parse_integer(value, &args->start);
+    case '6': return parse_within(value, 1, SHMS_DICT_KEY_MOST, false, &args->dict.key_max);
+    case '7': return parse_within(value, 8, 1u << 30, false, &args->dict.value_max);
+    case '8': return parse_evict(value, &args->dict.policy);
+    case '9': return parse_within(value, 16, 1048576, true, &args->dict.ring);
+    case '+': return parse_within(value, 64, 4096, true, &args->dict.cell_size);
     case 'A': return set_text(&args->from, value);
     case 'B': return set_text(&args->to, value);
     case 'L': return set_flag(&args->no_lock);
@@ -322,6 +416,8 @@ int cli_parse(cli_args *args, const command *cmd, int argc, char **argv)
 {
     *args = (cli_args){.command = cmd, .count = UINT64_MAX, .since = -1, .timeout_ms = cmd->timeout_ms};
     args->open.struct_size = sizeof args->open;
+    args->dict.struct_size = sizeof args->dict;
+    args->how.struct_size = sizeof args->how;
     int status = parse_options(args, argc, argv);
     if (status >= 0)
         return status;
@@ -329,7 +425,9 @@ int cli_parse(cli_args *args, const command *cmd, int argc, char **argv)
     args->operands = argc - optind;
     args->name = args->operands > 0 ? args->operand[0] : NULL;
     if (args->operands < cmd->least)
-        return cli_usage(args, args->name ? "what to run? give a command" : "which region? give its name");
+        return cli_usage(args, "%s", !args->name                  ? "which region? give its name"
+                               : strstr(cmd->operands, "KEY") ? "which key? give it behind the name"
+                                                              : "what to run? give a command");
     if (cmd->most >= 0 && args->operands > cmd->most)
         return cli_usage(args, "'%s' is one operand too many", args->operand[cmd->most]);
     return -1;

@@ -73,22 +73,38 @@ int cli_unlock(const cli_args *args, const char *name, shms_stream *s)
 
 /* ---- waiting */
 
-int cli_wait(const cli_args *args, shms_stream *s, int64_t *seen)
+cli_pause cli_pause_begin(const cli_args *args, int fd, int64_t longest_ms)
 {
     system_begin_waiting();
-    int fd = shms_stream_poll_fd(s);
-    int64_t longest_ms = fd < 0 ? 50 : 3600000; /* without a descriptor (a limit of the user) it just naps */
-    int64_t deadline = args->timeout_ms < 0 ? INT64_MAX : system_clock_ns() / 1000000 + args->timeout_ms;
+    /* Without a descriptor (a limit of the user) it just naps. */
+    return (cli_pause){fd, fd < 0 ? 50 : longest_ms,
+                       args->timeout_ms < 0 ? INT64_MAX : system_clock_ns() / 1000000 + args->timeout_ms};
+}
+
+int cli_pause_sleep(const cli_args *args, const cli_pause *p)
+{
+    int64_t rest_ms = p->deadline_ms - system_clock_ns() / 1000000;
+    if (rest_ms <= 0) {
+        cli_error(args, args->name, "nothing changed within %g s", args->timeout_ms / 1000.0);
+        return EXIT_TIMED_OUT;
+    }
+    return system_sleep(p->fd, rest_ms < p->longest_ms ? rest_ms : p->longest_ms) ? 0 : -1;
+}
+
+int cli_wait(const cli_args *args, shms_stream *s, int64_t *seen)
+{
+    cli_pause pause = cli_pause_begin(args, shms_stream_poll_fd(s), 3600000);
     for (;;) {
         int rc = shms_stream_wait(s, seen, 0);
         if (rc != SHMS_E_TIMEOUT)
             return rc < 0 ? cli_fail(args, args->name, rc) : 0;
-        int64_t rest_ms = deadline - system_clock_ns() / 1000000;
-        if (rest_ms <= 0) {
-            cli_error(args, args->name, "nothing changed within %g s", args->timeout_ms / 1000.0);
-            return EXIT_TIMED_OUT;
+        int status = cli_pause_sleep(args, &pause);
+        if (status < 0) {
+            shms_stream_close(s);
+            system_stop();
         }
-        system_sleep(s, fd, rest_ms < longest_ms ? rest_ms : longest_ms);
+        if (status)
+            return status;
     }
 }
 
@@ -144,6 +160,36 @@ int cli_take(const cli_args *args, const char *name, uint64_t offset, uint64_t c
     }
     shms_stream_close(s);
     return status;
+}
+
+int cli_read_input(const cli_args *args, uint64_t most, char **ret_bytes, size_t *ret_n)
+{
+    size_t n = 0, room = 0;
+    char *bytes = NULL;
+    while (!feof(stdin) && n <= most) {
+        if (n == room) {
+            room = room ? 2 * room : 4096;
+            char *grown = realloc(bytes, room + 1);
+            if (!grown)
+                break;
+            bytes = grown;
+        }
+        n += fread(bytes + n, 1, room - n, stdin);
+        if (ferror(stdin)) {
+            free(bytes);
+            return cli_error(args, NULL, "standard input: %s", cli_io_error(errno));
+        }
+    }
+    if (feof(stdin) && n <= most) {
+        *ret_bytes = bytes;
+        *ret_n = n;
+        return 0;
+    }
+    free(bytes);
+    if (n <= most)
+        return cli_fail(args, args->name, SHMS_E_NOMEM);
+    return cli_error(args, args->name, "standard input has more than fits (%llu B); nothing is written",
+                     (unsigned long long)most);
 }
 
 int cli_put(const cli_args *args, const char *bytes, size_t n)

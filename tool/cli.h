@@ -15,6 +15,7 @@
 
 #include "shmstream.h"
 #include "shmstream/channel.h"
+#include "shmstream/dict.h"
 
 #define CLI_PRINTF(at) __attribute__((format(printf, at, at + 1)))
 
@@ -22,6 +23,7 @@
 enum {
     EXIT_USAGE = 2,
     EXIT_DIED = 3, /* the other side of a channel died without closing */
+    EXIT_CHANGED = 3, /* the record has another version than --if-version */
     EXIT_TIMED_OUT = 124,
     EXIT_LOCK_FAILED = 125,
     EXIT_CANNOT_RUN = 126,
@@ -61,14 +63,23 @@ struct cli_args {
     cli_framing framing;
     uint32_t slow; /* SHMS_SLOW_... */
     bool broadcast, wait_receiver;
+    shms_dict_options dict; /* cell_size, ring, policy, key_max, value_max */
+    const char *key, *prefix;
+    shms_dict_how how; /* if_version, ttl_ms */
+    int64_t start;
+    bool follow, number;
     bool existing, text, no_lock, shared, json;
 };
 
-extern const command cmd_bench, cmd_cat, cmd_copy, cmd_create, cmd_info, cmd_lock, cmd_ls, cmd_read,
-    cmd_recv, cmd_repaired, cmd_rm, cmd_send, cmd_sweep, cmd_wait, cmd_watch, cmd_write;
+extern const command cmd_add, cmd_bench, cmd_cat, cmd_changes, cmd_copy, cmd_create, cmd_del, cmd_dict,
+    cmd_get, cmd_info, cmd_keys, cmd_lock, cmd_ls, cmd_read, cmd_recv, cmd_repaired, cmd_rm, cmd_send,
+    cmd_set, cmd_sweep, cmd_wait, cmd_watch, cmd_write;
 
 /* Parse the arguments after the command's name. Returns -1 to go on, or an exit status. */
 int cli_parse(cli_args *args, const command *cmd, int argc, char **argv);
+
+/* An integer in decimal, and nothing else. */
+bool cli_parse_integer(const char *text, int64_t *ret);
 
 /* `shms: COMMAND: NAME: text` on standard error; `name` may be NULL. Returns EXIT_FAILURE. */
 int cli_error(const cli_args *args, const char *name, const char *format, ...) CLI_PRINTF(3);
@@ -92,6 +103,14 @@ shms_stream *cli_open_existing(const cli_args *args, const char *name, uint32_t 
 int cli_lock(const cli_args *args, const char *name, shms_stream *s, bool shared, bool *ret_died);
 int cli_unlock(const cli_args *args, const char *name, shms_stream *s);
 
+/* Waiting for changes, a sleep at a time, each at most longest_ms and all of them --timeout. */
+typedef struct cli_pause {
+    int fd; /* becomes readable at a change; -1: none */
+    int64_t longest_ms, deadline_ms;
+} cli_pause;
+cli_pause cli_pause_begin(const cli_args *args, int fd, int64_t longest_ms);
+/* 0; an exit status when the time is over; -1: close what is open, then call system_stop(). */
+int cli_pause_sleep(const cli_args *args, const cli_pause *p);
 /* Wait for another version than *seen. 0 or an exit status; Ctrl-C closes the stream, then ends us. */
 int cli_wait(const cli_args *args, shms_stream *s, int64_t *seen);
 
@@ -101,6 +120,12 @@ int cli_wait(const cli_args *args, shms_stream *s, int64_t *seen);
  */
 int cli_take(const cli_args *args, const char *name, uint64_t offset, uint64_t count, char **ret_bytes,
              size_t *ret_n);
+/*
+ * All of standard input, but at most `most` bytes; more is an error. It is read without any lock: what fills
+ * the pipe may be slow. The caller frees *ret_bytes, which has room for one byte more. Returns 0 or an exit
+ * status.
+ */
+int cli_read_input(const cli_args *args, uint64_t most, char **ret_bytes, size_t *ret_n);
 /* Write bytes to standard output. Returns 0 or an exit status; a closed pipe is no error worth words. */
 int cli_put(const cli_args *args, const char *bytes, size_t n);
 
@@ -108,6 +133,14 @@ int cli_put(const cli_args *args, const char *bytes, size_t n);
 shms_channel *cli_channel(const cli_args *args, int role, int *ret_status);
 /* What a call on it gave, in words. Returns the exit status for it. */
 int cli_channel_fail(const cli_args *args, int code);
+
+/* Open the dict args->name, and no other kind. NULL: the reason is worded, and *ret_status set. */
+shms_dict *cli_dict(const cli_args *args, uint32_t access, int *ret_status);
+/* The same for one record: cli_record_key() is its key, an operand. */
+shms_dict *cli_record(const cli_args *args, uint32_t access, int *ret_status);
+const char *cli_record_key(const cli_args *args);
+/* What a call on it gave, in words. Returns the exit status for it. */
+int cli_dict_fail(const cli_args *args, shms_dict *d, int code);
 
 /* On a terminal, and only there, how much has passed. `stream` is where the bytes come from or go to. */
 typedef struct cli_progress {

@@ -73,6 +73,33 @@ static void print_channel(const shms_channel_stats *t)
     printf("deaths    %" PRIu64 " senders\nwaits     %" PRIu64 "\n", t->senders_died, t->waits);
 }
 
+/* The same of a dict. */
+static bool look_at_dict(const cli_args *args, shms_dict_stats *ret)
+{
+    shms_dict *d;
+    shms_dict_options options = {.struct_size = sizeof options, .access = SHMS_ACCESS_READ,
+                                 .create = SHMS_OPEN_ONLY, .owners = SHMS_OWNER_ANY, .mode = 0666};
+    ret->struct_size = sizeof *ret;
+    if (shms_dict_open(args->name, 0, &options, &d) < 0)
+        return false;
+    bool seen = shms_dict_info(d, ret) == 0;
+    shms_dict_close(d);
+    return seen;
+}
+
+static void print_dict(const shms_dict_stats *t)
+{
+    double used = t->cells ? 100.0 * (double)(t->cells - t->cells_free) / (double)t->cells : 0;
+    printf("records   %" PRIu64 ", in an index of %" PRIu64 "\n", t->records, t->slots);
+    printf("cells     %" PRIu64 " of %" PRIu64 " free, %" PRIu32 " bytes each (%.0f%% used)\n", t->cells_free,
+           t->cells, t->cell_size, used);
+    printf("evict     %s: %" PRIu64 " evicted, %" PRIu64 " expired\n", show_evict(t->policy), t->evicted,
+           t->expired);
+    printf("key locks %" PRIu64 "\n", t->locks);
+    printf("changes   %" PRId64 ", the last %" PRIu32 " can be told\n", t->version, t->ring - 1);
+    printf("limits    keys of %" PRIu32 " bytes, values of %" PRIu32 "\n", t->key_max, t->value_max);
+}
+
 static void print_info(const char *name, const shms_info *info)
 {
     char time[SHOW_TEXT], age[SHOW_TEXT];
@@ -106,13 +133,18 @@ static int run(cli_args *args)
     shms_channel_stats stats;
     bool is_channel = info.kind == SHMS_KIND_CHANNEL && info.state == SHMS_STATE_LIVE &&
                       look_at_channel(args, &stats);
+    shms_dict_stats dict;
+    bool is_there = info.state == SHMS_STATE_LIVE || info.state == SHMS_STATE_KEPT;
+    bool is_dict = info.kind == SHMS_KIND_DICT && is_there && look_at_dict(args, &dict);
     if (args->json) {
-        show_json_region(stdout, name, &info, is_channel ? &stats : NULL);
+        show_json_region(stdout, name, &info, is_channel ? &stats : NULL, is_dict ? &dict : NULL);
         putchar('\n');
     } else {
         print_info(name, &info);
         if (is_channel)
             print_channel(&stats);
+        if (is_dict)
+            print_dict(&dict);
     }
     return EXIT_SUCCESS;
 }

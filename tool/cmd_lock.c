@@ -1,23 +1,73 @@
 /* SPDX-License-Identifier: MIT */
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli.h"
 #include "system.h"
 
-static int run_locked(const cli_args *args, shms_stream *s, bool died)
+static const char region_news[] = "an owner of the lock died, so the data may be half-written; "
+                                  "look at it, then say `shms repaired`";
+static const char key_news[] = "the holder of this key's lock died";
+
+static int run_locked(const cli_args *args, bool died)
 {
     system_set_variable("SHMS_OWNER_DIED", NULL);
     if (died) {
-        cli_error(args, args->name, "an owner of the lock died, so the data may be half-written; "
-                                    "look at it, then say `shms repaired` (SHMS_OWNER_DIED=1 is set)");
+        cli_error(args, args->name, "%s (SHMS_OWNER_DIED=1 is set)", args->key ? key_news : region_news);
         system_set_variable("SHMS_OWNER_DIED", "1");
     }
-    int status = system_run(args, args->operand + 1);
-    return cli_unlock(args, args->name, s) ? EXIT_LOCK_FAILED : status;
+    return system_run(args, args->operand + 1);
 }
+
+/* ---- the lock of a key of a dict */
+
+static int lock_key(const cli_args *args, shms_dict *d, bool *ret_died)
+{
+    int rc = shms_dict_lock(d, args->key, strlen(args->key), args->timeout_ms);
+    if (rc == SHMS_E_TIMEOUT) {
+        cli_error(args, args->name, "the lock of the key %s was not got within %g s; wait longer with "
+                                    "--timeout", args->key, args->timeout_ms / 1000.0);
+        return EXIT_TIMED_OUT;
+    }
+    if (rc < 0)
+        return cli_dict_fail(args, d, rc);
+    system_hold_stops();
+    *ret_died = rc == SHMS_OWNER_DIED;
+    return 0;
+}
+
+static int unlock_key(const cli_args *args, shms_dict *d)
+{
+    int rc = shms_dict_unlock(d, args->key, strlen(args->key));
+    system_release_stops();
+    return rc < 0 ? cli_dict_fail(args, d, rc) : 0;
+}
+
+static int run_with_key(const cli_args *args)
+{
+    int status = 0;
+    bool died = false;
+    if (args->shared)
+        return cli_usage(args, "the lock of a key is never --shared");
+    shms_dict *d = cli_dict(args, SHMS_ACCESS_READ_WRITE, &status);
+    if (d)
+        status = lock_key(args, d, &died);
+    if (status) {
+        status = status == EXIT_TIMED_OUT ? status : EXIT_LOCK_FAILED;
+    } else {
+        status = run_locked(args, died);
+        status = unlock_key(args, d) ? EXIT_LOCK_FAILED : status;
+    }
+    shms_dict_close(d);
+    return status;
+}
+
+/* ---- that of a region */
 
 static int run(cli_args *args)
 {
+    if (args->key)
+        return run_with_key(args);
     int status = 0;
     bool died = false;
     shms_stream_options options = args->open;
@@ -25,16 +75,18 @@ static int run(cli_args *args)
     shms_stream *s = cli_open(args, args->name, args->size, &options, &status);
     if (s)
         status = cli_lock(args, args->name, s, args->shared, &died);
-    if (status)
+    if (status) {
         status = status == EXIT_TIMED_OUT ? status : EXIT_LOCK_FAILED;
-    else
-        status = run_locked(args, s, died);
+    } else {
+        status = run_locked(args, died);
+        status = cli_unlock(args, args->name, s) ? EXIT_LOCK_FAILED : status;
+    }
     shms_stream_close(s);
     return status;
 }
 
 const command cmd_lock = {
-    .name = "lock", .run = run, .options = "sStmO", .operands = "NAME -- COMMAND...", .least = 2, .most = -1,
+    .name = "lock", .run = run, .options = "s0StmO", .operands = "NAME -- COMMAND...", .least = 2, .most = -1,
     .timeout_ms = -1, .summary = "Run a command while holding the lock",
     .details = "With --size a region that does not exist is created, and vanishes with its last user.\n"
                "Exit status: the command's, 128+N if signal N killed it, 124 lock not got in time,\n"

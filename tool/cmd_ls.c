@@ -43,7 +43,7 @@ static void print_json(const region *regions, size_t n)
     putchar('[');
     for (size_t i = 0; i < n; i++) {
         fputs(i ? ",\n " : "\n ", stdout);
-        show_json_region(stdout, regions[i].name, &regions[i].info, NULL);
+        show_json_region(stdout, regions[i].name, &regions[i].info, NULL, NULL);
     }
     puts(n ? "\n]" : "]");
 }

@@ -140,7 +140,7 @@ static int wait_for_receiver(const sender *s)
             return rc < 0 ? cli_channel_fail(s->args, rc) : 0;
         if (system_clock_ns() >= deadline)
             return cli_channel_fail(s->args, SHMS_E_TIMEOUT);
-        system_sleep(NULL, -1, 20);
+        system_sleep(-1, 20);
     }
 }
 

@@ -1,44 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
-
-/*
- * All of standard input, but at most `most` bytes; more is an error, found before anything is written. It is
- * read without the lock: what fills the pipe may be slow.
- */
-static int read_input(const cli_args *args, uint64_t most, char **ret_bytes, size_t *ret_n)
-{
-    size_t n = 0, room = 0;
-    char *bytes = NULL;
-    while (!feof(stdin) && n <= most) {
-        if (n == room) {
-            room = room ? 2 * room : 4096;
-            char *grown = realloc(bytes, room);
-            if (!grown)
-                break;
-            bytes = grown;
-        }
-        n += fread(bytes + n, 1, room - n, stdin);
-        if (ferror(stdin)) {
-            free(bytes);
-            return cli_error(args, NULL, "standard input: %s", cli_io_error(errno));
-        }
-    }
-    if (feof(stdin) && n <= most) {
-        *ret_bytes = bytes;
-        *ret_n = n;
-        return 0;
-    }
-    free(bytes);
-    if (n <= most)
-        return cli_fail(args, args->name, SHMS_E_NOMEM);
-    return cli_error(args, args->name, "standard input has more than fits (%llu B); nothing is written",
-                     (unsigned long long)most);
-}
 
 static int put(cli_args *args, shms_stream *s, const char *bytes, size_t n)
 {
@@ -68,10 +32,10 @@ static int run(cli_args *args)
         status = cli_error(args, args->name, "offset %llu is past the end; the region has %llu bytes",
                            (unsigned long long)args->offset, (unsigned long long)size);
     else
-        status = read_input(args, size - args->offset - end, &bytes, &n);
+        status = cli_read_input(args, size - args->offset - end, &bytes, &n);
     if (status == 0) {
         if (args->text)
-            bytes[n++] = 0; /* read_input() leaves room: it stops on a short read */
+            bytes[n++] = 0; /* cli_read_input() leaves room for it */
         status = put(args, s, bytes, n);
     }
     free(bytes);

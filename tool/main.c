@@ -9,8 +9,9 @@
 #include "system.h"
 
 static const command *const commands[] = {
-    &cmd_create, &cmd_ls,   &cmd_info, &cmd_read, &cmd_write,    &cmd_cat, &cmd_copy,  &cmd_lock,
-    &cmd_watch,  &cmd_wait, &cmd_send, &cmd_recv, &cmd_repaired, &cmd_rm,  &cmd_sweep, &cmd_bench,
+    &cmd_create, &cmd_ls,   &cmd_info, &cmd_read, &cmd_write, &cmd_cat, &cmd_copy, &cmd_lock,
+    &cmd_watch,  &cmd_wait, &cmd_send, &cmd_recv, &cmd_dict,  &cmd_get, &cmd_set,  &cmd_del,
+    &cmd_add,    &cmd_keys, &cmd_changes, &cmd_repaired, &cmd_rm, &cmd_sweep, &cmd_bench,
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
@@ -23,7 +24,8 @@ static void print_help(FILE *out)
     fputs("\n  --help     show this, or with a command that command's options\n"
           "  --version  show the version\n\n"
           "A name is private to its user; 'Global\\NAME' (mind the quotes) is one for all users.\n"
-          "Exit status: 0 success, 1 failure, 2 misuse, 3 a sender died, 124 timed out. See shms(1).\n", out);
+          "Exit status: 0 success, 1 failure, 2 misuse, 3 a sender died, or a record was\n"
+          "changed by somebody else, 124 timed out. See shms(1).\n", out);
 }
 
 /* Output that could not be written must not look like success; a reader that went away needs no words. */

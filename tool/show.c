@@ -146,6 +146,12 @@ const char *show_slow(uint32_t slow)
     return slow < 3 ? words[slow] : "?";
 }
 
+const char *show_evict(uint32_t policy)
+{
+    static const char *const words[] = {"?", "none", "lru"};
+    return policy < 3 ? words[policy] : "?";
+}
+
 const char *show_kind(uint32_t kind)
 {
     static const char *const words[] = {"stream", "channel", "dict"};
@@ -188,9 +194,14 @@ static bool steers(uint32_t code)
 
 void show_text(FILE *out, const char *text)
 {
-    const unsigned char *p = (const unsigned char *)text;
+    show_bytes(out, text, strlen(text));
+}
+
+void show_bytes(FILE *out, const char *bytes, size_t n)
+{
+    const unsigned char *p = (const unsigned char *)bytes;
     uint32_t code = 0;
-    for (size_t left = strlen(text); left > 0;) {
+    for (size_t left = n; left > 0;) {
         size_t length = utf8_next(p, left, &code);
         if (length == 0 || steers(code))
             fputc('?', out);
@@ -226,6 +237,41 @@ void show_json_string(FILE *out, const char *bytes, size_t n)
     fputc('"', out);
 }
 
+static bool is_utf8(const char *bytes, size_t n)
+{
+    uint32_t code;
+    for (size_t i = 0, length; i < n; i += length)
+        if ((length = utf8_next((const unsigned char *)bytes + i, n - i, &code)) == 0)
+            return false;
+    return true;
+}
+
+void show_json_bytes(FILE *out, const char *name, const char *bytes, size_t n)
+{
+    fprintf(out, "\"%s\": ", name);
+    show_json_string(out, bytes, n);
+    if (is_utf8(bytes, n))
+        return;
+    fprintf(out, ", \"%s_hex\": \"", name);
+    for (size_t i = 0; i < n; i++)
+        fprintf(out, "%02x", (unsigned char)bytes[i]);
+    fputc('"', out);
+}
+
+void show_json_record(FILE *out, const char *key, size_t key_size, const shms_dict_record *record)
+{
+    char time[SHOW_TEXT];
+    show_json_bytes(out, "key", key, key_size);
+    fprintf(out, ", \"version\": %" PRId64, record->version);
+    if (record->flags & SHMS_RECORD_GONE)
+        return;
+    if (record->expires_ns)
+        fprintf(out, ", \"expires\": \"%s\"", show_time(time, record->expires_ns));
+    else
+        fputs(", \"expires\": null", out);
+    fprintf(out, ", \"size\": %" PRIu64, record->size);
+}
+
 static const char *json_bool(uint32_t value)
 {
     return value ? "true" : "false";
@@ -253,7 +299,19 @@ static void json_channel(FILE *out, const shms_channel_stats *t)
     fprintf(out, ", \"senders_died\": %" PRIu64 ", \"waits\": %" PRIu64 "}", t->senders_died, t->waits);
 }
 
-void show_json_region(FILE *out, const char *name, const shms_info *info, const shms_channel_stats *channel)
+static void json_dict(FILE *out, const shms_dict_stats *t)
+{
+    fprintf(out, ", \"dict\": {\"records\": %" PRIu64 ", \"slots\": %" PRIu64, t->records, t->slots);
+    fprintf(out, ", \"cells\": %" PRIu64 ", \"cells_free\": %" PRIu64, t->cells, t->cells_free);
+    fprintf(out, ", \"cell_size\": %" PRIu32 ", \"evict\": \"%s\"", t->cell_size, show_evict(t->policy));
+    fprintf(out, ", \"evicted\": %" PRIu64 ", \"expired\": %" PRIu64, t->evicted, t->expired);
+    fprintf(out, ", \"locks\": %" PRIu64 ", \"version\": %" PRId64, t->locks, t->version);
+    fprintf(out, ", \"ring\": %" PRIu32 ", \"key_max\": %" PRIu32, t->ring, t->key_max);
+    fprintf(out, ", \"value_max\": %" PRIu32 "}", t->value_max);
+}
+
+void show_json_region(FILE *out, const char *name, const shms_info *info, const shms_channel_stats *channel,
+                      const shms_dict_stats *dict)
 {
     char time[SHOW_TEXT];
     fputs("{\"name\": ", out);
@@ -272,5 +330,7 @@ void show_json_region(FILE *out, const char *name, const shms_info *info, const 
             json_bool(info->rollback), show_kind(info->kind));
     if (channel)
         json_channel(out, channel);
+    if (dict)
+        json_dict(out, dict);
     fputc('}', out);
 }

@@ -36,9 +36,10 @@ void system_release_stops(void);
 
 /* Before the first sleep. */
 void system_begin_waiting(void);
-/* Sleep up to ms, or until the descriptor (-1: none) tells of a change. Where the process is asked to end
- * during a sleep, the stream is closed before it does. */
-void system_sleep(shms_stream *s, int fd, int64_t ms);
+/* Sleep up to ms, or until the descriptor (-1: none) tells of a change. False: the process is asked to end.
+ * Close what is open, then call system_stop(). */
+bool system_sleep(int fd, int64_t ms);
+void system_stop(void);
 
 /* Run a command, between hold and release; signals go on to it. Its exit status, or EXIT_... of cli.h. */
 int system_run(const cli_args *args, char **words);

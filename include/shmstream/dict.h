@@ -415,8 +415,8 @@ SHMS_API int shms_dict_unlock(shms_dict *d, const void *key, size_t key_size);
  * @return how many records, or SHMS_E_INVALID (NULL), SHMS_E_TIMEOUT (the lock stayed taken for
  *     open_timeout_ms), SHMS_E_NOMEM, SHMS_E_RANGE (the dict has grown beyond what this handle mapped),
  *     SHMS_E_DENIED (may only read the data; or as to the file), SHMS_E_NOT_FOUND (no such directory),
- *     SHMS_E_NOSPACE (the disk is full), SHMS_E_FULL (as shms_stream_lock_shared()), SHMS_E_CORRUPT,
- *     SHMS_E_LOST, SHMS_E_OS.
+ *     SHMS_E_NOSPACE (the disk is full), SHMS_E_FULL (as shms_stream_lock_shared()), SHMS_E_DEADLOCK,
+ *     SHMS_E_CORRUPT, SHMS_E_LOST as shms_dict_set(), SHMS_E_OS.
  * Threads: safe.
  * Processes: safe.
  * Signals: not async-signal-safe; interrupted system calls are restarted.

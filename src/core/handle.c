@@ -246,7 +246,8 @@ static int complete(struct section *s, const struct handle_request *h, const str
     s->tasks = s->readers.tasks = o->tasks;
     if (!r->control)
         return 0;
-    int rc = shms__lock_held(s) ? run_init(s, h, o) : wait_for_init(s, h, o);
+    bool owes = o->init && shms__lock_held(s); /* else it is a peer that says so */
+    int rc = owes ? run_init(s, h, o) : wait_for_init(s, h, o);
     /* relaxed: never taken back */
     if (rc == 0 && q->keep && !(a32_load_relaxed(&r->control->flags) & FLAG_KEEP))
         rc = shms__region_keep(r);

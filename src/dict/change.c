@@ -34,7 +34,7 @@ static int recover(shms_dict *d, bool died)
     if (died)
         shms__repaired(&d->section);
     uint64_t total = word_of(&d->header->total);
-    if (total <= d->first_cell || total > CELLS_MOST)
+    if (total <= d->first_cell || total > CELLS_MOST || word_of(&d->header->version) >= INT64_MAX)
         return shms__fail(SHMS_E_CORRUPT);
     if (!shms__cells_there(d, d->first_cell, total - d->first_cell))
         return shms__fail(SHMS_E_RANGE); /* it has grown beyond what this handle mapped */
@@ -287,7 +287,7 @@ int64_t shms__change_drop(shms_dict *d, const struct place *p, uint32_t why)
         return rc;
     if (why == 0)
         wipe(d, p->cell, l);
-    return (int64_t)v;
+    return (int64_t)(v & ~VERSION_LOCK); /* a peer's number is no code */
 }
 
 /* ---- marks */

@@ -28,18 +28,6 @@
  */
 #include "redo.h"
 
-void shms__redo_add(struct redo *r, a64 *word, uint64_t value)
-{
-    /* relaxed: written by holders of the lock only */
-    if (a64_load_relaxed(word) == value)
-        return;
-    if (r->n < DICT_REDO) {
-        r->words[r->n].word = word;
-        r->words[r->n].value = value;
-    }
-    r->n++;
-}
-
 int shms__redo_commit(shms_dict *d, const struct redo *r)
 {
     struct dict_header *h = d->header;

@@ -20,9 +20,18 @@ static inline void shms__redo_begin(struct redo *r)
     r->n = 0;
 }
 
-/* The word will get this value, unless it has it. Order matters to readers: words are stored in this order.
- * */
-void shms__redo_add(struct redo *r, a64 *word, uint64_t value);
+/* The word will get this value, unless it has it. Order matters to readers: it is that of the stores. */
+static inline void shms__redo_add(struct redo *r, a64 *word, uint64_t value)
+{
+    /* relaxed: written by holders of the lock only */
+    if (a64_load_relaxed(word) == value)
+        return;
+    if (r->n < DICT_REDO) {
+        r->words[r->n].word = word;
+        r->words[r->n].value = value;
+    }
+    r->n++;
+}
 
 /* By the holder of the lock, no other change being under way: do it. SHMS_E_CORRUPT: it asks too much. */
 int shms__redo_commit(shms_dict *d, const struct redo *r);

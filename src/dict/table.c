@@ -181,27 +181,25 @@ int shms__table_find(shms_dict *d, const struct wanted *w, struct place *ret)
     struct slots s;
     if (!shms__table_slots(d, &s))
         return shms__fail(SHMS_E_CORRUPT);
-    struct place at = {.slots = s}, found;
-    uint64_t index = w->hash >> 32;
+    a64 *room = NULL;
+    uint64_t index = w->hash >> 32, room_index = 0;
     for (uint64_t i = 0; i <= s.mask; i++, index++) {
         uint64_t word = word_of(&s.slot[index & s.mask]);
-        if (word <= SLOT_STONE && !at.slot) {
-            at.slot = &s.slot[index & s.mask];
-            at.index = index & s.mask;
+        if (word <= SLOT_STONE && !room) {
+            room = &s.slot[index & s.mask];
+            room_index = index & s.mask;
         }
         if (word == SLOT_EMPTY)
             break;
         if (word == SLOT_STONE || ((word ^ w->hash) & SLOT_TAG))
             continue;
-        if (!shms__table_record(d, &s, index, &found))
+        if (!shms__table_record(d, &s, index, ret))
             return shms__fail(SHMS_E_CORRUPT);
-        if (found.record.lengths.key != w->key_size || found.record.lengths.flags != w->flags ||
-            !shms__record_has_key(d, found.cell, w->key, w->key_size))
-            continue;
-        *ret = found;
-        return 0;
+        if (ret->record.lengths.key == w->key_size && ret->record.lengths.flags == w->flags &&
+            shms__record_has_key(d, ret->cell, w->key, w->key_size))
+            return 0;
     }
-    *ret = at;
+    *ret = (struct place){.slots = s, .slot = room, .index = room_index};
     return 0;
 }
 

@@ -40,6 +40,8 @@ touch "$work/file"
 offer shms copy "$id-b" --to "$work/fi"
 offer shms lock "$id-b" -- offe
 offer shms lock "$id-b" -- cat "$work/fi"
+offer shms dict ''
+offer shms dict create --evict l
 offer shms nonsense --
 for command in $(_shms_commands | grep -v '^-'); do
     "$SHMS" "$command" --help | grep '^  ' | grep -oE -- ' --[a-z-]+ ' | tr -d ' ' >"$work/options"

@@ -340,7 +340,8 @@ static int64_t do_file(struct actor *a, unsigned x, unsigned y, int *ret_ms)
 static int fill(shms_stream *s, void *context)
 {
     const struct actor *a = context;
-    return a->reads_only ? 0 : (int)(shms_stream_pwrite(s, "init", 4, 0) & INT32_MIN);
+    /* What it gives is what open gives. */
+    return a->reads_only || shms_stream_pwrite(s, "init", 4, 0) == 4 ? 0 : SHMS_E_OS;
 }
 
 /* A second handle of the same region for a moment; or, where this actor has none, its own again. */

@@ -6,16 +6,14 @@
  * its end backwards it also says what is overwritten *inside* the calls: at each look at the clock, each
  * sleep, each question about a byte lock, each mapping.
  *
- * Time is not real here. The clock and the sleeping are replaced (by the linker's --wrap): a call that would
- * wait costs nothing, and its time-out is held to a few milliseconds whatever the machine does. Mappings are
- * moved between two pages that nobody may touch. All that decides is the library's own code.
+ * Time is not real here (world.h). All that decides is the library's own code.
  *
  * With HOSTILE_CALLS=fast it leaves out the calls that are the kernel's work more than ours (slow[]), and so
  * makes many times as many runs of the others.
  *
  * Not in scope: truncating the files, and punching holes into them.
  */
-#include "calls.h"
+#include "world.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -27,20 +25,17 @@
 #define HANDLES 3
 #define CALLS_MOST 40
 #define SLACK_NS 5000000
-#define FOREVER_NS INT64_C(1000000000)
-#define PAGE 4096u
 #define REBUILD_EVERY 256 /* runs after which the handles begin anew in any case */
 #define REBUILD_EVERY_FAST 65536
 
 static struct actor actors[HANDLES];
-static char dir[200], path[240], data_path[240];
+static char path[240], data_path[240];
 static ino_t inodes[2];
 static struct control *shared;       /* the hostile peer's own mapping of control */
 static struct control clean;         /* as it was when all handles had been opened */
 static unsigned char *journal;       /* the hostile peer's own mapping of it */
 static bool journal_touched;
 static uint64_t meddlings, calls_made, runs, rebuilds;
-static int64_t clock_ns = 1000000000, call_began_ns;
 
 static const uint8_t *front, *back; /* what is left of the input */
 
@@ -73,10 +68,9 @@ static uint64_t some_id(unsigned which)
     return a->s ? a->s->section.member.id : 1;
 }
 
-/* A moment inside a call, in which the peer may write. */
-static void moment(void)
+void world_moment(void)
 {
-    clock_ns += 500;
+    world_clock_ns += 500;
     unsigned field = shared ? next_back() : 0xff;
     if (field >= 0x80)
         return;
@@ -89,134 +83,17 @@ static void moment(void)
     meddlings++;
 }
 
-/* ---- the port's edge */
-
-static void demand(bool condition, const char *what)
+unsigned world_chance(void)
 {
-    if (!condition) {
-        fprintf(stderr, "BROKEN PROMISE: %s\n", what);
-        abort();
-    }
+    return next_back();
 }
 
-bool __real_shms__byte_locked(const struct file *f, uint64_t offset, uint64_t n, int kind);
-int __real_shms__byte_lock(const struct file *f, uint64_t offset, bool *ret_taken);
-int __real_shms__file_length(const struct file *f, uint64_t *ret_size);
-int __real_shms__map(const struct file *f, uint64_t offset, uint64_t size, bool writable, bool child,
-                          void **ret);
-void __real_shms__unmap(void *address, uint64_t size);
-
-int64_t __wrap_shms__now_ns(void);
-void __wrap_shms__nap(int64_t ns);
-int __wrap_shms__sleep_on(a32 *word, uint32_t expected, int64_t ns);
-bool __wrap_shms__byte_locked(const struct file *f, uint64_t offset, uint64_t n, int kind);
-int __wrap_shms__byte_lock(const struct file *f, uint64_t offset, bool *ret_taken);
-int __wrap_shms__file_length(const struct file *f, uint64_t *ret_size);
-int __wrap_shms__map(const struct file *f, uint64_t offset, uint64_t size, bool writable, bool child,
-                          void **ret);
-void __wrap_shms__unmap(void *address, uint64_t size);
-void __wrap_shms__unmap_both(void *a, uint64_t a_size, void *b, uint64_t b_size);
-int __wrap_shms__place(bool global, bool create, char ret_prefix[PORT_PATH_MAX]);
-
-int64_t __wrap_shms__now_ns(void)
+void world_free_lock(void)
 {
-    moment();
-    return clock_ns;
-}
-
-void __wrap_shms__nap(int64_t ns)
-{
-    moment();
-    clock_ns += ns;
-}
-
-/* A wake-up may come early, from anybody, for no reason; else the time goes by. */
-int __wrap_shms__sleep_on(a32 *word, uint32_t expected, int64_t ns)
-{
-    moment();
-    if (ns <= 0)
-        return SLEEP_TIMEOUT;
-    if (a32_load_relaxed(word) != expected)
-        return SLEEP_CHANGED;
-    unsigned how = next_back();
-    int64_t nap = how < 0x40 && ns > 50000 ? 50000 : ns;
-    clock_ns += nap;
-    if (clock_ns - call_began_ns > FOREVER_NS) /* the one call without a limit: even a hostile holder dies */
-        a64_store_relaxed(&shared->cell, 0);
-    moment();
-    return nap < ns || how < 0x60 ? SLEEP_WOKEN : SLEEP_TIMEOUT;
-}
-
-bool __wrap_shms__byte_locked(const struct file *f, uint64_t offset, uint64_t n, int kind)
-{
-    moment();
-    return __real_shms__byte_locked(f, offset, n, kind);
-}
-
-int __wrap_shms__byte_lock(const struct file *f, uint64_t offset, bool *ret_taken)
-{
-    moment();
-    return __real_shms__byte_lock(f, offset, ret_taken);
-}
-
-int __wrap_shms__file_length(const struct file *f, uint64_t *ret_size)
-{
-    moment();
-    return __real_shms__file_length(f, ret_size);
-}
-
-/* Between two pages of nobody's. What is too large for that stays where it is. */
-int __wrap_shms__map(const struct file *f, uint64_t offset, uint64_t size, bool writable, bool child,
-                          void **ret)
-{
-    moment();
-    void *p = NULL;
-    int rc = __real_shms__map(f, offset, size, writable, child, &p);
-    if (rc < 0)
-        return rc;
-    *ret = p;
-    if (size > 2 * REGION_MOST)
-        return 0;
-    size_t room = (size + PAGE - 1) / PAGE * PAGE;
-    unsigned char *guarded = mmap(NULL, room + 2 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    demand(guarded != MAP_FAILED, "no address space is left");
-    *ret = mremap(p, room, room, MREMAP_MAYMOVE | MREMAP_FIXED, guarded + PAGE);
-    demand(*ret == guarded + PAGE, "a mapping cannot be moved");
-    return 0;
-}
-
-void __wrap_shms__unmap(void *address, uint64_t size)
-{
-    moment();
-    if (size > 2 * REGION_MOST) {
-        __real_shms__unmap(address, size);
-        return;
-    }
-    size_t room = (size + PAGE - 1) / PAGE * PAGE;
-    __real_shms__unmap((unsigned char *)address - PAGE, room + 2 * PAGE);
-}
-
-void __wrap_shms__unmap_both(void *a, uint64_t a_size, void *b, uint64_t b_size)
-{
-    if (a)
-        __wrap_shms__unmap(a, a_size);
-    if (b)
-        __wrap_shms__unmap(b, b_size);
-}
-
-int __wrap_shms__place(bool global, bool create, char ret_prefix[PORT_PATH_MAX])
-{
-    (void)create;
-    snprintf(ret_prefix, PORT_PATH_MAX, "%s/%s", dir, global ? "global." : "");
-    return 0;
+    world_free_lock_of(shared);
 }
 
 /* ---- the world of one run */
-
-static int64_t clock_now(void)
-{
-    return clock_ns;
-}
 
 static ino_t inode_of(const char *file)
 {
@@ -255,7 +132,7 @@ static void build(void)
 {
     static char file[240];
     static const unsigned order[HANDLES] = {1, 0, 2};
-    snprintf(file, sizeof file, "%s/saved", dir);
+    snprintf(file, sizeof file, "%s/saved", world_dir);
     for (unsigned n = 0; n < HANDLES; n++) {
         unsigned i = order[n];
         if (n > 0)
@@ -265,7 +142,7 @@ static void build(void)
         o.access = i == 2 ? SHMS_ACCESS_READ : SHMS_ACCESS_READ_WRITE;
         o.atomic = i == 1;
         o.tasks = i == 2;
-        actors[i] = (struct actor){.name = "fuzz", .path = file, .now_ns = clock_now, .slack_ns = SLACK_NS,
+        actors[i] = (struct actor){.name = "fuzz", .path = file, .now_ns = world_clock, .slack_ns = SLACK_NS,
                                    .meddlings = &meddlings, .reads_only = i == 2};
         int rc = shms_stream_open("fuzz", REGION_SIZE, &o, &actors[i].s);
         demand(rc == 0, "a fresh region cannot be opened");
@@ -341,7 +218,7 @@ static void step(void)
         meddlings++;
     } else {
         unsigned which = next_front(), x = next_front(), y = next_front();
-        call_began_ns = clock_ns;
+        world_call_began_ns = world_clock_ns;
         call_run(&actors[op % HANDLES], allowed[which % allowed_count], x, y);
         calls_made++;
     }
@@ -370,9 +247,9 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     (void)argc, (void)argv;
     const char *where = getenv("HOSTILE_DIR"); /* ours alone, on tmpfs */
     demand(where != NULL, "HOSTILE_DIR is not set");
-    snprintf(dir, sizeof dir, "%s", where);
-    snprintf(path, sizeof path, "%s/fuzz.ctl", dir);
-    snprintf(data_path, sizeof data_path, "%s/fuzz.data", dir);
+    snprintf(world_dir, sizeof world_dir, "%s", where);
+    snprintf(path, sizeof path, "%s/fuzz.ctl", world_dir);
+    snprintf(data_path, sizeof data_path, "%s/fuzz.data", world_dir);
     demand(access(path, F_OK) != 0, "HOSTILE_DIR is in use");
     setenv("SHMSTREAM_BELL", "off", 1); /* control stands between pages of nobody's */
     choose_calls();

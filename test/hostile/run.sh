@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# run.sh BUILD_DIR [SECONDS]: hostile bytes (two fuzzers: all calls, and the fast ones alone) and, at the same time,
-# hostile peers, for so long (default 300), in a build of its own.
-# What breaks a promise is left in BUILD_DIR as all-crash-* or fast-crash-*: run.sh BUILD_DIR replay FILE shows it again.
+# run.sh BUILD_DIR [SECONDS]: hostile bytes (three fuzzers: all calls, the fast ones alone, and the calls on a dict) and,
+# at the same time, hostile peers, for so long (default 300), in a build of its own.
+# What breaks a promise is left in BUILD_DIR as all-crash-*, fast-crash-* or dict-crash-*: run.sh BUILD_DIR replay FILE
+# shows it again.
 set -euo pipefail
 
 build=$1 seconds=${2:-300} here=$(cd "$(dirname "$0")" && pwd)
@@ -21,15 +22,17 @@ export ASAN_OPTIONS=abort_on_error=0:exitcode=99:detect_stack_use_after_return=1
 export UBSAN_OPTIONS=print_stacktrace=1
 trap 'rm -rf "$HOSTILE_DIR"' EXIT
 
-# fuzz CALLS ARGUMENT...: all calls, or only those that are quick, in a world of their own.
+# fuzz CALLS ARGUMENT...: all calls, only those that are quick, or those on a dict, in a world of their own.
 fuzz() {
+    local program=hostile_fuzz
+    [ "$1" != dict ] || program=hostile_dict_fuzz
     mkdir -p "$HOSTILE_DIR/$1"
-    HOSTILE_CALLS=$1 HOSTILE_DIR=$HOSTILE_DIR/$1 "$build/hostile_fuzz" \
+    HOSTILE_CALLS=$1 HOSTILE_DIR=$HOSTILE_DIR/$1 "$build/$program" \
         -timeout=20 -max_len=400 -len_control=0 -artifact_prefix="$build/$1-" "${@:2}"
 }
 
 if [ "$seconds" = replay ]; then
-    case ${3##*/} in fast-*) calls=fast ;; *) calls=all ;; esac
+    case ${3##*/} in fast-*) calls=fast ;; dict-*) calls=dict ;; *) calls=all ;; esac
     fuzz $calls "$3"
     exit
 fi
@@ -38,15 +41,19 @@ fi
 for calls in all fast; do
     python3 "$here/seeds.py" "$here" "$build/corpus-$calls" >"$build/seeds.log"
 done
+python3 "$here/dict_seeds.py" "$here" "$build/corpus-dict" >>"$build/seeds.log"
 cat "$build/seeds.log"
 "$build/hostile_peers" "$seconds" &
 peers=$!
 fuzz fast -max_len=64 -max_total_time="$seconds" "$build/corpus-fast" >"$build/fast.log" 2>&1 &
 fast=$!
+fuzz dict -max_total_time="$seconds" "$build/corpus-dict" >"$build/dict.log" 2>&1 &
+dict=$!
 status=0
 fuzz all -max_total_time="$seconds" "$build/corpus-all" >"$build/all.log" 2>&1 || status=$?
 wait $fast || status=$?
-for calls in all fast; do
+wait $dict || status=$?
+for calls in all fast dict; do
     if ! grep -E '^hostile bytes' "$build/$calls.log"; then
         status=1
         tail -n 60 "$build/$calls.log"

@@ -8,6 +8,7 @@
 #include "dict.h"
 
 #define SIZE 16384
+#define NO_CODE (-32) /* from here on negative numbers are not codes */
 
 static uint64_t random_state = 88172645463325252ull;
 
@@ -40,10 +41,10 @@ static void every_call(shms_dict *d)
         char name[8];
         size_t n = (size_t)snprintf(name, sizeof name, "%d", k * 3);
         assert_true(shms_dict_get(d, name, n, found, sizeof found, &r) <= (int64_t)d->value_max);
-        shms_dict_set(d, name, n, value, (size_t)k * 150, NULL);
+        assert_true(shms_dict_set(d, name, n, value, (size_t)k * 150, NULL) > NO_CODE);
     }
-    shms_dict_del(d, "5", 1, NULL);
-    shms_dict_add(d, "counter", 7, 1, 0, NULL, &sum64);
+    assert_true(shms_dict_del(d, "5", 1, NULL) > NO_CODE);
+    assert_true(shms_dict_add(d, "counter", 7, 1, 0, NULL, &sum64) > NO_CODE);
     for (int i = 0; i < 2000; i++) {
         size_t key_size = sizeof key, value_size = sizeof value;
         if (shms_dict_next(d, &cursor, key, &key_size, found, &value_size, &r) <= 0)

@@ -478,6 +478,20 @@ static void a_failed_open_changes_nothing(void **state)
     shms_stream_close(s);
 }
 
+/* A peer has written into the cell what the next handle's identity will be: that one has no init to run. */
+static void a_lock_that_was_never_taken(void **state)
+{
+    (void)state;
+    shms_stream *s = unit_open(NAME, SIZE, NULL), *next = unit_open(NAME, 0, NULL);
+    uint64_t id = next->section.member.id;
+    shms_stream_close(next);
+    a64_store_relaxed(&s->section.member.region.control->cell, id + (UINT64_C(1) << 32));
+    next = unit_open(NAME, 0, NULL);
+    assert_true(next->section.member.id == id + (UINT64_C(1) << 32));
+    shms_stream_close(next);
+    shms_stream_close(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -488,6 +502,7 @@ int main(void)
         TEST(an_ended_one_is_done),      TEST(it_may_call),
         TEST(one_that_closes),           TEST(one_that_leaps_out),
         TEST(another_kind_of_object),    TEST(a_failed_open_changes_nothing),
+        TEST(a_lock_that_was_never_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

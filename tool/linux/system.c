@@ -107,10 +107,9 @@ static void note_stop(int number)
 }
 
 /* Ends the process as the signal would have, but only now that the region has been left. */
-static void stop(shms_stream *s)
+void system_stop(void)
 {
     int number = stop_signal;
-    shms_stream_close(s);
     signal(number, SIG_DFL);
     sigprocmask(SIG_SETMASK, &mask_before, NULL);
     raise(number);
@@ -142,13 +141,12 @@ void system_begin_waiting(void)
     holding = true;
 }
 
-void system_sleep(shms_stream *s, int fd, int64_t ms)
+bool system_sleep(int fd, int64_t ms)
 {
     struct timespec span = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
     struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
     ppoll(&poll_fd, 1, &span, &mask_before);
-    if (stop_signal)
-        stop(s);
+    return stop_signal == 0;
 }
 
 /* ---- commands */

@@ -141,10 +141,15 @@ void system_begin_waiting(void)
 {
 }
 
-void system_sleep(shms_stream *s, int fd, int64_t ms)
+bool system_sleep(int fd, int64_t ms)
 {
-    (void)s, (void)fd;
+    (void)fd;
     Sleep((DWORD)ms);
+    return true;
+}
+
+void system_stop(void)
+{
 }
 
 /* ---- commands */
