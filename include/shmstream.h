@@ -115,8 +115,8 @@ enum { SHMS_OWNER_SELF = 0, SHMS_OWNER_ROOT = 1, SHMS_OWNER_UID = 2, SHMS_OWNER_
  * open of it returns before one call has succeeded; if the process dies in it, or it fails, the next opener
  * that has an init calls its own (and may find bytes of the dead one, unless the region is atomic). Openers
  * without one wait, at most open_timeout_ms. It may not lock (SHMS_E_DEADLOCK) or unlock, roll back,
- * wait_locked (SHMS_E_INVALID); if it closes s, open gives SHMS_E_CLOSED. If it leaves by longjmp, an
- * exception or cancellation, close s, or the region stays locked.
+ * wait_locked (SHMS_E_INVALID); if it closes s, open gives SHMS_E_CLOSED; if it forks, the child's open gives
+ * SHMS_E_NOT_OWNER. If it leaves by longjmp, exception or cancellation: close s, or the lock stays taken.
  */
 typedef int shms_init_fn(shms_stream *s, void *context);
 
@@ -162,17 +162,16 @@ typedef struct shms_stream_options {
  * @param options  NULL for the defaults
  * @param ret  receives the handle; not NULL
  * @return 0, or SHMS_E_INVALID (bad name, size or option), SHMS_E_NOT_FOUND (open only, no such region),
- *     SHMS_E_EXISTS (create only, there is one), SHMS_E_SIZE (it is smaller than asked), SHMS_E_DENIED
- *     (no permission, another owner or a looser mode than accepted, or the name is occupied by a file
- *     that is no region), SHMS_E_FORMAT (a control file of another format, or none), SHMS_E_KIND (it holds
- *     another kind of object, and access is not SHMS_ACCESS_READ), what options.init gave (SHMS_E_CLOSED:
- *     it closed the handle), SHMS_E_CORRUPT (control bytes out of range), SHMS_E_LOST (members live, but
- *     their data is cut short), SHMS_E_FULL (256 members), SHMS_E_NOSPACE (/dev/shm, the machine,
- *     its memory cgroup or a file size limit has not so much), SHMS_E_NOMEM (memory, address space, locked
- *     memory), SHMS_E_TIMEOUT (the life-cycle
- *     lock stayed taken for open_timeout_ms, or nobody's init has succeeded in that time),
- *     SHMS_E_UNSUPPORTED (atomic: the region exists, and was made without it; no tmpfs at /dev/shm;
- *     unnamed: no /proc, no seals, `atomic`), SHMS_E_OS.
+ *     SHMS_E_EXISTS (create only, there is one), SHMS_E_SIZE (it is smaller than asked), SHMS_E_DENIED (no
+ *     permission, another owner or a looser mode than accepted, or the name is occupied by a file that is no
+ *     region), SHMS_E_FORMAT (a control file of another format, or none), SHMS_E_KIND (it holds another kind
+ *     of object, and access is not SHMS_ACCESS_READ), what options.init gave (SHMS_E_CLOSED: it closed the
+ *     handle), SHMS_E_CORRUPT (control bytes out of range), SHMS_E_LOST (members live, but their data is cut
+ *     short), SHMS_E_FULL (256 members), SHMS_E_NOSPACE (/dev/shm, the machine, its memory cgroup or a file
+ *     size limit has not so much), SHMS_E_NOMEM (memory, address space, locked memory), SHMS_E_TIMEOUT (for
+ *     open_timeout_ms the life-cycle lock stayed taken, no init succeeded, or a section stayed open that has
+ *     made the region smaller), SHMS_E_UNSUPPORTED (atomic: the region exists, and was made without it; no
+ *     tmpfs at /dev/shm; unnamed: no /proc, no seals, `atomic`), SHMS_E_OS.
  * Threads: safe.
  * Processes: safe; racing creators agree on one region.
  * Signals: not async-signal-safe; interrupted system calls are restarted.
@@ -287,7 +286,7 @@ SHMS_API SHMS_MUST_CHECK int shms_stream_lock(shms_stream *s, int timeout_ms);
  * @return 0; SHMS_OWNER_DIED (held, as for shms_stream_lock(), but a reader cannot repair); SHMS_E_TIMEOUT;
  *     SHMS_E_DEADLOCK (this thread holds either lock through this handle); SHMS_E_FULL (11 threads besides
  *     the handle's first reader hold it: open another handle); SHMS_E_INVALID (s is NULL, timeout_ms < -1);
- *     SHMS_E_DENIED (a handle that may only read the data).
+ *     SHMS_E_DENIED (a handle that may only read the data); SHMS_E_NOMEM, SHMS_E_OS (no roll-back; not held).
  * Threads: safe; each thread of a handle holds it for itself, any of them may unlock.
  * Processes: safe; readers do not slow each other, do not starve writers, and hold up nobody when they die.
  * Signals: not async-signal-safe; signals do not end the wait.
@@ -462,8 +461,8 @@ SHMS_API int shms_stream_resize(shms_stream *s, uint64_t size);
 /**
  * Read without the lock, consistently: what is returned was in the region at one moment between two sections.
  * Tries a bounded number of times; where writers never pause it takes the shared lock for a moment, waiting
- * at most open_timeout_ms. A thread that holds the lock through this handle reads what is there. Bytes
- * written outside any section (without the lock) are not covered.
+ * at most open_timeout_ms. A thread that holds the lock through this handle reads what is there (with `tasks`
+ * it waits, too: use shms_stream_pread()). Bytes written outside any section are not covered.
  * @param s  the handle
  * @param buf  receives the bytes, and may be written on failure too; may be NULL if n is 0
  * @param n  bytes wanted
@@ -471,7 +470,7 @@ SHMS_API int shms_stream_resize(shms_stream *s, uint64_t size);
  * @return bytes read, 0 at the end and beyond, or SHMS_E_RANGE (offset is negative), SHMS_E_TIMEOUT,
  *     SHMS_E_CORRUPT (an owner died inside its section and no process has called shms_stream_repaired();
  *     shms_stream_pread() still reads what is there), SHMS_E_FULL (12 threads fell back to the lock through
- *     this handle at once), SHMS_E_DENIED (may only read the data), SHMS_E_INVALID.
+ *     this handle at once), SHMS_E_DENIED (may only read the data), SHMS_E_INVALID, SHMS_E_NOMEM, SHMS_E_OS.
  * Threads: safe.
  * Processes: safe; delays no other process unless it falls back to the lock.
  * Signals: not async-signal-safe.
@@ -550,13 +549,14 @@ SHMS_API SHMS_MUST_CHECK int shms_stream_wait_locked(shms_stream *s, int timeout
 SHMS_API int shms_stream_notify(shms_stream *s);
 
 /**
- * A descriptor that becomes readable when the version has moved, for poll, epoll, libuv, GLib.
- * The loop: call shms_stream_wait(s, &seen, 0) until it gives SHMS_E_TIMEOUT, then sleep on the descriptor,
- * then again. A wake-up without a change is possible. The descriptor belongs to the handle: never read or
- * close it, nor change its F_SETSIG; later calls return the same one.
+ * A descriptor that becomes readable when the version has moved, for poll, epoll, libuv, GLib. The loop: call
+ * shms_stream_wait(s, &seen, 0) until it gives SHMS_E_TIMEOUT, then sleep on the descriptor, then again. A
+ * wake-up without a change is possible. The descriptor belongs to the handle: never read or close it, nor
+ * change its F_SETSIG; later calls return the same one.
  * @param s  the handle
  * @return the descriptor, or SHMS_E_INVALID (s is NULL), SHMS_E_DENIED (may only read the data),
- *     SHMS_E_OS (EMFILE: of descriptors, or the user's limit of inotify instances), SHMS_E_LOST.
+ *     SHMS_E_OS (EMFILE: of descriptors, or the user's limit of inotify instances), SHMS_E_LOST,
+ *     SHMS_E_UNSUPPORTED (unnamed, and mode is 0400; Windows).
  * Threads: safe; two threads should not consume one handle's events.
  * Processes: each handle has its own descriptor.
  * Signals: not async-signal-safe.
@@ -570,8 +570,8 @@ SHMS_API int shms_stream_poll_fd(shms_stream *s);
 /**
  * Write the region's bytes to a file, replacing it as a whole: a failure leaves the old file, and only that.
  * Of the caller's own file the permission bits & 0777 stay (its group's only with the group and without an
- * access list), else it has 0600; nothing more is kept. What is no regular file is written into. Links are
- * followed; other users' links and pipes in /tmp and the like are SHMS_E_DENIED. Takes no lock.
+ * access list), else it has 0600; nothing more is kept. What is no regular file, or has no name, is written
+ * into. Links are followed; other users' links and pipes in /tmp or so are SHMS_E_DENIED. Takes no lock.
  * @param s  the handle
  * @param path  the file
  * @return bytes written, or SHMS_E_INVALID, SHMS_E_DENIED, SHMS_E_NOT_FOUND, SHMS_E_NOSPACE, SHMS_E_OS.
@@ -714,7 +714,7 @@ typedef struct shms_member {
     int32_t pid;          /**< process id in the member's own PID namespace */
     uint32_t locked;      /**< 1: it holds the lock */
     uint32_t readers;     /**< how many of its threads or tasks hold the shared lock; 12 at most are told */
-    uint32_t waiters;     /**< its threads that are asleep waiting for the lock */
+    uint32_t waiters;     /**< its threads that are asleep waiting for the lock, or for its readers */
     uint32_t self;        /**< 1: it is the handle that was asked */
 } shms_member;
 

@@ -100,8 +100,10 @@ static int fail_unlisted(const cli_args *args, const char *name)
     if (strncmp(name, "Global\\", 7) != 0 || shms_stream_open(name, 0, &options, &s) < 0)
         return 0;
     shms_stream_close(s);
+    if (!strchr(args->command->options, 'O'))
+        return cli_error(args, name, "it is another user's; only that user may do this");
     return cli_error(args, name, "it is another user's, and you may only read it: "
-                                 "`shms cat --no-lock --owner any --mode 0666`");
+                                 "`shms cat --no-lock --owner any --mode 0666 '%s'`", name);
 }
 
 static int fail_denied(const cli_args *args, const char *name)

@@ -71,9 +71,7 @@ static int make_spare(struct region *r)
     if (r->frozen)
         return 0; /* a child could open it to read only, which holds no locks */
     int rc = shms__file_again(&r->control_file, &r->spare);
-    if (rc < 0 && !r->unnamed && shms__region_reopen(&r->spare, r->name.control))
-        return 0;
-    return rc;
+    return rc < 0 && !r->unnamed && shms__region_reopen(&r->spare, r->name.control) == 0 ? 0 : rc;
 }
 
 /* ---- which regions there are */

@@ -58,6 +58,8 @@ static int check_found(const shms_stream_options *o, uint64_t size, enum found f
         if (sound && o->atomic)
             return shms__fail(SHMS_E_UNSUPPORTED); /* a sealed file has no room for a journal */
     }
+    if (o->init && o->access == SHMS_ACCESS_READ && size > 0 && o->create != SHMS_OPEN_ONLY)
+        sound = false; /* what it could make it could not fill */
     return sound ? 0 : shms__fail(SHMS_E_INVALID);
 }
 
@@ -169,7 +171,21 @@ static int settle(struct section *s, const struct region_request *q)
         shms__section_settle(s);
     if (shms__member_lost(&s->member))
         return shms__fail(SHMS_E_LOST);
-    return shms__region_size(r) < q->size ? shms__fail(SHMS_E_SIZE) : 0;
+    return !r->control && shms__region_size(r) < q->size ? shms__fail(SHMS_E_SIZE) : 0;
+}
+
+/* Smaller than asked counts only between two sections: one that is open may end with the old size. */
+static int check_size(struct section *s, const struct region_request *q)
+{
+    struct region *r = &s->member.region;
+    if (shms__region_size(r) >= q->size)
+        return 0;
+    int rc = shms__lock_shared(s, (int)(q->timeout_ns / 1000000));
+    if (rc < 0)
+        return rc;
+    bool smaller = shms__region_size(r) < q->size;
+    shms__unlock_shared(s);
+    return (int)shms__member_done(&s->member, smaller ? shms__fail(SHMS_E_SIZE) : 0);
 }
 
 /* ---- init */
@@ -179,11 +195,14 @@ static int run_init(struct section *s, const struct handle_request *h, const shm
 {
     struct control *c = s->member.region.control;
     s->opening = s->careful = true;
+    shms__restore_oserror(0); /* what is told of a failure is init's */
     int rc = h->init(s, o);
     s->opening = false;
     s->careful = s->member.region.atomic;
     if (s->gone)
         return shms__fail(SHMS_E_CLOSED);
+    if (!shms__member_here(&s->member))
+        return shms__fail(SHMS_E_NOT_OWNER); /* a child that init has forked; the section is the parent's */
     if (rc < 0)
         return rc;
     /* The commit decides: a taker that undoes the section makes init owed again. relaxed: the lock is held */
@@ -243,11 +262,13 @@ static int complete(struct section *s, const struct handle_request *h, const str
                     const shms_stream_options *o)
 {
     struct region *r = &s->member.region;
-    s->tasks = s->readers.tasks = o->tasks;
     if (!r->control)
         return 0;
     bool owes = o->init && shms__lock_held(s); /* else it is a peer that says so */
     int rc = owes ? run_init(s, h, o) : wait_for_init(s, h, o);
+    if (rc == 0)
+        rc = check_size(s, q);
+    s->tasks = s->readers.tasks = o->tasks; /* init is no task: it may not lock once more */
     /* relaxed: never taken back */
     if (rc == 0 && q->keep && !(a32_load_relaxed(&r->control->flags) & FLAG_KEEP))
         rc = shms__region_keep(r);

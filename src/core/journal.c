@@ -408,10 +408,11 @@ static int with_data(struct member *m, const struct file *control, struct undo *
     struct region *r = &m->region;
     struct file f = r->data_file;
     bool own = !shms__file_intact(&f);
-    if (own && !shms__region_reopen(&f, r->name.data))
-        return shms__fail(SHMS_E_LOST);
+    int rc = own ? shms__region_reopen(&f, r->name.data) : 0;
+    if (rc < 0)
+        return rc;
     uint64_t journal_size = 0;
-    int rc = map_whole(&f, 0, true, &u->data, &u->size);
+    rc = map_whole(&f, 0, true, &u->data, &u->size);
     if (rc == 0) {
         rc = map_whole(control, LAYOUT_JOURNAL, false, &u->records, &journal_size);
         if (rc == 0) {

@@ -67,7 +67,7 @@ void shms__region_drop(struct region *r)
 
 /* ---- descriptors that may have been closed behind our back */
 
-static int reopen(struct file *f, const char *path)
+int shms__region_reopen(struct file *f, const char *path)
 {
     struct trust any = {.owners = SHMS_OWNER_ANY, .mode = 0777, .links = true};
     struct file again;
@@ -81,11 +81,6 @@ static int reopen(struct file *f, const char *path)
     }
     f->fd = again.fd;
     return 0;
-}
-
-bool shms__region_reopen(struct file *f, const char *path)
-{
-    return reopen(f, path) == 0;
 }
 
 /* The number may even mean another opening of the same file. Ours is the one that our own token does not
@@ -105,7 +100,7 @@ int shms__region_own_control(struct region *r)
     if (own_opening(r))
         return 0;
     r->token_pinned = r->token != 0;
-    int rc = r->unnamed ? shms__fail(SHMS_E_LOST) : reopen(&r->control_file, r->name.control);
+    int rc = r->unnamed ? shms__fail(SHMS_E_LOST) : shms__region_reopen(&r->control_file, r->name.control);
     if (rc < 0 && r->child_error && shms__fail_os(r->child_error) == SHMS_E_DENIED)
         return SHMS_E_DENIED; /* the errno of the first attempt says more */
     return rc;

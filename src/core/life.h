@@ -65,7 +65,8 @@ const struct file *shms__region_control_file(struct region *r);
 /* The same under the process lock: 0, or why not. */
 int shms__region_own_control(struct region *r);
 
-/* Get a file back by its name, if the name still means it. The old number is somebody else's now. */
-bool shms__region_reopen(struct file *f, const char *path);
+/* Get a file back by its name; SHMS_E_LOST: the name means another now, or none. The old number is somebody
+ * else's. */
+int shms__region_reopen(struct file *f, const char *path);
 
 #endif

@@ -34,7 +34,9 @@ static int peek(const struct file *f, struct peek *ret)
 static void count_members(const struct control *c, const struct file *f, const struct member *self,
                           shms_info *info)
 {
-    uint64_t owner = a64_load_relaxed(&c->cell) & CELL_OWNER; /* relaxed: private copy */
+    uint64_t cell = a64_load_relaxed(&c->cell); /* relaxed: private copy */
+    uint64_t owner = cell & CELL_OWNER;
+    bool holds = !(cell & CELL_SHARED), lives = false; /* S goes when the last reader has left */
     for (uint32_t s = 0; s < LAYOUT_SLOTS; s++) {
         uint32_t generation = a32_load_relaxed(&c->slots[s].generation); /* relaxed: private copy */
         bool is_self = self && self->slot == s;
@@ -42,12 +44,15 @@ static void count_members(const struct control *c, const struct file *f, const s
             continue;
         info->members++;
         info->waiters += a32_load_relaxed(&c->slots[s].waiting); /* relaxed: private copy */
-        if (owner == ref_owner(s, generation)) {
-            info->locked = 1;
+        if (owner != ref_owner(s, generation))
+            continue;
+        lives = true;
+        info->locked = holds;
+        info->waiters += !holds;
+        if (holds)
             info->owner_pid = (int32_t)a32_load_relaxed(&c->slots[s].pid); /* relaxed: private copy */
-        }
     }
-    if (owner && !info->locked)
+    if (owner && !lives)
         info->locked = 2;
 }
 
@@ -132,7 +137,9 @@ static void tell_member(const struct control *c, uint32_t slot, shms_member *ret
     ret->pid = (int32_t)a32_load_relaxed(&s->pid);     /* relaxed: private copy */
     ret->waiters = a32_load_relaxed(&s->waiting);      /* relaxed: private copy */
     uint64_t cell = a64_load_relaxed(&c->cell);        /* relaxed: private copy */
-    ret->locked = (cell & CELL_OWNER) == ref_owner(slot, generation);
+    bool owns = (cell & CELL_OWNER) == ref_owner(slot, generation);
+    ret->locked = owns && !(cell & CELL_SHARED);
+    ret->waiters += owns && (cell & CELL_SHARED); /* for readers */
     if (a32_load_relaxed(&c->kind) == KIND_CHANNEL) /* relaxed: private copy */
         return;                                     /* its slots hold something else there */
     for (uint32_t i = 0; i < LAYOUT_READERS; i++)

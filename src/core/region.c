@@ -270,9 +270,8 @@ static int open_data(struct region *r, const struct region_request *q)
     /* relaxed: as above */
     if (r->data_file.inode != a64_load_relaxed(&c->data_inode) || r->data_file.size < size)
         return shms__fail(SHMS_E_LOST);
-    /* Where a dead section may have shrunk it, the handle looks again once that is rolled back. relaxed: a
-     * hint */
-    if (size < q->size && !a64_load_relaxed(&c->journal_used))
+    /* Where a section is open, or a dead one is to be undone, the handle looks again (check_size). */
+    if (shms__control_smaller(c, q->size))
         return shms__fail(SHMS_E_SIZE);
     return map_data(r, q, size, max_size);
 }

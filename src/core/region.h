@@ -66,6 +66,19 @@ static inline uint64_t shms__region_size(struct region *r)
 int shms__region_rejoin(struct region *r);
 void shms__region_rejoined(struct region *r, bool joined);
 
+/* Was the region smaller than `size` at a moment between two sections? False also where none was seen. */
+static inline bool shms__control_smaller(const struct control *c, uint64_t size)
+{
+    /* acquire: the size is at least as new; pairs with the release in shms__unlock_quick */
+    uint64_t before = a64_load_acquire(&c->sequence);
+    bool smaller = a64_load_relaxed(&c->size) < size; /* relaxed: ordered by the fence */
+    bool undone = a64_load_relaxed(&c->journal_used); /* relaxed: ordered by the fence */
+    /* orders: these two before the second look; pairs with fence_release in shms__sequence_open */
+    fence_acquire();
+    /* relaxed: ordered by the fence */
+    return smaller && !undone && !(before & 1) && a64_load_relaxed(&c->sequence) == before;
+}
+
 /* Has nobody filled the region, whose creator named an init? From two words of control. */
 static inline bool shms__init_owed(uint32_t init, uint64_t journal_used)
 {

@@ -150,8 +150,8 @@ static int undo(struct section *s)
     return shms__journal_roll_back(&s->member);
 }
 
-/* What a new holder of the cell is to do about died: SHMS_OWNER_DIED, 0, or a failure of one that `writes`
- * and could not undo what it must. */
+/* What a new holder of the cell is to do about died: SHMS_OWNER_DIED, 0, or a failure: what must be undone
+ * could not be. One that only reads goes on, and is told, where another attempt would fail, too. */
 static int news(struct section *s, bool writes, uint32_t *changes)
 {
     struct control *c = s->member.region.control;
@@ -159,7 +159,7 @@ static int news(struct section *s, bool writes, uint32_t *changes)
     if (died & DIED_OWED) {
         *changes |= CHANGES_DEAD;
         int rc = undo(s);
-        if (rc < 0 && writes)
+        if (rc < 0 && (writes || rc == SHMS_E_NOMEM || rc == SHMS_E_OS))
             return rc; /* a writer's own records would have no place */
         if (rc >= 0) {
             died = rc > 0 ? DIED_NEWS : died & ~(uint32_t)DIED_OWED;
@@ -258,7 +258,7 @@ static int share_by_turn(struct section *s, int timeout_ms)
     if (rc < 0)
         return rc;
     rc = news(s, false, &changes);
-    int entered = shms__readers_enter(&s->member, &s->readers);
+    int entered = rc < 0 ? rc : shms__readers_enter(&s->member, &s->readers);
     give_back(s, changes);
     return entered < 0 ? entered : rc;
 }

@@ -83,7 +83,7 @@ int shms__region_resize(struct region *r, uint64_t size, uint64_t precious)
 {
     shms__process_lock(); /* another handle may ask whether the number is this one's */
     bool there = r->unnamed || shms__file_intact(&r->data_file) ||
-                 shms__region_reopen(&r->data_file, r->name.data);
+                 shms__region_reopen(&r->data_file, r->name.data) == 0;
     shms__process_unlock();
     if (!there || (r->unnamed && !shms__region_control_file(r)))
         return shms__fail(SHMS_E_LOST);

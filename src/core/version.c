@@ -58,6 +58,8 @@ static int64_t snapshot_locked(struct section *s, void *buf, uint64_t n, uint64_
     int rc = shms__lock_shared(s, (int)(s->member.region.timeout_ns / 1000000));
     if (rc == SHMS_E_TIMEOUT || rc == SHMS_E_FULL)
         return rc;
+    if (rc == SHMS_E_NOMEM || rc == SHMS_E_OS || rc == SHMS_E_LOST)
+        return rc; /* the roll-back of a dead section */
     /* Any other failure, and a lock that is not ours any more: a peer has overwritten the cell. */
     bool whole = rc == 0;
     int64_t got = whole ? copy_now(&s->member, buf, n, offset) : 0;
@@ -69,14 +71,19 @@ static int64_t snapshot_locked(struct section *s, void *buf, uint64_t n, uint64_
 int64_t shms__snapshot_again(struct section *s, void *buf, uint64_t n, uint64_t offset)
 {
     struct region *r = &s->member.region;
+    if (n == 0)
+        return 0;
     if (!s->tasks && shms__lock_held_here(s))
         return copy_now(&s->member, buf, n, offset);
     for (int i = 0; i < SNAPSHOT_TRIES; i++) {
         uint64_t part = ref_part(offset, n, shms__region_size(r));
-        if (part == 0)
+        /* relaxed: died came with the sequence */
+        if (part == 0 && !a32_load_relaxed(&r->control->died) &&
+            shms__control_smaller(r->control, offset + 1))
             return 0;
         /* A growth that came between the two looks at the size would make the part too short. */
-        if (shms__snapshot_whole(s, buf, part, offset) && part == ref_part(offset, n, shms__region_size(r)))
+        if (part > 0 && shms__snapshot_whole(s, buf, part, offset) &&
+            part == ref_part(offset, n, shms__region_size(r)))
             return (int64_t)part;
         /* Each look takes the line from the writer, which would end its section sooner without. */
         for (int k = 0; k < SNAPSHOT_APART; k++)

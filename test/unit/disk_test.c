@@ -329,6 +329,21 @@ static void no_proc(void **state)
     assert_int_equal(files_in_dir(), 2);
 }
 
+/* A file that has lost its name: what the kernel says of it is no path, and nothing is made there. */
+static void a_file_without_a_name(void **state)
+{
+    char number[64];
+    (void)state;
+    put(path, "older");
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    snprintf(number, sizeof number, "/proc/self/fd/%d", fd);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(save(number), 0);
+    assert_true(holds(number, "new"));
+    assert_int_equal(files_in_dir(), 0);
+    close(fd);
+}
+
 /* ---- reading */
 
 static int before(void *ret_told, uint64_t size)
@@ -386,7 +401,8 @@ int main(void)
         IN_DIR(another_users_file),   IN_DIR(a_group_that_cannot_be_kept),
         IN_DIR(an_access_list),       IN_DIR(a_strict_umask),
         IN_DIR(links_are_followed),   IN_DIR(what_others_have_put_there),
-        IN_DIR(a_pipe_by_its_number), IN_DIR(a_limit_of_files),
+        IN_DIR(a_pipe_by_its_number), IN_DIR(a_file_without_a_name),
+        IN_DIR(a_limit_of_files),
         IN_DIR(a_death_leaves_nothing), IN_DIR(no_proc),
         IN_DIR(a_length_that_lies),   IN_DIR(a_file_that_grows),
     };

@@ -336,7 +336,6 @@ static void an_ended_one_is_done(void **state)
 
 static int call_back(shms_stream *s, void *context)
 {
-    bool tasks = s->section.tasks;
     char bytes[8];
     int64_t seen = shms_stream_version(s);
     int rc = 0;
@@ -349,8 +348,8 @@ static int call_back(shms_stream *s, void *context)
         }                                                                                                   \
     } while (0)
     *(int *)context += 1;
-    GIVES(shms_stream_lock(s, 0), tasks ? SHMS_E_TIMEOUT : SHMS_E_DEADLOCK);
-    GIVES(shms_stream_lock_shared(s, 0), tasks ? SHMS_E_TIMEOUT : SHMS_E_DEADLOCK);
+    GIVES(shms_stream_lock(s, -1), SHMS_E_DEADLOCK); /* also of a handle for tasks: init is none */
+    GIVES(shms_stream_lock_shared(s, -1), SHMS_E_DEADLOCK);
     GIVES(shms_stream_unlock(s), SHMS_E_INVALID);
     GIVES(shms_stream_rollback(s), SHMS_E_INVALID);
     GIVES(shms_stream_wait_locked(s, 0), SHMS_E_INVALID);
@@ -361,8 +360,7 @@ static int call_back(shms_stream *s, void *context)
     GIVES(shms_stream_write(s, "full", 4), 4);
     GIVES(shms_stream_notify(s), 0);
     GIVES(shms_stream_wait(s, &seen, 0), SHMS_E_TIMEOUT);
-    if (!tasks)
-        GIVES(shms_stream_snapshot(s, bytes, 4, 0), 4);
+    GIVES(shms_stream_snapshot(s, bytes, 4, 0), 4);
     GIVES(shms_stream_repaired(s), 0);
     return rc;
 }
@@ -384,6 +382,43 @@ static void it_may_call(void **state)
         shms_stream_close(other);
         shms_stream_close(s);
     }
+}
+
+/* Its child returns out of it, too: the section is the parent's. */
+static int forks(shms_stream *s, void *ret_pid)
+{
+    (void)s;
+    *(pid_t *)ret_pid = fork();
+    return -900;
+}
+
+static void a_child_of_it(void **state)
+{
+    pid_t pid = -1;
+    (void)state;
+    int rc = unit_refused(NAME, SIZE, OPTIONS(.init = forks, .init_context = &pid));
+    if (pid == 0)
+        _exit(rc == SHMS_E_NOT_OWNER ? 0 : 1);
+    assert_int_equal(rc, -900);
+    assert_int_equal(shms_last_oserror(), 0); /* init met none */
+    assert_int_equal(unit_wait(pid), 0);
+    assert_int_equal(unit_names(), 0);
+}
+
+/* It could not fill what it would make. */
+static void a_reader_that_would_make(void **state)
+{
+    shms_stream_options *o = FILLED(.access = SHMS_ACCESS_READ, .keep = 0);
+    (void)state;
+    calls = 0;
+    assert_int_equal(unit_refused(NAME, SIZE, o), SHMS_E_INVALID);
+    assert_int_equal(unit_refused(NULL, SIZE, o), SHMS_E_INVALID);
+    assert_int_equal(unit_refused(NAME, 0, o), SHMS_E_NOT_FOUND);
+    shms_stream *s = unit_open(NAME, SIZE, FILLED(.keep = 0));
+    assert_int_equal(calls, 1);
+    shms_stream_close(unit_open(NAME, 0, o));
+    assert_int_equal(calls, 1);
+    shms_stream_close(s);
 }
 
 static int close_itself(shms_stream *s, void *context)
@@ -500,6 +535,7 @@ int main(void)
         TEST(what_it_gives_comes_out),   TEST(the_next_one_fills_it),
         TEST(nothing_of_a_dead_one_is_kept), TEST(a_waiter_fills_after_the_dead),
         TEST(an_ended_one_is_done),      TEST(it_may_call),
+        TEST(a_child_of_it),             TEST(a_reader_that_would_make),
         TEST(one_that_closes),           TEST(one_that_leaps_out),
         TEST(another_kind_of_object),    TEST(a_failed_open_changes_nothing),
         TEST(a_lock_that_was_never_taken),

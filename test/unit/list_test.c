@@ -84,6 +84,32 @@ static void info_tells(void **state)
     shms_stream_close(s);
 }
 
+static int tell_first(const shms_member *member, void *ret)
+{
+    *(shms_member *)ret = *member;
+    return 1;
+}
+
+/* A writer that has the turn, and waits for the readers that are in, holds nothing yet. */
+static void a_writer_behind_readers(void **state)
+{
+    pthread_t thread;
+    shms_member first;
+    (void)state;
+    shms_stream *s = unit_open(NAME, 16, NULL), *reader = unit_open(NAME, 0, NULL);
+    assert_int_equal(shms_stream_lock_shared(reader, 0), 0);
+    assert_int_equal(pthread_create(&thread, NULL, hold_in_thread, s), 0);
+    WAIT_FOR(info_of(s).waiters == 1);
+    shms_info i = info_of(reader);
+    assert_true(i.locked == 0 && i.owner_pid == 0 && i.waiters == 1);
+    assert_int_equal(shms_stream_members(s, tell_first, &first), 1);
+    assert_true(first.locked == 0 && first.waiters == 1);
+    assert_int_equal(shms_stream_unlock(reader), 0);
+    pthread_join(thread, NULL);
+    shms_stream_close(reader);
+    shms_stream_close(s);
+}
+
 static void info_of_other_lengths(void **state)
 {
     unsigned char room[sizeof(shms_info) + 16];
@@ -229,7 +255,8 @@ static void strangers_see_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(info_tells), TEST(info_of_other_lengths), TEST(a_dead_holder),       TEST(the_list),
+        TEST(info_tells), TEST(a_writer_behind_readers), TEST(info_of_other_lengths), TEST(a_dead_holder),
+        TEST(the_list),
         TEST(foreign_files), TEST(a_callback_ends_it), TEST(strangers_see_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

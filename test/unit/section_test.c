@@ -159,6 +159,63 @@ static void openers_see_the_size_after_rollback(void **state)
     }
 }
 
+/* The size of a section that is open is nobody's but its holder's. */
+static void a_size_of_between(void **state)
+{
+    static char bytes[SIZE];
+    (void)state;
+    for (int atomic = 0; atomic < 2; atomic++) {
+        shms_stream *s = unit_open(NAME, SIZE, atomic ? ATOMIC : OPTIONS(.max_size = 1 << 20));
+        shms_stream *other = unit_open(NAME, 0, OPTIONS(.open_timeout_ms = 20));
+        assert_int_equal(shms_stream_lock(s, 0), 0);
+        assert_int_equal(shms_stream_resize(s, 100), 0);
+        assert_int_equal(shms_stream_snapshot(other, bytes, sizeof bytes, 100), SHMS_E_TIMEOUT);
+        assert_int_equal(shms_stream_snapshot(other, bytes, sizeof bytes, SIZE), SHMS_E_TIMEOUT);
+        assert_int_equal(shms_stream_snapshot(other, bytes, 0, 100), 0);
+        assert_int_equal(unit_refused(NAME, SIZE, OPTIONS(.open_timeout_ms = 20)), SHMS_E_TIMEOUT);
+        assert_int_equal(shms_stream_resize(s, SIZE), 0);
+        assert_int_equal(shms_stream_unlock(s), 0);
+        assert_int_equal(shms_stream_snapshot(other, bytes, sizeof bytes, 100), SIZE - 100);
+        assert_int_equal(shms_stream_snapshot(other, bytes, sizeof bytes, SIZE), 0);
+        assert_int_equal(unit_refused(NAME, SIZE + 1, NULL), SHMS_E_SIZE);
+        shms_stream_close(other);
+        shms_stream_close(s);
+    }
+}
+
+/* Where the dead one's section cannot be undone, nobody is shown a part of it. */
+static int reads_without_means(void *unused)
+{
+    struct rlimit limit, none;
+    char byte = 0;
+    shms_stream *s = NULL;
+    uint64_t size = 100;
+    (void)unused;
+    EXPECT(shms_stream_open(NAME, 0, OPTIONS(.access = SHMS_ACCESS_READ), &s) == 0);
+    EXPECT(unit_child(resizes_and_dies, &size, 0) == 128 + SIGKILL);
+    EXPECT(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    none = (struct rlimit){0, limit.rlim_max};
+    EXPECT(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    int locked = shms_stream_lock(s, 0), shared = shms_stream_lock_shared(s, 0);
+    int64_t got = shms_stream_snapshot(s, &byte, 1, 0), beyond = shms_stream_snapshot(s, &byte, 1, 200);
+    int oserror = shms_last_oserror();
+    EXPECT(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    EXPECT(locked == SHMS_E_OS && shared == SHMS_E_OS && got == SHMS_E_OS);
+    EXPECT(beyond == SHMS_E_OS && oserror == EMFILE);
+    EXPECT(shms_stream_lock_shared(s, 0) == 0 && shms_stream_size(s) == SIZE);
+    shms_stream_close(s);
+    return 0;
+}
+
+static void nobody_reads_what_must_be_undone(void **state)
+{
+    (void)state;
+    shms_stream *s = unit_open(NAME, SIZE, ATOMIC);
+    assert_int_equal(unit_child(reads_without_means, NULL, 0), 0);
+    is_quiet(s);
+    shms_stream_close(s);
+}
+
 /* ---- a section that wrote nothing is no change */
 
 static void what_is_a_change(void **state)
@@ -666,6 +723,7 @@ int main(void)
         TEST(rolled_back_plain),
         TEST(snapshots_see_no_rollback),
         TEST(openers_see_the_size_after_rollback),
+        TEST(a_size_of_between), TEST(nobody_reads_what_must_be_undone),
         TEST(what_is_a_change),
         TEST(changes_show_beside_a_section),
         TEST(waits_for_each_other),

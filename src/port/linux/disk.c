@@ -130,7 +130,10 @@ static int follow(struct place *p, int fd, const struct stat *link)
         return enter_dir(p, to);
     if (fstatat(p->dir, p->name, &p->st, 0))
         return errno;
-    if (S_ISREG(p->st.st_mode))
+    /* A file that has lost its name, or never had one: the text of the link is no path to it. */
+    struct stat named;
+    bool is_named = stat(to, &named) == 0 && named.st_dev == p->st.st_dev && named.st_ino == p->st.st_ino;
+    if (S_ISREG(p->st.st_mode) && is_named)
         return enter_dir(p, to);
     p->by_kernel = p->there = true;
     return 0;
@@ -295,7 +298,7 @@ static int replace(const struct place *p, const void *buf, uint64_t n)
     return cannot ? replace_by_named(p, buf, n) : e;
 }
 
-/* A pipe, a terminal, a device: there is nothing to replace. */
+/* A pipe, a terminal, a device, a file without a name: there is nothing to replace. */
 static int write_into(const struct place *p, const void *buf, uint64_t n)
 {
     struct stat st;
@@ -306,7 +309,10 @@ static int write_into(const struct place *p, const void *buf, uint64_t n)
     if (fd < 0)
         return errno;
     bool same = fstat(fd, &st) == 0 && st.st_dev == p->st.st_dev && st.st_ino == p->st.st_ino;
-    e = same ? write_all(fd, buf, n) : EACCES;
+    bool file = S_ISREG(p->st.st_mode);
+    e = !same ? EACCES : file && !shms__within_file_limit(n) ? EFBIG : write_all(fd, buf, n);
+    if (e == 0 && file && ftruncate(fd, (off_t)n))
+        e = errno;
     int closed = close_told(fd);
     return e ? e : closed;
 }
@@ -316,7 +322,7 @@ int shms__disk_save(const char *path, const void *buf, uint64_t n)
     struct place p;
     int e = find_place(path, &p);
     if (e == 0)
-        e = p.there && !S_ISREG(p.st.st_mode) ? write_into(&p, buf, n) : replace(&p, buf, n);
+        e = p.there && (p.by_kernel || !S_ISREG(p.st.st_mode)) ? write_into(&p, buf, n) : replace(&p, buf, n);
     if (p.dir >= 0)
         close(p.dir);
     return e ? shms__fail_os(e) : 0;

@@ -96,11 +96,11 @@ static HANDLE open_section(const char *path, DWORD access)
     return shms__object_name(path, "", name) ? OpenFileMappingW(access, FALSE, name) : NULL;
 }
 
-bool shms__region_reopen(struct file *f, const char *path)
+int shms__region_reopen(struct file *f, const char *path)
 {
     f->section = open_section(path, FILE_MAP_READ | FILE_MAP_WRITE);
     f->writable = true;
-    return f->section != NULL;
+    return f->section ? 0 : shms__fail(SHMS_E_LOST);
 }
 
 /* ---- looking from outside */
