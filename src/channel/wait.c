@@ -106,6 +106,8 @@ void shms__channel_give_turns(struct shms_channel *c)
         shms__cell_give(m, &shared->receivers_turn);
     }
     for_life = c->alone && c->role == SHMS_SEND;
+    if (for_life) /* what the call had written, but not published, is not sent */
+        c->pos = a64_load_relaxed(&shared->tail); /* relaxed: only this handle writes it */
     if (!for_life && shms__cell_mine(m, &shared->senders_turn)) {
         /* relaxed: the turn is held. Reserved, but not shown yet */
         if (c->held && !shms__before(c->held_pos, a64_load_relaxed(&shared->tail)))
