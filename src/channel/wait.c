@@ -29,6 +29,7 @@
 #include <limits.h>
 
 #define SLICE_NS 100000000
+#define TRIES_NS 1000000
 #define LOOKS 24       /* pauses apart: longer than any store waits */
 #define LOOKS_POLL 300
 #define SPINS 600       /* pauses in all before the flag is set */
@@ -187,7 +188,17 @@ static bool has_poll(struct shms_channel *c)
     return polls;
 }
 
-/* A try: a poll descriptor is armed, and the end is looked for with all care. */
+/* Is it time to ask whether others live? Each question is a system call. */
+static bool is_due(struct shms_channel *c, int64_t now, int64_t every_ns)
+{
+    if (now - c->asked_ns < every_ns)
+        return false;
+    c->asked_ns = now;
+    return true;
+}
+
+/* A try: a poll descriptor is armed. What a dead member may have left is looked at with all care; but where
+ * nothing is there, and a program tries over and over, it asks once a millisecond whether the others live. */
 static int look_once(struct shms_channel *c, int (*look)(struct shms_channel *c))
 {
     c->asks = true;
@@ -197,17 +208,8 @@ static int look_once(struct shms_channel *c, int (*look)(struct shms_channel *c)
         rc = look_often(c, look, LOOKS_POLL);
     }
     if (rc == 0)
-        rc = look_for_end(c, look, true);
+        rc = look_for_end(c, look, is_due(c, shms__now_ns(), TRIES_NS));
     return rc != 0 ? rc : shms__fail(SHMS_E_TIMEOUT);
-}
-
-/* Is it time to ask whether others live? Each question is a system call. */
-static bool is_due(struct shms_channel *c, int64_t now, bool slept_in_vain)
-{
-    if (!slept_in_vain && now - c->asked_ns < SLICE_NS)
-        return false;
-    c->asked_ns = now;
-    return true;
 }
 
 static int sleep_once(struct shms_channel *c, struct slices *slices, uint32_t signal, int64_t most_ns)
@@ -231,7 +233,7 @@ static int wait_long(struct shms_channel *c, int (*look)(struct shms_channel *c)
         uint32_t signal = a32_load_acquire(signal_of(c, c->role));
         arm(c, ASLEEP_THREAD);
         int64_t now = shms__now_ns();
-        c->asks = is_due(c, now, in_vain);
+        c->asks = is_due(c, now, in_vain ? 0 : SLICE_NS);
         if (c->asks)
             c->awaited = 0; /* the looks say anew whom to wait for */
         rc = look_often(c, look, c->asks ? 1 : LOOKS);
