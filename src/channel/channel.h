@@ -113,6 +113,7 @@ struct shms_channel {
     uint64_t awaited;    /* the member whose death would end the wait; 0: nobody in particular */
     bool asks;           /* the look that is due asks whether members live */
     int64_t asked_ns;    /* when the other side was last seen alive */
+    int lead;            /* pauses before the first look, so that the other side gets ahead */
     bool waited;         /* this call has slept */
     bool told;           /* it was ended by notify */
     uint32_t died_before;   /* deaths on the other side before this handle opened */

@@ -34,6 +34,7 @@
 #define LOOKS_POLL 300
 #define SPINS 600       /* pauses in all before the flag is set */
 #define SPINS_CLOSE 16
+#define LEAD_MOST 63
 #define SPINS_APART 32
 #define TURN_TRY_MS 2 /* how long a try waits for a turn that another holds for one message */
 
@@ -130,14 +131,28 @@ static int look_often(struct shms_channel *c, int (*look)(struct shms_channel *c
     return 0;
 }
 
+static void pause_often(int n)
+{
+    while (n-- > 0)
+        spin_pause();
+}
+
 /* Looks at growing distances: each takes the line from the one that is to write it. The first are close to
- * each other, for one that waits for an answer. */
+ * each other, for one that waits for an answer. Where what is awaited is always there at the first look, the
+ * other side sends without a pause: it gets a lead then, since two that write and read the same lines at once
+ * are both slow. */
 static int spin(struct shms_channel *c, int (*look)(struct shms_channel *c))
 {
+    pause_often(c->lead);
+    int rc = look(c);
+    if (rc != 0) {
+        c->lead = c->alone && c->lead < LEAD_MOST ? 2 * c->lead + 1 : c->lead; /* a turn gives leads anyway */
+        return rc;
+    }
+    c->lead = 0;
     for (int step = 1, spun = 0; spun < SPINS; spun += step) {
-        for (int i = 0; i < step; i++)
-            spin_pause();
-        int rc = look(c);
+        pause_often(step);
+        rc = look(c);
         if (rc != 0)
             return rc;
         if (spun >= SPINS_CLOSE && step < SPINS_APART)
