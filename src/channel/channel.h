@@ -301,8 +301,11 @@ static inline void shms__copy(void *to, const void *from, size_t n)
 {
     unsigned char *t = to;
     const unsigned char *f = from;
-    if (n > 32) {
+    if (n > 64) {
         memcpy(t, f, n);
+    } else if (n >= 32) {
+        memcpy(t, f, 32);
+        memcpy(t + n - 32, f + n - 32, 32);
     } else if (n >= 16) {
         memcpy(t, f, 16);
         memcpy(t + n - 16, f + n - 16, 16);
