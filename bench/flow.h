@@ -26,6 +26,7 @@ struct flow {
     size_t size;
     int senders, receivers;
     bool to_all;
+    uint64_t ring; /* bytes of it, if it is ours; 0: FLOW_RING */
 };
 
 struct flow_way {

@@ -44,7 +44,8 @@ static void create(const struct flow *f, bool promises)
 {
     shms_channel_options o = options_of(f, promises);
     shms_stream_unlink(bench_name("channel"));
-    must(shms_channel_open(bench_name("channel"), FLOW_RING, SHMS_SEND, &o, &channel), "open");
+    uint64_t size = f->ring ? f->ring : FLOW_RING;
+    must(shms_channel_open(bench_name("channel"), size, SHMS_SEND, &o, &channel), "open");
     shms_channel_close(channel);
 }
 

@@ -144,6 +144,10 @@ broadcast shmstream
 broadcast shmstream, copied out
 broadcast-4 shmstream
 broadcast-4 shmstream, copied out
+channel-ring shmstream
+channel-ring a ring of 256 KiB
+channel-ring a ring of 64 KiB
+channel-ring a ring of 4 KiB
 channel-spin shmstream
 channel-spin a flag and 64 moving bytes
 channel-sleep shmstream

@@ -118,6 +118,12 @@ the stream was there: "one"
 wrote "two"
 END
 
+expect channel_epoll <<END
+received: one
+received: two
+received: three
+the end: closed by the other side
+END
 expect channel_jobs <<END
 done: job 2
 done: job 3

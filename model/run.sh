@@ -3,13 +3,13 @@
 # model/run.sh [short|full] [MODEL...]: check the SPIN models, all states of each run, and print their number.
 # A run that must hold has no error and leaves no state out; a control is a mistake that must be found.
 # short takes under a minute, full half an hour and at most 6 GiB. MODEL: lock
-# version life shared journal dict.
+# version life shared journal dict channel.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 command -v spin >/dev/null || { echo "SKIP: no spin"; exit 77; }
 size=${1:-short}
 [ $# -gt 0 ] && shift
-[ $# -gt 0 ] || set -- lock version life shared journal dict
+[ $# -gt 0 ] || set -- lock version life shared journal dict channel
 
 # What, how big (short: in both sizes), model, then the definitions. live: the model's liveness claim, too;
 # with LIVE among the definitions it is that which must fail.
@@ -130,6 +130,21 @@ fails  full   dict     not-zeroed        WRITERS=1 OPS=4 KILLS=0 BUG_NO_ZERO
 fails  full   dict     slot-unchecked    WRITERS=1 OPS=4 KILLS=0 BUG_SLOT_UNCHECKED
 fails  full   dict     version-unchecked WRITERS=1 OPS=4 KILLS=0 BUG_VERSION_UNCHECKED
 fails  short  dict     no-margin         WRITERS=1 OPS=3 KILLS=0 READERS=0 FEEDS=1 BUG_MARGIN
+holds  short  channel  wakeups           MSGS=2
+holds  short  channel  leaves            MSGS=2 LEAVES
+holds  short  channel  crash             NS=2 MSGS=1 NR=1 KILLS=1 SLICES=2
+holds  short  channel  crash-peeked      MSGS=1 KILLS=1 SLICES=2
+holds  full   channel  lazy              MSGS=3 LAZY
+holds  full   channel  leaves-3          MSGS=3 LEAVES
+holds  full   channel  senders           NS=2 MSGS=2 NR=1
+holds  full   channel  crash-2           MSGS=2 KILLS=1 SLICES=2
+holds  full   channel  crash-four        NS=2 MSGS=1 KILLS=1 SLICES=2
+fails  short  channel  no-second-look    MSGS=3 LEAVES BUG_NO_SECOND_LOOK
+fails  short  channel  head-unseen       MSGS=2 LEAVES BUG_NO_LOOK_AT_HEAD
+fails  short  channel  flag-late         MSGS=2 BUG_FLAG_LATE
+fails  short  channel  no-baton          MSGS=3 LAZY BUG_NO_BATON
+fails  short  channel  owner-late        NS=2 MSGS=1 NR=1 KILLS=1 SLICES=2 BUG_OWNER_LATE
+fails  short  channel  no-orphans        MSGS=1 KILLS=1 SLICES=2 BUG_NO_ORPHANS
 '
 
 work=$(mktemp -d)

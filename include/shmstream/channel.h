@@ -179,9 +179,10 @@ SHMS_API int shms_channel_send_all(shms_channel *c, const shms_slice *messages, 
 
 /**
  * Receive one message into a buffer. A queue's message is gone for the others with this call: at most once.
- * Where no sender lives any more and nothing is left, the end is told at once, whatever the time-out; a
- * sender that opens later makes receivers wait again. While a message of a queue is peeked by another
- * receiver, it is not the end yet: it may come back.
+ * Where no sender lives any more and nothing is left, the end is told at once, whatever the time-out (to a
+ * program that tries over and over, a death within a millisecond); a sender that opens later makes receivers
+ * wait again. While a message of a queue is peeked by another receiver, it is not the end yet: it may come
+ * back.
  * @param c  the handle, a receiver's
  * @param buf  receives the bytes; NULL only if n is 0
  * @param n  size of buf

@@ -113,6 +113,7 @@ struct shms_channel {
     uint64_t awaited;    /* the member whose death would end the wait; 0: nobody in particular */
     bool asks;           /* the look that is due asks whether members live */
     int64_t asked_ns;    /* when the other side was last seen alive */
+    int lead;            /* pauses before the first look, so that the other side gets ahead */
     bool waited;         /* this call has slept */
     bool told;           /* it was ended by notify */
     uint32_t died_before;   /* deaths on the other side before this handle opened */
@@ -300,8 +301,11 @@ static inline void shms__copy(void *to, const void *from, size_t n)
 {
     unsigned char *t = to;
     const unsigned char *f = from;
-    if (n > 32) {
+    if (n > 64) {
         memcpy(t, f, n);
+    } else if (n >= 32) {
+        memcpy(t, f, 32);
+        memcpy(t + n - 32, f + n - 32, 32);
     } else if (n >= 16) {
         memcpy(t, f, 16);
         memcpy(t + n - 16, f + n - 16, 16);

@@ -100,7 +100,7 @@ static uint64_t extra(const struct shms_channel *c, uint64_t number)
 }
 
 /* Frames are written behind `e`, and only then is c moved there: so a handler that leaves this call by
- * siglongjmp leaves all of them behind tail, or none. */
+ * siglongjmp leaves all of them behind tail, or none; abort takes back what tail does not tell of. */
 struct end {
     uint64_t pos;
     uint64_t number; /* of the last message */

@@ -29,10 +29,12 @@
 #include <limits.h>
 
 #define SLICE_NS 100000000
+#define TRIES_NS 1000000
 #define LOOKS 24       /* pauses apart: longer than any store waits */
 #define LOOKS_POLL 300
 #define SPINS 600       /* pauses in all before the flag is set */
 #define SPINS_CLOSE 16
+#define LEAD_MOST 63
 #define SPINS_APART 32
 #define TURN_TRY_MS 2 /* how long a try waits for a turn that another holds for one message */
 
@@ -106,6 +108,8 @@ void shms__channel_give_turns(struct shms_channel *c)
         shms__cell_give(m, &shared->receivers_turn);
     }
     for_life = c->alone && c->role == SHMS_SEND;
+    if (for_life) /* what the call had written, but not published, is not sent */
+        c->pos = a64_load_relaxed(&shared->tail); /* relaxed: only this handle writes it */
     if (!for_life && shms__cell_mine(m, &shared->senders_turn)) {
         /* relaxed: the turn is held. Reserved, but not shown yet */
         if (c->held && !shms__before(c->held_pos, a64_load_relaxed(&shared->tail)))
@@ -127,14 +131,28 @@ static int look_often(struct shms_channel *c, int (*look)(struct shms_channel *c
     return 0;
 }
 
+static void pause_often(int n)
+{
+    while (n-- > 0)
+        spin_pause();
+}
+
 /* Looks at growing distances: each takes the line from the one that is to write it. The first are close to
- * each other, for one that waits for an answer. */
+ * each other, for one that waits for an answer. Where what is awaited is always there at the first look, the
+ * other side sends without a pause: it gets a lead then, since two that write and read the same lines at once
+ * are both slow. */
 static int spin(struct shms_channel *c, int (*look)(struct shms_channel *c))
 {
+    pause_often(c->lead);
+    int rc = look(c);
+    if (rc != 0) {
+        c->lead = c->alone && c->lead < LEAD_MOST ? 2 * c->lead + 1 : c->lead; /* a turn gives leads anyway */
+        return rc;
+    }
+    c->lead = 0;
     for (int step = 1, spun = 0; spun < SPINS; spun += step) {
-        for (int i = 0; i < step; i++)
-            spin_pause();
-        int rc = look(c);
+        pause_often(step);
+        rc = look(c);
         if (rc != 0)
             return rc;
         if (spun >= SPINS_CLOSE && step < SPINS_APART)
@@ -185,7 +203,17 @@ static bool has_poll(struct shms_channel *c)
     return polls;
 }
 
-/* A try: a poll descriptor is armed, and the end is looked for with all care. */
+/* Is it time to ask whether others live? Each question is a system call. */
+static bool is_due(struct shms_channel *c, int64_t now, int64_t every_ns)
+{
+    if (now - c->asked_ns < every_ns)
+        return false;
+    c->asked_ns = now;
+    return true;
+}
+
+/* A try: a poll descriptor is armed. What a dead member may have left is looked at with all care; but where
+ * nothing is there, and a program tries over and over, it asks once a millisecond whether the others live. */
 static int look_once(struct shms_channel *c, int (*look)(struct shms_channel *c))
 {
     c->asks = true;
@@ -195,17 +223,8 @@ static int look_once(struct shms_channel *c, int (*look)(struct shms_channel *c)
         rc = look_often(c, look, LOOKS_POLL);
     }
     if (rc == 0)
-        rc = look_for_end(c, look, true);
+        rc = look_for_end(c, look, is_due(c, shms__now_ns(), TRIES_NS));
     return rc != 0 ? rc : shms__fail(SHMS_E_TIMEOUT);
-}
-
-/* Is it time to ask whether others live? Each question is a system call. */
-static bool is_due(struct shms_channel *c, int64_t now, bool slept_in_vain)
-{
-    if (!slept_in_vain && now - c->asked_ns < SLICE_NS)
-        return false;
-    c->asked_ns = now;
-    return true;
 }
 
 static int sleep_once(struct shms_channel *c, struct slices *slices, uint32_t signal, int64_t most_ns)
@@ -229,7 +248,7 @@ static int wait_long(struct shms_channel *c, int (*look)(struct shms_channel *c)
         uint32_t signal = a32_load_acquire(signal_of(c, c->role));
         arm(c, ASLEEP_THREAD);
         int64_t now = shms__now_ns();
-        c->asks = is_due(c, now, in_vain);
+        c->asks = is_due(c, now, in_vain ? 0 : SLICE_NS);
         if (c->asks)
             c->awaited = 0; /* the looks say anew whom to wait for */
         rc = look_often(c, look, c->asks ? 1 : LOOKS);

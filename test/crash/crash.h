@@ -238,6 +238,10 @@ void kill_trips(const struct trip *trip, long stride);
 /* A process that does n instructions of a scene. */
 pid_t run_to(const struct scene *sc, shms_stream *s, long n, bool *ret_more);
 
+/* ---- scene_channel.c */
+
+void play_channels(const char *only, long stride); /* all; of one name; or `channel`, all of them alone */
+
 /* ---- race.c */
 
 void race(const struct scene *sc, long stride); /* every stride-th instruction */

@@ -199,6 +199,7 @@ int main(int argc, char **argv)
     play(scenes, argv[1]);
     play(scenes_shared, argv[1]);
     play(scenes_atomic, argv[1]);
+    play_channels(argv[1], stride_of("SHMS_CRASH_STRIDE", 1));
     for (const struct scene *sc = races; sc->name; sc++)
         if (is_chosen(sc->name, argv[1]))
             race(sc, sc->traits & LONG ? stride_of("SHMS_CRASH_TRIP_STRIDE", 1) : 1);

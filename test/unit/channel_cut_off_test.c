@@ -383,6 +383,23 @@ static void progress_is_shown_before_a_wait(void **state)
     shms_channel_close(r);
 }
 
+/* The one sender was cut off between its own position and tail. */
+static void abort_takes_back_what_is_not_published(void **state)
+{
+    (void)state;
+    shms_channel *s = channel_open(4096, SHMS_SEND, &promised);
+    shms_channel *r = channel_open(0, SHMS_RECEIVE, &promised);
+    send_number(s, 1);
+    send_number(s, 2);
+    a64_store_relaxed(&s->shared->tail, s->pos - 32);
+    assert_int_equal(shms_channel_abort(s), SHMS_E_NOT_OWNER);
+    send_number(s, 3);
+    assert_int_equal(recv_number(r), 1);
+    assert_int_equal(recv_number(r), 3);
+    shms_channel_close(s);
+    shms_channel_close(r);
+}
+
 /* ---- fork in a handler: the call ends in both, and the child's next one joins anew */
 
 static sig_atomic_t forked, in_child;
@@ -440,7 +457,7 @@ int main(void)
         TEST(a_jump_out_of_a_wait), TEST(jumps_out_of_any_call),
         TEST(abort_gives_a_turn_back), TEST(a_claim_that_was_cut_off_comes_again),
         TEST(what_is_settled_is_not_settled_again), TEST(progress_is_shown_before_a_wait),
-        TEST(a_fork_in_a_wait),
+        TEST(abort_takes_back_what_is_not_published), TEST(a_fork_in_a_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

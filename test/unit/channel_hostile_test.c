@@ -170,12 +170,39 @@ static void spoiled_constants(void **state)
     }
 }
 
+/* A length that ends before tail, but behind the end of the ring: what lies there is no message. */
+static void a_length_that_leads_out_of_the_ring(void **state)
+{
+    static const shms_channel_options readers[] = {{.struct_size = sizeof readers[0]},
+                                                 {.struct_size = sizeof readers[0], .one_receiver = 1},
+                                                 {.struct_size = sizeof readers[0], .kind = SHMS_BROADCAST}};
+    (void)state;
+    for (size_t k = 0; k < sizeof readers / sizeof readers[0]; k++) {
+        static unsigned char bytes[512];
+        const void *from;
+        shms_channel *s = channel_open(4096, SHMS_SEND, &readers[k]);
+        shms_channel *r = channel_open(0, SHMS_RECEIVE, &readers[k]);
+        for (int i = 0; i < 63; i++) {
+            assert_int_equal(shms_channel_send(s, bytes, 48, 0), 0);
+            assert_int_equal(shms_channel_recv(r, bytes, sizeof bytes, 0), 48);
+        }
+        for (int i = 0; i < 8; i++) /* the first of them is the last before the end */
+            assert_int_equal(shms_channel_send(s, bytes, 48, 0), 0);
+        a64_store_relaxed(&shms__frame(r, 4032)->word, shms__frame_word(200, FRAME_READY, 64));
+        assert_int_equal(shms_channel_recv(r, bytes, sizeof bytes, 0), SHMS_E_CORRUPT);
+        assert_int_equal(shms_channel_peek(r, &from, 0), SHMS_E_CORRUPT);
+        shms_channel_close(s);
+        shms_channel_close(r);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(spoiled_between_calls),
         TEST(spoiled_during_calls),
         TEST(spoiled_constants),
+        TEST(a_length_that_leads_out_of_the_ring),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
