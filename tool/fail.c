@@ -91,6 +91,11 @@ static const char *name_problem(const char *name)
     return "the name is not UTF-8 text; write it in that encoding";
 }
 
+static bool is_about_records(const command *c)
+{
+    return strstr(c->operands, "KEY") || c == &cmd_keys || c == &cmd_changes;
+}
+
 /* A region that the user may read, but not look into, is not listed. */
 static int fail_unlisted(const cli_args *args, const char *name)
 {
@@ -100,8 +105,10 @@ static int fail_unlisted(const cli_args *args, const char *name)
     if (strncmp(name, "Global\\", 7) != 0 || shms_stream_open(name, 0, &options, &s) < 0)
         return 0;
     shms_stream_close(s);
-    return cli_error(args, name, "it is another user's, and you may only read it: "
-                                 "`shms cat --no-lock --owner any --mode 0666`");
+    return cli_error(args, name, "it is another user's, and you may only read it: %s",
+                     is_about_records(args->command)
+                         ? "`shms get`, `keys` and `changes` with --owner any --mode 0666"
+                         : "`shms cat --no-lock --owner any --mode 0666`");
 }
 
 static int fail_denied(const cli_args *args, const char *name)
