@@ -17,6 +17,13 @@
 #define HAVE_LMDB 1
 #endif
 
+#ifdef SHMS_BENCH_NO_SQLITE
+#define HAVE_SQLITE 0
+#define store_sqlite store_ours
+#else
+#define HAVE_SQLITE 1
+#endif
+
 uint64_t store_state = 0x9e3779b97f4a7c15;
 
 enum { KEYS_SMALL = 1000, KEYS_LARGE = 300000, KEYS_LARGE_QUICK = 3000 };
@@ -152,12 +159,15 @@ static void compare(const char *key, const char *title, const struct mix *mix, i
     const struct way peer = {&store_lmdb, mix, processes};
     const struct group g = {key, title, processes ? "M/s" : "ns", processes > 0,
                             processes ? measure_together : measure_one};
-    struct contender contenders[3] = {{BENCH_OURS, &ours}};
+    const struct way orientation = {&store_sqlite, mix, processes};
+    struct contender contenders[4] = {{BENCH_OURS, &ours}};
     size_t n = 1;
     if (processes == 2 && mix == &gets)
         contenders[n++] = (struct contender){OURS_ALONE, &alone};
     if (HAVE_LMDB)
         contenders[n++] = (struct contender){"LMDB", &peer};
+    if (HAVE_SQLITE && mix->store == STORE_SMALL)
+        contenders[n++] = (struct contender){"SQLite WAL", &orientation};
     bench_group(&g, contenders, n);
 }
 
@@ -181,6 +191,8 @@ void bench_dicts(void)
     duel = bench_shared(sizeof *duel);
     if (!create(STORE_SMALL, KEYS_SMALL))
         bench_die("no memory for a dict");
+    if (HAVE_SQLITE)
+        store_sqlite.create(STORE_SMALL, KEYS_SMALL);
     compare("dict-get", "get of 100 B, 1000 keys", &gets, 0);
     compare("dict-get-two", "get of 100 B, two processes", &gets, 2);
     compare("dict-set", "set of 100 B, 1000 keys", &sets, 0);
@@ -196,4 +208,6 @@ void bench_dicts(void)
     store_ours.leave();
     if (HAVE_LMDB)
         store_lmdb.leave();
+    if (HAVE_SQLITE)
+        store_sqlite.leave();
 }

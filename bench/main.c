@@ -50,7 +50,7 @@ enum { THEME_COUNT = sizeof themes / sizeof *themes };
 
 static const char *const purposes[] = {"lock", "shared", "atomic", "copy", "record", "ping", "pong", "open",
                                        "bare", "channel", "queue", "dict", "dict-large", "lmdb", "lmdb-lock",
-                                       "lmdb-large", "lmdb-large-lock"};
+                                       "lmdb-large", "lmdb-large-lock", "sqlite", "sqlite-wal", "sqlite-shm"};
 enum { PURPOSE_COUNT = sizeof purposes / sizeof *purposes, TIME_LIMIT_S = 900, QUICK_TIME_LIMIT_S = 100 };
 
 static char names[PURPOSE_COUNT][64];

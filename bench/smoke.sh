@@ -13,8 +13,8 @@ trap 'rm -rf "$work"' EXIT
 # The program itself ends with 1 where a figure is not a positive number.
 "$program" --quick --json "$work/json" --table "$work/table" > "$work/text"
 
-# Boost, concurrencykit and LMDB are looked for when the build is configured.
-no_guests() { grep -v 'Boost\|ck_ring\|LMDB'; }
+# Boost, concurrencykit, LMDB and SQLite are looked for when the build is configured.
+no_guests() { grep -v 'Boost\|ck_ring\|LMDB\|SQLite'; }
 no_guests > "$work/expected" <<'EOT'
 limit-call getppid
 limit-line round trip

@@ -32,7 +32,7 @@ struct store_kind {
     double (*bytes_per_record)(int store);
 };
 
-extern const struct store_kind store_ours, store_lmdb;
+extern const struct store_kind store_ours, store_lmdb, store_sqlite;
 
 static inline uint64_t store_random(uint64_t *state)
 {

@@ -91,6 +91,11 @@ static const char *name_problem(const char *name)
     return "the name is not UTF-8 text; write it in that encoding";
 }
 
+static bool is_about_records(const command *c)
+{
+    return strstr(c->operands, "KEY") || c == &cmd_keys || c == &cmd_changes;
+}
+
 /* A region that the user may read, but not look into, is not listed. */
 static int fail_unlisted(const cli_args *args, const char *name)
 {
@@ -102,6 +107,9 @@ static int fail_unlisted(const cli_args *args, const char *name)
     shms_stream_close(s);
     if (!strchr(args->command->options, 'O'))
         return cli_error(args, name, "it is another user's; only that user may do this");
+    if (is_about_records(args->command))
+        return cli_error(args, name, "it is another user's, and you may only read it: "
+                                     "`shms get`, `keys` and `changes` with --owner any --mode 0666");
     return cli_error(args, name, "it is another user's, and you may only read it: "
                                  "`shms cat --no-lock --owner any --mode 0666 '%s'`", name);
 }

@@ -33,7 +33,7 @@ quietly() {
     echo "=> $status"
 }
 is_absent() {
-    ! "$SHMS" get "$1" "$2" 2>/dev/null
+    ! "$SHMS" get "$1" "$2" >"$work/.value" 2>/dev/null
 }
 killed() {
     kill -KILL "$1"
@@ -96,6 +96,7 @@ try add "$id" visits -2
 echo '# expiry'
 try set --ttl 1ms "$id" short x
 until_true is_absent "$id" short
+quietly del "$id" short # else some later change would reclaim its memory, and be told
 try set --ttl 1h "$id" long x
 try get --json "$id" long | sed -E 's/"version": [0-9]+/"version": N/'
 try set --ttl forever "$id" long x
@@ -137,9 +138,11 @@ head -c 2000 /dev/zero | "$SHMS" set "$id-c" "large 6"
 echo '# changes, followed: by what is set, deleted, and by who is killed'
 follower "$id"
 "$SHMS" set "$id" followed 1
+until_true grep -q 'set followed' "$work/told" # else the change after it is told alone
 "$SHMS" del "$id" followed
 until_true grep -q 'deleted followed' "$work/told"
 "$SHMS" set --ttl 1ms "$id" short x
+until_true grep -q 'set short' "$work/told"
 until_true is_absent "$id" short
 quietly del "$id" short
 until_true grep -q 'expired short' "$work/told"

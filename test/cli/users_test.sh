@@ -48,6 +48,21 @@ printf x | as_other write --owner any --mode 0644 "Global\\$id-read"
 as_other watch --owner any --mode 0644 "Global\\$id-read"
 as_other rm "Global\\$id-read"
 
+echo '# a dict that others may read'
+try dict create --size 64K --mode 0644 "Global\\$id-dict"
+try set --mode 0644 "Global\\$id-dict" key value
+as_other get "Global\\$id-dict" key
+as_other get --owner any --mode 0644 "Global\\$id-dict" key
+echo
+as_other keys --json --owner any --mode 0644 "Global\\$id-dict"
+as_other changes --owner any --mode 0644 "Global\\$id-dict"
+as_other changes --follow --timeout 60ms --owner any --mode 0644 "Global\\$id-dict"
+as_other set --owner any --mode 0644 "Global\\$id-dict" key other
+as_other add --owner any --mode 0644 "Global\\$id-dict" n
+as_other lock --key key --owner any --mode 0644 "Global\\$id-dict" -- true
+try get --mode 0644 "Global\\$id-dict" key
+echo
+
 echo '# one that all may use'
 try create --size 8 --mode 0666 "Global\\$id-all"
 as_other read "Global\\$id-all"

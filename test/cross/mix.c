@@ -7,16 +7,15 @@
  * The record in the region is right if check == ~counter; a holder that dies half-way leaves it wrong, unless
  * the region is atomic.
  */
+#include "mix.h"
+
 #include <shmstream.h>
 
 #include <poll.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define PATIENCE_MS 60000
 
 /* The same bytes on every machine: fixed widths, no holes, little-endian on all that take part. */
 struct record {
@@ -28,7 +27,7 @@ struct record {
 
 static shms_stream *stream;
 
-static void demand(bool good, const char *what, int64_t value)
+void demand(bool good, const char *what, int64_t value)
 {
     if (good)
         return;
@@ -234,11 +233,21 @@ static void role_await_holder(void)
     }
 }
 
+static int play_dict_with(const char *role, const char *name, int n, char **numbers)
+{
+    uint64_t number[3] = {0};
+    for (int i = 0; i < n && i < 3; i++)
+        number[i] = strtoull(numbers[i], NULL, 10);
+    return play_dict(role, name, n, number);
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 3)
         return 2;
     const char *role = argv[1], *name = argv[2];
+    if (strncmp(role, "dict-", 5) == 0)
+        return play_dict_with(role, name, argc - 3, argv + 3);
     if (strcmp(role, "remove") == 0)
         return shms_stream_unlink(name) == 0 ? 0 : 1;
     if (strcmp(role, "create") == 0) {

@@ -5,13 +5,16 @@
 #   count          all kinds at once, each counts under the lock; the sum must be exact
 #   turns          all kinds at once wait for each other's notes, one after the other
 #   kill           each kind in turn is killed holding the lock, half-way; each other kind recovers it
-# Each in a named region, and in an unnamed one; kill in an atomic one, too.
+#   dict           all kinds at once in one dict: counters, values, key locks, changes; then each is killed with the lock
+#                  of a key, and each other kind inherits it
+# Each in a named region, and in an unnamed one; kill in an atomic one, too. A dict has a name.
 set -euo pipefail
 
 work=$BUILD/test/cross
 kinds=(native i686 musl aarch64)
 rounds=200000
 turns=200
+dict_rounds=20000
 carried=9
 name=${CROSS_NAME:-test-cross-$$}
 
@@ -109,6 +112,29 @@ kill_each() {
     done
 }
 
+in_dict() {
+    local victim heir kind pid seen shown='' sums="$((${#kinds[@]} * dict_rounds)) $((${#kinds[@]} * dict_rounds / 16))"
+    mix native dict-create
+    all dict-count ${#kinds[@]} INDEX $dict_rounds
+    for kind in "${kinds[@]}"; do
+        seen=$(mix "$kind" dict-show)
+        [ "${seen% *}" = "$sums" ] || fail "$kind reads $seen"
+        [ "$seen" = "${shown:=$seen}" ] || fail "$kind reads $seen, others $shown"
+    done
+    echo "${#kinds[@]} kinds at once in a dict, $dict_rounds rounds each: $shown"
+    for victim in "${kinds[@]}"; do
+        for heir in "${kinds[@]}"; do
+            [ "$victim" != "$heir" ] || continue
+            { mix "$victim" dict-die & } 2>/dev/null
+            pid=$!
+            mix "$heir" dict-inherit || fail "$heir after $victim"
+            wait $pid 2>/dev/null && fail "$victim did not die"
+            echo "$victim killed with the lock of a key: $heir has it"
+        done
+    done
+    mix native remove
+}
+
 clean_up() {
     local left
     left=$(jobs -p)
@@ -155,5 +181,6 @@ build) build "$2" ;;
 count) makers=(i686) && run count count ;;
 turns) makers=(musl) && run turns take_turns ;;
 kill) makers=(native aarch64) && run kill kill_each ;;
+dict) in_dict ;;
 *) fail "no such step: $step" ;;
 esac

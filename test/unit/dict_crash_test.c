@@ -393,14 +393,17 @@ static int read_0(void *arg)
     return (n == 200 && got[0] == 'o') || (n == 190 && got[0] == 'n') || (n == 195 && got[0] == 'm') ? 11 : 4;
 }
 
-/* Two changes: "0" is replaced, and `key` is set, whose record gets the cells that were "0"'s. */
-static int replace_and_set(shms_dict *d, const char *key, char byte)
+/* Two changes: "0" is replaced, and `key` is set, whose record gets the cells that were "0"'s. Before them
+ * `fresh` is made, a record of one cell, if it is not NULL. */
+static int replace_and_set(shms_dict *d, const char *fresh, const char *key, char byte)
 {
     char value[256];
     memset(value, 'n', sizeof value);
     if (shms_dict_version(d) < 0)
         return 2;
     raise(SIGSTOP);
+    if (fresh && dict_set(d, fresh, "") < 0)
+        return 3;
     int64_t a = shms_dict_set(d, "0", 1, value, 190, NULL);
     memset(value, byte, sizeof value);
     int64_t b = shms_dict_set(d, key, 1, value, 195, NULL);
@@ -411,13 +414,19 @@ static int replace_and_set(shms_dict *d, const char *key, char byte)
 /* The slot of "0" names another cell then, and its old cell another record. */
 static int fill_by_another(void *d)
 {
-    return replace_and_set(d, "1", 'x');
+    return replace_and_set(d, NULL, "1", 'x');
 }
 
 /* The slot of "0" is as it was, and its cell has other bytes. */
 static int fill_by_itself(void *d)
 {
-    return replace_and_set(d, "0", 'm');
+    return replace_and_set(d, NULL, "0", 'm');
+}
+
+/* The same as by another, but the slot of "0" that names the old cell is in an array that is used no more. */
+static int fill_after_an_exchange(void *d)
+{
+    return replace_and_set(d, "fresh", "1", 'x');
 }
 
 static uint64_t cells_free(shms_dict *d)
@@ -428,13 +437,13 @@ static uint64_t cells_free(shms_dict *d)
 }
 
 /* A dict with just as many free cells as the record of "0" has: once that is replaced, the next record gets
- * its cells, the first one first. */
-static shms_dict *crowded(void)
+ * its cells, the first one first. `spare` cells more are for a new record before. */
+static shms_dict *crowded(uint64_t spare)
 {
     shms_dict *d = scene(64, SHMS_EVICT_LRU);
     char value[200], key[16];
     memset(value, 'f', sizeof value);
-    uint64_t cells = shms__cells_for(d, 201);
+    uint64_t cells = shms__cells_for(d, 201) + spare;
     for (int k = 1000; cells_free(d) > cells; k++) {
         snprintf(key, sizeof key, "%d", k);
         assert_true(shms_dict_set(d, key, 4, value, cells_free(d) > cells + 8 ? 100 : 2, NULL) > 0);
@@ -449,7 +458,7 @@ SCENE(set_1, shms_dict_set(d, "1", 1, big, 195, NULL))
 static void ring_names_what_is_filled(void **state)
 {
     (void)state;
-    shms_dict *d = crowded();
+    shms_dict *d = crowded(0);
     char value[195];
     memset(value, 'v', sizeof value);
     for (int i = 0; i < 2; i++)
@@ -462,7 +471,11 @@ static void ring_names_what_is_filled(void **state)
  * first. */
 static bool both_stopped(int (*change)(void *), int i, int j)
 {
-    shms_dict *d = crowded();
+    bool exchange = change == fill_after_an_exchange;
+    shms_dict *d = crowded(exchange);
+    if (exchange) /* as if there were stones enough */
+        a64_store_relaxed(&d->header->used, (a64_load_relaxed(&d->header->table) >> TABLE_LOG2_SHIFT) * 1000);
+    uint64_t table = a64_load_relaxed(&d->header->table);
     pid_t reader = traced(read_0, d), writer = traced(change, d);
     bool inside = true, whole = j >= 0;
     for (int k = 0; k < i && inside; k++)
@@ -477,6 +490,7 @@ static bool both_stopped(int (*change)(void *), int i, int j)
     if (j >= 0)
         written = finish(writer);
     assert_int_equal(written, 0);
+    assert_true((a64_load_relaxed(&d->header->table) != table) == exchange);
     assert_null(dict_wrong(d, true));
     shms_dict_close(d);
     return inside;
@@ -497,6 +511,7 @@ static void readers_stopped(void **state)
     (void)state;
     stop_readers(fill_by_another);
     stop_readers(fill_by_itself);
+    stop_readers(fill_after_an_exchange);
 }
 
 int main(void)

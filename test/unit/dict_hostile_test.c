@@ -137,8 +137,21 @@ static void at_random(void **state)
     shms_dict_close(d);
 }
 
+/* The number of the next change would be none. */
+static void a_version_without_a_next(void **state)
+{
+    (void)state;
+    shms_dict *d = filled();
+    a64_store_relaxed(&d->header->version, INT64_MAX);
+    assert_int_equal(dict_set(d, "1", "v"), SHMS_E_CORRUPT);
+    assert_int_equal(dict_del(d, "1"), SHMS_E_CORRUPT);
+    assert_int_equal(shms_dict_add(d, "n", 1, 1, 0, NULL, NULL), SHMS_E_CORRUPT);
+    shms_dict_close(d);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TEST(edges), TEST(shapes), TEST(at_random)};
+    const struct CMUnitTest tests[] = {TEST(edges), TEST(shapes), TEST(at_random),
+                                       TEST(a_version_without_a_next)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -446,6 +446,49 @@ static void larger_ones(void **state)
     shms_dict_close(d);
 }
 
+/* With fewer records than a sample has, the one that was used longest ago goes: neither what was set nor what
+ * was got since. */
+static void the_unused_goes(void **state)
+{
+    (void)state;
+    static const char value[4000];
+    shms_dict *d = dict_open(NAME, SIZE, DICT_OPTIONS(.policy = SHMS_EVICT_LRU, .now_ns = clock_ns));
+    char key[2] = "a";
+    for (int i = 0; i < 5; i++) {
+        key[0] = (char)('a' + i);
+        clock_now += 1000000000;
+        assert_true(shms_dict_set(d, key, 1, value, sizeof value, NULL) > 0);
+    }
+    clock_now += 1000000000;
+    assert_int_equal(shms_dict_get(d, "a", 1, NULL, 0, NULL), sizeof value);
+    for (uint64_t i = 0; stats_of(d).evicted == 0; i++) {
+        clock_now += 1000000000;
+        assert_true(shms_dict_set(d, (char[]){(char)('A' + i)}, 1, value, sizeof value, NULL) > 0);
+        assert_true(i < 12);
+    }
+    assert_int_equal(shms_dict_get(d, "b", 1, NULL, 0, NULL), SHMS_E_NOT_FOUND);
+    assert_int_equal(shms_dict_get(d, "a", 1, NULL, 0, NULL), sizeof value);
+    is_whole(d);
+    shms_dict_close(d);
+}
+
+/* Of a deleted value no byte stays in shared memory, whether it had one cell or more. */
+static void deleted_bytes_go(void **state)
+{
+    (void)state;
+    static char secret[600];
+    memset(secret, 's', sizeof secret);
+    for (size_t n = 20; n <= sizeof secret; n += 290) {
+        shms_dict *d = dict_open(NAME, SIZE, NULL);
+        const unsigned char *data = d->section.member.region.data;
+        assert_true(shms_dict_set(d, "k", 1, secret, n, NULL) > 0);
+        assert_non_null(memmem(data, SIZE, secret, 10));
+        assert_true(dict_del(d, "k") > 0);
+        assert_null(memmem(data, SIZE, secret, 2));
+        shms_dict_close(d);
+    }
+}
+
 /* Kong#14160: records are evicted during a walk: it ends, and what it tells is whole. */
 static void walk_and_evict(void **state)
 {
@@ -578,7 +621,7 @@ int main(void)
         TEST(bad_input),       TEST(against_a_model),   TEST(too_large),
         TEST(every_second),    TEST(larger_ones),       TEST(walk_and_evict),
         TEST(version_again),   TEST(does_not_wear_out), TEST(full_in_good_order),
-        TEST(grows),
+        TEST(grows),           TEST(the_unused_goes),   TEST(deleted_bytes_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -39,6 +39,14 @@ expect '=> 3' shms lock --size 100 "$name" -- cmd /c exit 3
 expect '*=> 127' shms lock --size 100 "$name" -- no-such-command
 expect '*: --strange: a "b*" c: unknown command*' shms lock --size 100 "$name" -- "$inner" '--strange: a "b\" c'
 
+# A dict lives while a command holds the lock of a key of it.
+dict=(shms lock --size 64K --key job "$name-d" -- "$inner")
+expect '42' "${dict[@]}" add --start 40 "$name-d" visits 2
+expect '*no record has the key*=> 1' "${dict[@]}" get "$name-d" 'ключ'
+expect '*kind      dict*records   0*key locks 1*' "${dict[@]}" info "$name-d"
+expect '*not got within 0 s*=> 124' "${dict[@]}" lock --key job --timeout 0 "$name-d" -- x
+expect '*lasts while somebody has it open*=> 1' shms dict create --size 64K "$name-d"
+
 # Bytes go in and come out as they are.
 printf 'one\ntwo\r\n\x1a\x00end' >"$tmp/in"
 "${wine[@]}" "$inner" lock --size 14 "$name" -- "$inner" wait --timeout 300s "$name" >"$tmp/holder" 2>&1 &
