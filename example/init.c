@@ -7,21 +7,10 @@
 
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 enum { NUMBERS = 1000 };
-
-/* Gives a result through, or ends the program with its text. */
-static int64_t check(const char *what, int64_t result)
-{
-    if (result < 0) {
-        fprintf(stderr, "%s: %s\n", what, shms_strerror((int)result));
-        exit(1);
-    }
-    return result;
-}
 
 static int fill_with_squares(shms_stream *s, void *dies)
 {
@@ -36,18 +25,21 @@ static int fill_with_squares(shms_stream *s, void *dies)
     return 0;
 }
 
-/* Opens the table; gives whether it is full, and made by this process. */
-static void use(const char *name, void *dies)
+static int use(const char *name, void *dies)
 {
     const shms_stream_options o = {
         .struct_size = sizeof o, .init = fill_with_squares, .init_context = dies};
     int64_t last = 0;
     shms_stream *s;
-    check(name, shms_stream_open(name, NUMBERS * sizeof last, &o, &s));
-    check("pread", shms_stream_pread(s, &last, sizeof last, (NUMBERS - 1) * (int64_t)sizeof last));
+    int rc = shms_stream_open(name, NUMBERS * sizeof last, &o, &s);
+    if (rc < 0) {
+        fprintf(stderr, "%s: %s\n", name, shms_strerror(rc));
+        return 1;
+    }
+    shms_stream_pread(s, &last, sizeof last, (NUMBERS - 1) * (int64_t)sizeof last);
     printf("the table is %s\n", last == (NUMBERS - 1) * (NUMBERS - 1) ? "full" : "not full");
-    fflush(stdout);
     shms_stream_close(s);
+    return 0;
 }
 
 int main(int argc, char **argv)
@@ -55,11 +47,8 @@ int main(int argc, char **argv)
     const char *name = argc > 1 ? argv[1] : "example-init";
     for (int i = 0; i < 4; i++) {
         pid_t pid = fork();
-        check("fork", pid < 0 ? SHMS_E_OS : 0);
-        if (pid == 0) {
-            use(name, i == 0 ? &pid : NULL);
-            return 0;
-        }
+        if (pid == 0)
+            return use(name, i == 0 ? &pid : NULL);
         if (i == 0)
             wait(NULL); /* it is killed while it fills the table */
     }
