@@ -91,9 +91,10 @@ static const char *name_problem(const char *name)
     return "the name is not UTF-8 text; write it in that encoding";
 }
 
-static bool is_about_records(const command *c)
+static bool is_about_records(const cli_args *args)
 {
-    return strstr(c->operands, "KEY") || c == &cmd_keys || c == &cmd_changes;
+    const command *c = args->command;
+    return args->key || strstr(c->operands, "KEY") || c == &cmd_keys || c == &cmd_changes;
 }
 
 /* A region that the user may read, but not look into, is not listed. */
@@ -107,7 +108,7 @@ static int fail_unlisted(const cli_args *args, const char *name)
     shms_stream_close(s);
     if (!strchr(args->command->options, 'O'))
         return cli_error(args, name, "it is another user's; only that user may do this");
-    if (is_about_records(args->command))
+    if (is_about_records(args))
         return cli_error(args, name, "it is another user's, and you may only read it: "
                                      "`shms get`, `keys` and `changes` with --owner any --mode 0666");
     return cli_error(args, name, "it is another user's, and you may only read it: "

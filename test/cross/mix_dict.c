@@ -110,9 +110,10 @@ static void count(uint64_t members, uint64_t index, uint64_t rounds)
 /* Dies with the lock of a key, as soon as another has opened the dict and waits for it, or nearly. */
 static void die(void)
 {
+    int64_t before = add("heirs", 0); /* an heir adds to it once it has seen the lock taken */
     int rc = shms_dict_lock(dict, "lease", 5, PATIENCE_MS);
     demand(rc == 0 || rc == SHMS_OWNER_DIED, "lock a key", rc);
-    for (int64_t before = add("heirs", 0), ms = 0; add("heirs", 0) == before; ms++) {
+    for (int64_t ms = 0; add("heirs", 0) == before; ms++) {
         demand(ms < PATIENCE_MS, "nobody waits after ms", ms);
         set_one((uint64_t)ms, 20);
         poll(NULL, 0, 1);
