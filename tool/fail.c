@@ -136,14 +136,30 @@ static int fail_denied(const cli_args *args, const char *name)
     return 0;
 }
 
+/* What is done with an object of that kind. */
+static int fail_kind(const cli_args *args, const char *name)
+{
+    shms_info info;
+    const char *const instead[] = {"stream, which is bytes; use `shms read` and `shms write`",
+                                   "channel; use `shms send` and `shms recv`",
+                                   "dict; use `shms get`, `set`, `keys`, `changes` and `lock --key`"};
+    if (show_find(name, &info) < 0 || info.kind >= sizeof instead / sizeof *instead)
+        return 0;
+    return cli_error(args, name, "it is a %s", instead[info.kind]);
+}
+
 /* Codes that can be worded better by a look at the region or the name. 0: this one cannot. */
 static int fail_specially(const cli_args *args, const char *name, int code)
 {
     shms_info info;
     if (code == SHMS_E_INVALID)
         return cli_error(args, name, "%s", name_problem(name));
-    if (code == SHMS_E_DENIED)
-        return fail_denied(args, name);
+    if (code == SHMS_E_KIND)
+        return fail_kind(args, name);
+    if (code == SHMS_E_DENIED && fail_denied(args, name))
+        return EXIT_FAILURE;
+    if (code == SHMS_E_DENIED) /* of an object that is no stream only the bytes can be read */
+        return show_find(name, &info) == 0 && info.kind ? fail_kind(args, name) : 0;
     if (code != SHMS_E_SIZE || show_find(name, &info) < 0)
         return 0;
     return cli_error(args, name, "the region has %llu bytes, fewer than the %llu asked; ask for less, or "

@@ -2,15 +2,15 @@
 /** @file channel.h
  * A channel: messages between processes, through a named ring of shared memory.
  *
- *     shms_channel *c;                                        // one process
- *     shms_channel_open("jobs", 4 << 20, SHMS_SEND, NULL, &c);
- *     shms_channel_send(c, "hello", 5, -1);
- *     shms_channel_close(c);
- *
- *     shms_channel_open("jobs", 4 << 20, SHMS_RECEIVE, NULL, &c);   // another
- *     int64_t n;
+ *     shms_channel *c;                                        // one process, begun first: a channel that
+ *     int64_t n;                                              // nobody has open is gone, unless it is kept
+ *     shms_channel_open("jobs", 4 << 20, SHMS_RECEIVE, NULL, &c);
  *     while ((n = shms_channel_recv(c, buf, sizeof buf, -1)) >= 0)
  *         use(buf, n);                                        // ends with SHMS_E_CLOSED or SHMS_E_DIED
+ *     shms_channel_close(c);
+ *
+ *     shms_channel_open("jobs", 4 << 20, SHMS_SEND, NULL, &c);      // another
+ *     shms_channel_send(c, "hello", 5, -1);
  *     shms_channel_close(c);
  *
  * A *queue* gives each message to exactly one receiver, a *broadcast* to every receiver that is there. What

@@ -227,5 +227,7 @@ try create --size 4096 "$id-s"
 try get "$id-s" key
 try changes "$id-s"
 try recv "$id"
+try wait --timeout 0 "$id"
+try watch --count 1 "$id"
 try dict create --size 16K --existing "$id-s"
 finish
