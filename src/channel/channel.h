@@ -112,6 +112,7 @@ struct shms_channel {
     uint64_t need;       /* a sender waits for so many bytes */
     uint64_t awaited;    /* the member whose death would end the wait; 0: nobody in particular */
     bool asks;           /* the look that is due asks whether members live */
+    uint32_t returned;   /* the shared count, when nothing that was put back was left */
     int64_t asked_ns;    /* when the other side was last seen alive */
     int lead;            /* pauses before the first look, so that the other side gets ahead */
     bool waited;         /* this call has slept */

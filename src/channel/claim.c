@@ -3,8 +3,10 @@
  * Receiving from a queue with several receivers, through their turn. The protocol is in channel.h.
  *
  * An *orphan* is a CLAIMED frame whose owner is dead, or 0: it was put back. A receiver that finds nothing
- * new looks for orphans between head and next before it sleeps, and after each slice; it takes one by putting
- * its own identity there, within the turn.
+ * new looks for orphans between head and next: at once if `returned` has moved since it last found none,
+ * for those of the dead after each slice, since each question costs a system call. It takes one by putting
+ * its own identity there, within the turn. One that is killed between putting back and counting is found
+ * as a dead one.
  *
  * head moves over frames that are done with. Two move it: each holder of the turn on its way out, and one
  * that releases the frame at head, which takes the turn for that. Neither may miss the other's frame: who
@@ -131,7 +133,7 @@ static int find_orphan(struct shms_channel *c, struct found *ret)
         if (shms__frame_state(word) == FRAME_CLAIMED) {
             /* acquire: the owner is done with it; pairs with the release in shms__claim_put_back */
             uint64_t owner = a64_load_acquire(&f->owner);
-            if (!shms__member_alive(&c->section.member, owner)) {
+            if (owner == 0 || (c->asks && !shms__member_alive(&c->section.member, owner))) {
                 *ret = (struct found){.pos = pos, .word = word, .is_orphan = true};
                 return 1;
             }
@@ -192,9 +194,13 @@ static int claim_once(struct shms_channel *c, struct patience *p)
     int rc = shms__channel_turn(c, &c->shared->receivers_turn, p);
     if (rc < 0)
         return rc;
+    /* acquire: what was put back before; pairs with the release in shms__claim_put_back */
+    uint32_t returned = a32_load_acquire(&c->shared->returned);
     rc = find_next(c, &f);
-    if (rc == 0 && c->asks)
+    if (rc == 0 && (c->asks || returned != c->returned)) {
         rc = find_orphan(c, &f);
+        c->returned = rc == 0 ? returned : c->returned;
+    }
     if (rc > 0)
         c->got = take(c, &f);
     advance_head(c);
@@ -213,7 +219,7 @@ static bool is_promising(struct shms_channel *c)
     if (c->asks)
         return next != tail || a64_load_relaxed(&c->shared->head) != next; /* relaxed: a hint */
     if (next == tail)
-        return false;
+        return a32_load_relaxed(&c->shared->returned) != c->returned; /* relaxed: a hint */
     const struct frame *f = shms__frame(c, next);
     if (shms__frame_state(a64_load_relaxed(&f->word)) != FRAME_RESERVED) /* relaxed: a hint */
         return true;
@@ -293,5 +299,7 @@ void shms__claim_put_back(struct shms_channel *c)
         return;
     /* release: this receiver is done with it; pairs with the acquire in find_orphan */
     a64_store_release(&shms__frame(c, c->held_pos)->owner, 0);
+    fence_release(); /* orders: that before the count; pairs with the acquire in claim_once */
+    a32_add_relaxed(&c->shared->returned, 1); /* relaxed: ordered by the fence */
     shms__channel_wake(c, SHMS_RECEIVE, false);
 }

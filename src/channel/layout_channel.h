@@ -78,7 +78,8 @@ struct channel {
     a32 signal_receivers; /* counted up with each wake-up: sleepers sleep on it */
     a32 signal_senders;
     a32 notices; /* counted up by notify */
-    uint8_t unused7[44];
+    a32 returned; /* counted up when a queue's message is put back: receivers look for it then */
+    uint8_t unused7[40];
     /* counters */
     a32 senders_ever;
     a32 senders_died;
@@ -114,6 +115,7 @@ CHANNEL_AT(asleep_senders, 388);
 CHANNEL_AT(signal_receivers, 392);
 CHANNEL_AT(signal_senders, 396);
 CHANNEL_AT(notices, 400);
+CHANNEL_AT(returned, 404);
 CHANNEL_AT(senders_ever, 448);
 CHANNEL_AT(senders_died, 452);
 CHANNEL_AT(receivers_ever, 456);

@@ -351,6 +351,32 @@ static void what_the_dead_had_peeked_comes_again(void **state)
     }
 }
 
+/* A message that is put back is there at once, like a new one: nobody sleeps. */
+static void what_is_put_back_ends_a_wait(void **state)
+{
+    const void *bytes;
+    (void)state;
+    shms_channel *s = channel_open(4096, SHMS_SEND, NULL);
+    shms_channel *r = channel_open(0, SHMS_RECEIVE, NULL), *other = channel_open(0, SHMS_RECEIVE, NULL);
+    for (uint64_t n = 1; n <= 3; n++) {
+        send_number(s, n);
+        assert_int_equal(shms_channel_peek(r, &bytes, 0), sizeof n);
+        assert_int_equal(shms_channel_abort(r), 0);
+    }
+    for (int i = 0; i < 3; i++) {
+        uint64_t n = 0;
+        assert_int_equal(shms_channel_recv(i ? r : other, &n, sizeof n, 50), sizeof n);
+    }
+    send_number(s, 4);
+    assert_int_equal(shms_channel_peek(r, &bytes, 0), sizeof(uint64_t));
+    shms_channel_close(r); /* which puts back, too */
+    assert_int_equal(shms_channel_recv(other, &(uint64_t){0}, sizeof(uint64_t), 50), sizeof(uint64_t));
+    assert_int_equal(stats_of(other).waits, 0);
+    assert_int_equal(shms_channel_recv(other, &(uint64_t){0}, sizeof(uint64_t), 0), SHMS_E_TIMEOUT);
+    shms_channel_close(other);
+    shms_channel_close(s);
+}
+
 /* A dead receiver holds back nobody; a stopped one only as far as the policy says. */
 static void receivers_that_are_gone_hold_back_nobody(void **state)
 {
@@ -441,6 +467,7 @@ int main(void)
         TEST(the_descriptor_tells_of_messages_room_and_the_end),
         TEST(a_dead_sender_ends_the_stream_with_died), TEST(a_death_ends_a_wait),
         TEST(a_reservation_of_the_dead_is_passed_over), TEST(what_the_dead_had_peeked_comes_again),
+        TEST(what_is_put_back_ends_a_wait),
         TEST(receivers_that_are_gone_hold_back_nobody), TEST(a_child_joins_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
