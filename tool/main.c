@@ -21,8 +21,8 @@ static void print_help(FILE *out)
           "Named memory that several processes share: open, lock, read, write, wait.\n\n", out);
     for (int i = 0; i < COMMANDS; i++)
         fprintf(out, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
-    fputs("\n  --help     show this, or with a command that command's options\n"
-          "  --version  show the version\n\n"
+    fputs("\n  --help     show this, or with a command that command's options (or: help [COMMAND])\n"
+          "  --version  show the version (or: -V)\n\n"
           "A name is private to its user; 'Global\\NAME' (mind the quotes) is one for all users.\n"
           "Exit status: 0 success, 1 failure, 2 misuse, 3 a sender died, or a record was\n"
           "changed by somebody else, 124 timed out. See shms(1).\n", out);
@@ -53,6 +53,21 @@ static int dispatch(int argc, char **argv)
     return EXIT_USAGE;
 }
 
+/* shms help [COMMAND] */
+static int help(int argc, char **argv)
+{
+    if (argc > 3) {
+        fputs("shms: help: one command at a time; see shms --help\n", stderr);
+        return EXIT_USAGE;
+    }
+    if (argc == 3) {
+        char option[] = "--help", *line[] = {argv[0], argv[2], option, NULL};
+        return dispatch(3, line);
+    }
+    print_help(stdout);
+    return EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
     system_start(&argc, &argv);
@@ -64,7 +79,9 @@ int main(int argc, char **argv)
         print_help(stdout);
         return finish(EXIT_SUCCESS);
     }
-    if (strcmp(argv[1], "--version") == 0) {
+    if (strcmp(argv[1], "help") == 0)
+        return finish(help(argc, argv));
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
         printf("shms %s (library %s, format %d)\n", SHMS_VERSION_STRING, shms_version(), SHMS_FORMAT_VERSION);
         return finish(EXIT_SUCCESS);
     }

@@ -10,10 +10,15 @@ commands=$("$SHMS" --help | sed -nE 's/^  ([a-z]+)  .*/\1/p')
 try
 try --help
 try --version
+try -V
+try help lock extra
+try help nonsense
 try nonsense
 for command in $commands; do
     try "$command" --help
+    [ "$("$SHMS" help "$command")" = "$("$SHMS" "$command" --help)" ] || fail "shms help $command differs"
 done
+[ "$("$SHMS" help)" = "$("$SHMS" --help)" ] || fail "shms help is not shms --help"
 
 # Options of a command by its help, and by its section of the page with the section on common options.
 helped() {
