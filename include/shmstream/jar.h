@@ -91,7 +91,8 @@ typedef struct shms_jar_options {
     uint32_t owners;
     uint32_t owner_uid;
     uint32_t mode;        /**< permission bits; 0 means 0600 */
-    uint64_t max_size;    /**< bytes that a new jar may grow to, 8388608 or more; 0: 67108864 */
+    uint64_t max_size;    /**< bytes that a jar may grow to, 8388608 or more; 0: as its creator said, and of
+                               a new one 67108864 */
     int32_t open_timeout_ms; /**< longest wait of opening, and of a change; 0 means 5000 */
     uint32_t host_cookies; /**< cookies of one host that this handle lets there be: with one more, the least
                                used go until five sixths are left, those without Secure first. 0: 180 */

@@ -46,7 +46,7 @@ static int open_dict(const char *name, const shms_jar_options *o, shms_dict **re
         .owners = o->owners,
         .owner_uid = o->owner_uid,
         .mode = o->mode,
-        .max_size = o->max_size ? o->max_size : JAR_SIZE_MAX,
+        .max_size = o->max_size,
         .open_timeout_ms = o->open_timeout_ms,
         .cell_size = CELL_SIZE,
         .key_max = HOST_ROOM,
@@ -55,8 +55,14 @@ static int open_dict(const char *name, const shms_jar_options *o, shms_dict **re
         .now_ns = o->now_ns,
         .now_context = o->now_context,
     };
-    bool creates = o->access != SHMS_ACCESS_READ && o->create != SHMS_OPEN_ONLY;
-    return shms_dict_open(name, creates ? JAR_SIZE : 0, &dict, ret);
+    /* A jar that is there grows as far as its creator said: each handle has to map that much. */
+    if (o->create != SHMS_CREATE_ONLY) {
+        int rc = shms_dict_open(name, 0, &dict, ret);
+        if (rc != SHMS_E_NOT_FOUND || o->create == SHMS_OPEN_ONLY || o->access == SHMS_ACCESS_READ)
+            return rc;
+    }
+    dict.max_size = o->max_size ? o->max_size : JAR_SIZE_MAX;
+    return shms_dict_open(name, JAR_SIZE, &dict, ret);
 }
 
 static int open_jar(const char *name, const shms_jar_options *o, shms_jar *j)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* open.c, edit.c, record.c, walk.c: a jar as its users see it: limits, expiry, changes, bad bytes. */
+#include "jar.h"
 #include "unit.h"
 
 #include <poll.h>
@@ -17,6 +18,21 @@ static void sharing(void **state)
     shms_jar_close(j);
     shms_jar_options gone = {.struct_size = sizeof gone, .create = SHMS_OPEN_ONLY};
     assert_int_equal(shms_jar_open(jar_name(), &gone, &j), SHMS_E_NOT_FOUND);
+}
+
+/* How far a jar grows is its creator's word: other handles can follow it there. */
+static void growth(void **state)
+{
+    (void)state;
+    for (uint64_t max_size = 8 << 20; max_size <= 128 << 20; max_size *= 16) {
+        shms_jar *j = jar_open((shms_jar_options){.max_size = max_size, .create = SHMS_CREATE_ONLY});
+        shms_jar *other = jar_open((shms_jar_options){0});
+        shms_dict_stats s = {.struct_size = sizeof s};
+        assert_int_equal(shms_dict_info(other->dict, &s), 0);
+        assert_int_equal(s.max_size, max_size);
+        shms_jar_close(other);
+        shms_jar_close(j);
+    }
 }
 
 static void secret_by_default(void **state)
@@ -461,6 +477,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sharing),
+        cmocka_unit_test(growth),
         cmocka_unit_test(secret_by_default),
         cmocka_unit_test(expiry),
         cmocka_unit_test(host_limit),
