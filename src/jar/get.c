@@ -94,7 +94,7 @@ static int by_order(const void *a, const void *b)
 struct text {
     char *buf;
     size_t size;
-    uint64_t length;
+    size_t length;
 };
 
 static void append(struct text *t, const char *text)

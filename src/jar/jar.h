@@ -32,7 +32,6 @@ struct shms_jar {
     const psl_ctx_t *suffixes;
     psl_ctx_t *own_suffixes; /* to be freed, or NULL */
     uint32_t host_cookies, jar_cookies;
-    int32_t patience_ms;
     int64_t (*now_ns)(void *context);
     void *now_context;
 };

@@ -8,7 +8,6 @@
 
 #define HOST_COOKIES 180
 #define JAR_COOKIES 3300
-#define PATIENCE_MS 5000
 #define CELL_SIZE 512 /* one cookie or two; longer records chain */
 
 int64_t shms__jar_now(const shms_jar *j)
@@ -69,7 +68,6 @@ static int open_jar(const char *name, const shms_jar_options *o, shms_jar *j)
 {
     j->host_cookies = o->host_cookies ? o->host_cookies : HOST_COOKIES;
     j->jar_cookies = o->jar_cookies ? o->jar_cookies : JAR_COOKIES;
-    j->patience_ms = o->open_timeout_ms ? o->open_timeout_ms : PATIENCE_MS;
     j->now_ns = o->now_ns;
     j->now_context = o->now_context;
     int rc = shms__suffix_open(j, o->suffix_list);

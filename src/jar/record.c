@@ -89,7 +89,7 @@ static int decode(struct record *r)
     if (head.magic != MAGIC || head.count > r->size / sizeof(struct entry))
         return SHMS_E_CORRUPT;
     r->forgotten = head.forgotten == FORGOTTEN_NOW ? r->version : head.forgotten;
-    r->cookies = malloc((head.count + 1) * sizeof *r->cookies);
+    r->cookies = malloc(((size_t)head.count + 1) * sizeof *r->cookies);
     if (!r->cookies)
         return SHMS_E_NOMEM;
     size_t at = sizeof head, n;

@@ -26,8 +26,11 @@ static void write_cookies(int writer)
         char url[64], line[64];
         url_of(writer, i, url);
         snprintf(line, sizeof line, "c%d-%d=%d", writer, i, writer * 1000 + i);
-        if (set(j, url, line) != 0)
+        int rc = set(j, url, line);
+        if (rc != 0) {
+            print_error("writer %d, cookie %d: %s\n", writer, i, shms_jar_reason(rc));
             _exit(1);
+        }
         confirmed[writer] = i + 1;
     }
     _exit(0);
