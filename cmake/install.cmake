@@ -6,19 +6,36 @@ set(shms_cmake_dir ${CMAKE_INSTALL_LIBDIR}/cmake/shmstream)
 set(shms_below_usr "CMAKE_INSTALL_PREFIX MATCHES \"^/usr/?$\"") # asked when it is installed
 
 install(TARGETS shmstream shmstream_static EXPORT shmstream)
-install(FILES include/shmstream.h TYPE INCLUDE)
-install(DIRECTORY include/shmstream TYPE INCLUDE)
+set(shms_headers include/shmstream.h include/shmstream/channel.h include/shmstream/dict.h)
+set(shms_pc_names shmstream)
+if(TARGET shmstream_jar)
+    install(TARGETS shmstream_jar shmstream_jar_static EXPORT shmstream)
+    list(APPEND shms_headers include/shmstream/jar.h)
+    list(APPEND shms_pc_names shmstream-jar)
+    # The loader looks in this directory by itself.
+    install(CODE "if(${shms_below_usr})
+        file(RPATH_REMOVE FILE \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_LIBDIR}/$<TARGET_FILE_NAME:shmstream_jar>\")
+    endif()")
+endif()
+foreach(header IN LISTS shms_headers)
+    get_filename_component(folder ${header} DIRECTORY)
+    string(REGEX REPLACE "^include" ${CMAKE_INSTALL_INCLUDEDIR} folder ${folder})
+    install(FILES ${header} DESTINATION ${folder})
+endforeach()
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES binding/pascal/ShareMemoryStream.pas DESTINATION ${CMAKE_INSTALL_DATADIR}/shmstream/pascal)
-if(TARGET shms_tool)
-    install(TARGETS shms_tool)
+foreach(tool IN ITEMS shms_tool shms_cookie_tool)
+    if(NOT TARGET ${tool})
+        continue()
+    endif()
+    install(TARGETS ${tool})
     if(NOT WIN32)
         # The loader looks in these directories by itself.
         install(CODE "if(${shms_below_usr})
-            file(RPATH_REMOVE FILE \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/shms\")
+            file(RPATH_REMOVE FILE \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/$<TARGET_FILE_NAME:${tool}>\")
         endif()")
     endif()
-endif()
+endforeach()
 
 install(EXPORT shmstream NAMESPACE shmstream:: DESTINATION ${shms_cmake_dir} FILE shmstream-targets.cmake)
 configure_package_config_file(cmake/shmstream-config.cmake.in shmstream-config.cmake
@@ -33,6 +50,9 @@ configure_file(cmake/install_pc.cmake.in install_pc.cmake @ONLY)
 install(SCRIPT ${PROJECT_BINARY_DIR}/install_pc.cmake)
 
 file(GLOB shms_man_pages CONFIGURE_DEPENDS doc/*.[17])
+if(NOT TARGET shms_cookie_tool)
+    list(FILTER shms_man_pages EXCLUDE REGEX "shms-cookie\\.1$")
+endif()
 foreach(page IN LISTS shms_man_pages)
     string(REGEX MATCH "[17]$" section ${page})
     install(FILES ${page} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
@@ -44,9 +64,9 @@ if(SHMS_BASH AND NOT CMAKE_HOST_WIN32)
     add_custom_command(OUTPUT ${shms_doc_dir}/api.md
         COMMAND ${CMAKE_COMMAND} -E remove_directory ${shms_doc_dir}/man3
         COMMAND ${CMAKE_COMMAND} -E make_directory ${shms_doc_dir}/man3
-        COMMAND ${SHMS_BASH} -c "for h in include/shmstream.h include/shmstream/*.h; do ci/make-api \"$h\" \"$1\" || exit; done >\"$2\"" make-api
-            ${shms_doc_dir}/man3 ${shms_doc_dir}/api.md
-        DEPENDS ci/make-api include/shmstream.h include/shmstream/channel.h include/shmstream/dict.h CHANGELOG.md
+        COMMAND ${SHMS_BASH} -c "man3=$1 all=$2; shift 2; for h; do ci/make-api \"$h\" \"$man3\" || exit; done >\"$all\"" make-api
+            ${shms_doc_dir}/man3 ${shms_doc_dir}/api.md ${shms_headers}
+        DEPENDS ci/make-api ${shms_headers} CHANGELOG.md
         WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} VERBATIM)
     add_custom_target(shms_doc ALL DEPENDS ${shms_doc_dir}/api.md)
     install(DIRECTORY ${shms_doc_dir}/man3 DESTINATION ${CMAKE_INSTALL_MANDIR})

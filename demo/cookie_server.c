@@ -6,6 +6,7 @@
  *     GET /shelf/S/visit/N    sets the cookie vN, for /shelf/S only
  *     GET /shelf/S/hello/N    200 if vN is among the cookies sent, else 403
  *     GET /shelf/S/count      the number of visitors whose cookies were sent
+ *     GET /shelf/S/lost       the number of visitors whose cookie was shown before, and was not sent now
  *
  * A cookie that this server never gave is answered with 400. There are shelves because a client sends at
  * most some 150 cookies, in 8 kB, with one request.
@@ -32,6 +33,7 @@ struct client {
 
 struct server {
     uint64_t secret[VISITORS_MAX + 1]; /* 0: has not been here */
+    int shown_on[VISITORS_MAX + 1]; /* the shelf, and 1, on which the cookie was shown; 0: it was not */
     struct pollfd fds[1 + CLIENTS_MAX]; /* [0] listens; [i] is clients[i - 1] */
     struct client clients[CLIENTS_MAX];
 };
@@ -103,6 +105,22 @@ static void welcome(struct server *server, int shelf, int visitor, struct reply 
              (unsigned long long)server->secret[visitor], shelf);
 }
 
+static const char *greet(struct server *server, int shelf, int visitor, const struct claim *claim)
+{
+    if (!claim->known[visitor])
+        return "403 Forbidden";
+    server->shown_on[visitor] = shelf + 1;
+    return "200 OK";
+}
+
+static int count_lost(const struct server *server, int shelf, const struct claim *claim)
+{
+    int lost = 0;
+    for (int i = 1; i <= VISITORS_MAX; i++)
+        lost += server->shown_on[i] == shelf + 1 && !claim->known[i];
+    return lost;
+}
+
 static void answer(struct server *server, char *request, struct reply *reply)
 {
     char page[6] = "";
@@ -118,7 +136,9 @@ static void answer(struct server *server, char *request, struct reply *reply)
     else if (has_visitor && strcmp(page, "visit") == 0)
         welcome(server, shelf, visitor, reply);
     else if (has_visitor && strcmp(page, "hello") == 0)
-        reply->status = claim.known[visitor] ? "200 OK" : "403 Forbidden";
+        reply->status = greet(server, shelf, visitor, &claim);
+    else if (fields >= 2 && strcmp(page, "lost") == 0)
+        claim.count = count_lost(server, shelf, &claim);
     else if (fields < 2 || strcmp(page, "count") != 0)
         reply->status = "404 Not Found";
     snprintf(reply->body, sizeof reply->body, "%d\n", claim.count);

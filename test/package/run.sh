@@ -84,6 +84,15 @@ pkg_config)
         "$work/pkg_config/$language"
         echo "$language: passed"
     done
+    if [ -f "$PKG_CONFIG_PATH/shmstream-jar.pc" ]; then
+        for static in "" --static; do
+            # shellcheck disable=SC2046,SC2086 # as above
+            cc -std=c99 -Wall -Wextra -Werror -o "$work/pkg_config/jar" "$SRC/test/package/consumer/jar.c" \
+                $(pkg-config $static --cflags --libs shmstream-jar)
+            "$work/pkg_config/jar"
+        done
+        echo "jar: passed"
+    fi
     ;;
 symbols)
     # Exactly the functions of the headers, each under the node of the release that its comment names.
@@ -93,7 +102,10 @@ symbols)
             name = substr($0, 1, RLENGTH - 1); sub(/.*[ *]/, "", name); print name "@@SHMSTREAM_" node
         }' "$prefix"/include/shmstream.h $(find "$prefix/include/shmstream" -name '*.h' 2>/dev/null) | sort)
     exported=$(nm -D --defined-only "$(library)" | awk '$2 != "A" {print $3}' | sort)
-    diff <(echo "$declared") <(echo "$exported") || fail "header (<) and library (>) differ"
+    jar=$(find "$prefix" -name 'libshmstream-jar.so.0' | head -n 1)
+    exported_jar=$([ -z "$jar" ] || nm -D --defined-only "$jar" | awk '$2 != "A" {print $3}' | sed 's/@SHMSTREAM_JAR_/@SHMSTREAM_/')
+    diff <(echo "$declared") <(printf '%s\n%s' "$exported" "${exported_jar:+$exported_jar$'\n'}" | sort) ||
+        fail "headers (<) and libraries (>) differ"
     # None of them is called by way of a table, which the functions of another copy could get into.
     ! readelf -rW "$(library)" | grep 'shms_' || fail "the library calls whoever has these names"
     # The loader belongs to libc: thread-local variables call into it.

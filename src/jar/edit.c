@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: MIT */
+#include "edit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TRIES_MOST 10000
+
+/* ---- what is too much in one host */
+
+static void drop_expired(struct record *r, int64_t now)
+{
+    for (size_t i = 0; i < r->count; i++)
+        if (!(r->cookies[i].flags & SHMS_COOKIE_GONE) && shms__is_gone(&r->cookies[i], now))
+            shms__record_drop(r, i);
+}
+
+/* a goes before b. What the present change made (changed is 0) stays. */
+static bool less_worth(const shms_cookie *a, const shms_cookie *b)
+{
+    bool a_secure = a->flags & SHMS_COOKIE_SECURE, b_secure = b->flags & SHMS_COOKIE_SECURE;
+    if (a_secure != b_secure)
+        return b_secure;
+    return a->used_ns < b->used_ns;
+}
+
+static bool drop_least(struct record *r)
+{
+    size_t least = r->count;
+    for (size_t i = 0; i < r->count; i++) {
+        const shms_cookie *c = &r->cookies[i];
+        if ((c->flags & SHMS_COOKIE_GONE) || c->changed == 0)
+            continue;
+        if (least == r->count || less_worth(c, &r->cookies[least]))
+            least = i;
+    }
+    if (least == r->count)
+        return false;
+    shms__record_drop(r, least);
+    return true;
+}
+
+/* Marks beyond the newest few are given up; those that read changes are told so. */
+static void forget_marks(struct record *r)
+{
+    for (;;) {
+        size_t marks = r->count - shms__record_alive(r), oldest = r->count;
+        if (marks <= MARKS_MOST)
+            return;
+        for (size_t i = 0; i < r->count; i++) {
+            const shms_cookie *c = &r->cookies[i];
+            if (!(c->flags & SHMS_COOKIE_GONE))
+                continue;
+            if (oldest == r->count || (c->changed != 0 && (r->cookies[oldest].changed == 0 ||
+                                                           c->changed < r->cookies[oldest].changed)))
+                oldest = i;
+        }
+        int64_t changed = r->cookies[oldest].changed;
+        r->forgotten = changed == 0 || r->forgotten == FORGOTTEN_NOW ? FORGOTTEN_NOW
+                       : changed > r->forgotten                      ? changed
+                                                                     : r->forgotten;
+        shms__record_remove(r, oldest);
+    }
+}
+
+static void keep_limits(const shms_jar *j, struct record *r)
+{
+    size_t alive = shms__record_alive(r);
+    if (alive > j->host_cookies)
+        for (; alive > j->host_cookies - j->host_cookies / 6 && drop_least(r);)
+            alive--;
+    forget_marks(r);
+    while (shms__record_size(r) > RECORD_MAX && drop_least(r))
+        forget_marks(r);
+}
+
+/* ---- one change */
+
+/* One try. ret_delta: by how many cookies the host has more. */
+static int edit_once(shms_jar *j, const char *host, edit_fn *edit, void *context, int64_t *ret_delta)
+{
+    struct record r;
+    int rc = shms__record_read(j, host, &r);
+    if (rc < 0)
+        return rc;
+    size_t before = shms__record_alive(&r);
+    drop_expired(&r, shms__jar_now(j));
+    rc = edit(j, &r, context);
+    if (rc == 0 && r.dirty) {
+        keep_limits(j, &r);
+        *ret_delta = (int64_t)shms__record_alive(&r) - (int64_t)before;
+        rc = shms__record_write(j, &r);
+    }
+    shms__record_free(&r);
+    return rc;
+}
+
+/* Each try that fails for others' sake means that one of them has succeeded: so tries are counted, not time,
+ * which would end early on a machine that is busy with those others. */
+static int edit_until_done(shms_jar *j, const char *host, edit_fn *edit, void *context, int64_t *ret_delta)
+{
+    for (int tries = 0; tries < TRIES_MOST; tries++) {
+        *ret_delta = 0;
+        int rc = edit_once(j, host, edit, context, ret_delta);
+        if (rc != SHMS_E_CHANGED && rc != SHMS_E_EXISTS)
+            return rc;
+    }
+    return SHMS_E_TIMEOUT;
+}
+
+/* ---- what is too much in the jar */
+
+struct ages {
+    int64_t *used_ns;
+    size_t count, room;
+};
+
+static int note_ages(const struct record *r, int64_t now, struct ages *ages)
+{
+    if (ages->count + r->count > ages->room) {
+        size_t room = (ages->count + r->count) * 2;
+        int64_t *more = realloc(ages->used_ns, room * sizeof *more);
+        if (!more)
+            return SHMS_E_NOMEM;
+        ages->used_ns = more;
+        ages->room = room;
+    }
+    for (size_t i = 0; i < r->count; i++)
+        if (!shms__is_gone(&r->cookies[i], now))
+            ages->used_ns[ages->count++] = r->cookies[i].used_ns;
+    return 0;
+}
+
+static int collect_ages(shms_jar *j, struct ages *ages)
+{
+    char host[HOST_ROOM];
+    uint64_t cursor = 0;
+    int rc;
+    while ((rc = shms__next_host(j, &cursor, host)) > 0) {
+        struct record r;
+        rc = shms__record_read(j, host, &r);
+        if (rc < 0)
+            return rc;
+        rc = note_ages(&r, shms__jar_now(j), ages);
+        shms__record_free(&r);
+        if (rc < 0)
+            return rc;
+    }
+    return rc;
+}
+
+static int by_age(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Cookies last used at that time or before go, as many as that, and what has expired. */
+struct sweep {
+    int64_t until_ns;
+    size_t most;
+};
+
+static int sweep_host(shms_jar *j, struct record *r, void *context)
+{
+    struct sweep *sweep = context;
+    (void)j;
+    for (size_t i = 0; i < r->count && sweep->most > 0; i++) {
+        const shms_cookie *c = &r->cookies[i];
+        if (!(c->flags & SHMS_COOKIE_GONE) && c->used_ns <= sweep->until_ns) {
+            shms__record_drop(r, i);
+            sweep->most--;
+        }
+    }
+    return 0;
+}
+
+static int sweep_hosts(shms_jar *j, struct sweep *sweep)
+{
+    char host[HOST_ROOM];
+    uint64_t cursor = 0;
+    int rc;
+    while ((rc = shms__next_host(j, &cursor, host)) > 0) {
+        int64_t delta = 0;
+        struct sweep try = *sweep; /* a try that fails is another one's change: that host stays for once */
+        rc = edit_once(j, host, sweep_host, &try, &delta);
+        if (rc == 0)
+            *sweep = try;
+        else if (rc != SHMS_E_CHANGED && rc != SHMS_E_EXISTS)
+            return rc;
+    }
+    return rc;
+}
+
+/* Down to ten elevenths of the most, or of what there is if there is no room. Counts anew. */
+static int sweep_jar(shms_jar *j, bool full)
+{
+    struct ages ages = {0};
+    int rc = collect_ages(j, &ages);
+    size_t most = full && ages.count < j->jar_cookies ? ages.count : j->jar_cookies;
+    size_t keep = full || ages.count > most ? most - most / 11 : ages.count;
+    struct sweep sweep = {.until_ns = INT64_MIN, .most = ages.count - keep};
+    if (rc == 0 && sweep.most > 0) {
+        qsort(ages.used_ns, ages.count, sizeof *ages.used_ns, by_age);
+        sweep.until_ns = ages.used_ns[sweep.most - 1];
+    }
+    free(ages.used_ns);
+    if (rc == 0)
+        rc = sweep_hosts(j, &sweep);
+    int64_t left = (int64_t)(keep + sweep.most);
+    if (rc == 0)
+        shms_dict_set(j->dict, COUNT_KEY, COUNT_KEY_SIZE, &left, sizeof left, NULL);
+    return rc;
+}
+
+/* The cookie is in; what comes of counting cannot make that fail. */
+static void count(shms_jar *j, int64_t delta)
+{
+    int64_t sum = 0;
+    int64_t rc = shms_dict_add(j->dict, COUNT_KEY, COUNT_KEY_SIZE, delta, 0, NULL, &sum);
+    if ((rc > 0 && sum > (int64_t)j->jar_cookies) || rc == SHMS_E_INVALID)
+        sweep_jar(j, false);
+}
+
+int shms__edit(shms_jar *j, const char *host, edit_fn *edit, void *context)
+{
+    int64_t delta;
+    int rc = edit_until_done(j, host, edit, context, &delta);
+    if (rc == SHMS_E_FULL && sweep_jar(j, true) == 0)
+        rc = edit_until_done(j, host, edit, context, &delta);
+    if (rc == 0 && delta != 0)
+        count(j, delta);
+    return rc;
+}
+
+/* ---- hosts */
+
+bool shms__key_host(const void *key, size_t size, char ret[HOST_ROOM])
+{
+    char host[HOST_ROOM];
+    return shms__host_parse(key, size, host) && memcpy(ret, host, size + 1);
+}
+
+int shms__next_host(shms_jar *j, uint64_t *cursor, char ret[HOST_ROOM])
+{
+    for (;;) {
+        char key[HOST_ROOM];
+        size_t size = sizeof key;
+        int rc = shms_dict_next(j->dict, cursor, key, &size, NULL, NULL, NULL);
+        if (rc <= 0 || shms__key_host(key, size, ret))
+            return rc;
+    }
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* Cookies go out: RFC 6265bis, 5.8. */
+#include "rules.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SECOND_NS INT64_C(1000000000)
+#define USED_AGAIN_NS (60 * SECOND_NS)    /* that a cookie was used is noted so often at most */
+#define LAX_UNSAFE_NS (120 * SECOND_NS)   /* so long a new cookie without SameSite goes with unsafe methods */
+#define HOSTS_MOST 128                    /* labels of a name */
+
+/* What one request takes out of the jar. */
+struct request {
+    shms_jar *jar;
+    const shms_jar_request *asked;
+    struct url url;
+    int64_t now_ns;
+    struct record records[HOSTS_MOST]; /* of its host and those above */
+    size_t hosts;
+    const shms_cookie **found;
+    size_t count;
+};
+
+bool shms__request_sound(const shms_jar_request *r)
+{
+    return r && r->struct_size == sizeof *r && (r->flags & ~(uint32_t)SHMS_JAR_API) == 0 &&
+           r->site <= SHMS_SITE_CROSS && r->reserved == 0 && r->url;
+}
+
+static bool site_allows(const struct request *q, const shms_cookie *c)
+{
+    uint32_t site = q->asked->site;
+    if (site == SHMS_SITE_SAME || c->same_site == SHMS_SAME_SITE_NONE)
+        return true;
+    if (site == SHMS_SITE_CROSS || c->same_site == SHMS_SAME_SITE_STRICT || (q->asked->flags & SHMS_JAR_API))
+        return false;
+    return site == SHMS_SITE_LAX ||
+           (c->same_site == SHMS_SAME_SITE_DEFAULT && q->now_ns - c->created_ns <= LAX_UNSAFE_NS);
+}
+
+/* The list of suffixes may have come to know this one since the cookie was made. */
+static bool domain_allows(const struct request *q, const shms_cookie *c)
+{
+    if (strcmp(c->host, q->url.host) == 0)
+        return true;
+    return !(c->flags & SHMS_COOKIE_HOST_ONLY) && !shms__is_suffix(q->jar, c->host);
+}
+
+static bool is_sent(const struct request *q, const shms_cookie *c)
+{
+    return !shms__is_gone(c, q->now_ns) && (q->url.secure || !(c->flags & SHMS_COOKIE_SECURE)) &&
+           (!(c->flags & SHMS_COOKIE_HTTP_ONLY) || !(q->asked->flags & SHMS_JAR_API)) &&
+           shms__path_match(q->url.path, q->url.path_size, c->path) && site_allows(q, c) &&
+           domain_allows(q, c);
+}
+
+static int select_cookies(struct request *q, const struct record *r)
+{
+    const shms_cookie **more = realloc(q->found, (q->count + r->count + 1) * sizeof(*more));
+    if (!more)
+        return SHMS_E_NOMEM;
+    q->found = more;
+    for (size_t i = 0; i < r->count; i++)
+        if (is_sent(q, &r->cookies[i]))
+            q->found[q->count++] = &r->cookies[i];
+    return 0;
+}
+
+static int collect(struct request *q)
+{
+    int rc = 0;
+    for (const char *host = q->url.host; host && rc == 0; host = shms__host_above(host)) {
+        struct record *r = &q->records[q->hosts];
+        rc = shms__record_read(q->jar, host, r);
+        if (rc < 0)
+            return rc;
+        q->hosts++;
+        rc = select_cookies(q, r);
+    }
+    return rc;
+}
+
+/* Longer paths first, then older cookies; of two hosts' cookies made by one change, the nearer host's. */
+static int by_order(const void *a, const void *b)
+{
+    const shms_cookie *x = *(const shms_cookie *const *)a, *y = *(const shms_cookie *const *)b;
+    size_t n = strlen(x->path), m = strlen(y->path);
+    if (n != m)
+        return n > m ? -1 : 1;
+    return (x->created > y->created) - (x->created < y->created);
+}
+
+struct text {
+    char *buf;
+    size_t size;
+    size_t length;
+};
+
+static void append(struct text *t, const char *text)
+{
+    size_t n = strlen(text);
+    if (t->length < t->size)
+        memcpy(t->buf + t->length, text, n < t->size - t->length ? n : t->size - t->length);
+    t->length += n;
+}
+
+static int64_t write_line(const struct request *q, char *buf, size_t size)
+{
+    struct text t = {.buf = buf, .size = size};
+    for (size_t i = 0; i < q->count; i++) {
+        append(&t, i > 0 ? "; " : "");
+        append(&t, q->found[i]->name);
+        append(&t, q->found[i]->name[0] ? "=" : "");
+        append(&t, q->found[i]->value);
+    }
+    if (size > 0)
+        buf[t.length < size ? t.length : size - 1] = '\0';
+    return (int64_t)t.length;
+}
+
+/* Note that cookies of a host were used: in the record that was read, on the condition that it still is the
+ * one. It is not tried again: the next request does it. */
+static void note_use(const struct request *q, struct record *r)
+{
+    bool due = false;
+    for (size_t i = 0; i < r->count; i++) {
+        shms_cookie *c = &r->cookies[i];
+        if (is_sent(q, c) && q->now_ns - c->used_ns >= USED_AGAIN_NS) {
+            c->used_ns = q->now_ns;
+            due = true;
+        }
+    }
+    if (due)
+        shms__record_write(q->jar, r);
+}
+
+static int64_t answer(struct request *q, char *buf, size_t size)
+{
+    int rc = collect(q);
+    if (rc < 0)
+        return rc;
+    if (q->count > 1)
+        qsort(q->found, q->count, sizeof(*q->found), by_order);
+    int64_t length = write_line(q, buf, size);
+    for (size_t i = 0; i < q->hosts; i++)
+        note_use(q, &q->records[i]);
+    return length;
+}
+
+int64_t shms_jar_get(shms_jar *j, const shms_jar_request *request, char *buf, size_t size)
+{
+    struct request q;
+    if (!j || (!buf && size > 0) || !shms__request_sound(request) ||
+        shms__url_parse(request->url, &q.url) < 0)
+        return SHMS_E_INVALID;
+    q.jar = j;
+    q.asked = request;
+    q.now_ns = shms__jar_now(j);
+    q.hosts = q.count = 0;
+    q.found = NULL;
+    int64_t length = answer(&q, buf, size);
+    for (size_t i = 0; i < q.hosts; i++)
+        shms__record_free(&q.records[i]);
+    free(q.found);
+    return length;
+}

@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# shms-cookie: each command, what is refused, and its manual page.
+# shellcheck source=test/cli/lib.sh
+. "$(dirname "$0")/lib.sh"
+cookie=$(dirname "$SHMS")/cookie/shms-cookie
+[ -x "$cookie" ] || fail "no program $cookie"
+https=https://www.example.com
+
+# COMMAND ARGUMENT...: with this test's jar
+try_cookie() {
+    local status=0
+    echo "\$ shms-cookie $*"
+    "$cookie" "$1" --jar "$id" "${@:2}" >"$work/.out" 2>"$work/.err" || status=$?
+    cat "$work/.out"
+    sed 's/^/! /' "$work/.err"
+    [ $status = 0 ] || echo "=> $status"
+}
+transcript
+
+echo '# no jar yet'
+try_cookie get $https/
+try_cookie ls
+echo '# set and get'
+printf '%s\n' 'sid=31d4; Path=/; Secure; HttpOnly' 'Set-Cookie: lang=en; Domain=example.com; Max-Age=600' '' |
+    try_cookie set $https/login
+try_cookie get $https/
+try_cookie get --api $https/
+try_cookie get --site cross $https/
+try_cookie get http://shop.example.com/login
+try_cookie get https://example.org/
+printf 'a=1\nb=2; Domain=com\nc=\x01\nd=4; SameSite=Strict\n' | try_cookie set $https/
+printf 'x=\0y\n' | try_cookie set $https/
+head -c 1048576 /dev/zero | tr '\0' a | try_cookie set $https/
+try_cookie get $https/
+echo '# ls and rm'
+printf 't=\xc3\xa9"\tz; Path=/x\n' | try_cookie set http://127.0.0.1:80/
+try_cookie ls www.example.com
+try_cookie ls example.com
+try_cookie ls --json 127.0.0.1
+try_cookie rm www.example.com a
+try_cookie rm www.example.com a
+try_cookie rm example.com
+try_cookie get $https/
+try_cookie rm
+try_cookie rm --all example.com
+echo '# cookies.txt'
+try_cookie export "$work/cookies.txt"
+cat "$work/cookies.txt"
+stat -c %a "$work/cookies.txt"
+try_cookie rm --all
+try_cookie ls
+printf 'cut short' >>"$work/cookies.txt"
+try_cookie import "$work/cookies.txt"
+try_cookie get $https/
+echo '{}' >"$work/other"
+try_cookie import "$work/other"
+try_cookie import "$work/none"
+try_cookie import "$work"
+try_cookie export "$work/none/x"
+echo '# bad words'
+for url in www.example.com https:// https://a:b@/ https://a:99999/ https://bücher.example/; do
+    try_cookie get "$url"
+done
+try_cookie ls 'a b'
+try_cookie get
+try_cookie get $https/ more
+try_cookie get --json $https/
+try_cookie get --site there $https/
+try_cookie nonsense
+"$SHMS" create --size 1 "$id-stream"
+status=0
+"$cookie" ls --jar "$id-stream" 2>&1 || status=$?
+echo "=> $status"
+
+echo '# watch'
+try_cookie rm --all
+echo 'a=1' | try_cookie set $https/
+"$cookie" watch --jar "$id" >"$work/seen" &
+ends_with_test $!
+seen() { grep -qxF "$1" "$work/seen"; }
+until_true seen 'set www.example.com a /'
+echo 'b=2; Path=/x' | try_cookie set $https/
+until_true seen 'set www.example.com b /x'
+try_cookie rm www.example.com a
+until_true seen 'gone www.example.com a /'
+cat "$work/seen"
+
+echo '# help'
+page=$SRC/doc/shms-cookie.1
+"$cookie" --help
+for command in $("$cookie" --help | sed -nE 's/^  ([a-z]+)  .*/\1/p'); do
+    "$cookie" "$command" --help
+    # Options by the help, and by the synopsis of the page.
+    "$cookie" "$command" --help | sed -nE 's/^  --([a-z]+) .*/\1/p' | grep -vx help | sort >"$work/helped"
+    sed -n '/^\.Sh SYNOPSIS/,/^\.Sh DESC/p' "$page" |
+        sed -n "/^\.Cm $command\$/,/^\.Nm/p" | sed -nE 's/^\.Op Fl -([a-z]+).*/\1/p' | sort >"$work/paged"
+    diff "$work/helped" "$work/paged" >&2 || fail "$command: options of help (<) and shms-cookie.1 (>) differ"
+    grep -q "^\.Ss $command\$" "$page" || fail "shms-cookie.1 has no section $command"
+done
+finish

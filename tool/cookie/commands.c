@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+#include "cookie.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static shms_jar_request request_of(const arguments *args)
+{
+    return (shms_jar_request){.struct_size = sizeof(shms_jar_request), .flags = args->flags,
+                              .site = args->site, .url = args->operand[0]};
+}
+
+/* The URL is not repeated: there may be a password in it. */
+static int fail_url(const arguments *args)
+{
+    return cookie_error(args, "that is no URL of a web server; write https://HOST[:PORT][/PATH], with a host "
+                              "in other letters as xn--...");
+}
+
+/* ---- set, get */
+
+static size_t without_end(const char *line, size_t size)
+{
+    while (size > 0 && (line[size - 1] == '\n' || line[size - 1] == '\r'))
+        size--;
+    return size;
+}
+
+/* The value may be a secret, so a message has the number of the line only. */
+static int set_line(shms_jar *j, const arguments *args, int number, const char *line, size_t size)
+{
+    static const char header[] = "Set-Cookie:";
+    shms_jar_request r = request_of(args);
+    if (size >= strlen(header) && strncasecmp(line, header, strlen(header)) == 0) {
+        line += strlen(header);
+        size -= strlen(header);
+    }
+    int rc = size > 0 ? shms_jar_set(j, &r, line, size) : 0;
+    if (rc > 0)
+        return cookie_error(args, "line %d was refused: %s", number, shms_jar_reason(rc));
+    return rc < 0 ? cookie_fail(args, args->jar, rc) : EXIT_SUCCESS;
+}
+
+static int run_set(shms_jar *j, const arguments *args)
+{
+    shms_jar_request r = request_of(args);
+    char *line = NULL;
+    size_t room = 0;
+    ssize_t n;
+    int status = EXIT_SUCCESS;
+    if (shms_jar_get(j, &r, NULL, 0) == SHMS_E_INVALID)
+        return fail_url(args);
+    for (int number = 1; (n = getline(&line, &room, stdin)) > 0; number++)
+        status |= set_line(j, args, number, line, without_end(line, (size_t)n));
+    if (ferror(stdin))
+        status = cookie_error(args, "standard input cannot be read");
+    if (line)
+        explicit_bzero(line, room);
+    free(line);
+    return status;
+}
+
+static int run_get(shms_jar *j, const arguments *args)
+{
+    shms_jar_request r = request_of(args);
+    char small[8192], *line = small;
+    int64_t n = shms_jar_get(j, &r, small, sizeof small);
+    if (n == SHMS_E_INVALID)
+        return fail_url(args);
+    while (n >= (int64_t)sizeof small) { /* others may make it longer in between */
+        size_t room = (size_t)n + 1;
+        free(line == small ? NULL : line);
+        line = malloc(room);
+        n = line ? shms_jar_get(j, &r, line, room) : SHMS_E_NOMEM;
+        if (n < (int64_t)room)
+            break;
+    }
+    if (n < 0)
+        return cookie_fail(args, args->jar, (int)n);
+    if (n > 0)
+        puts(line);
+    free(line == small ? NULL : line);
+    return EXIT_SUCCESS;
+}
+
+/* ---- ls */
+
+/* What a server chose is not sent to a terminal as it is, unless it is plain ASCII. */
+static void print_text(const char *text)
+{
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c < 0x20 || c >= 0x7f || c == '\\')
+            printf("\\x%02x", c);
+        else
+            putchar(c);
+    }
+}
+
+/* Cookies are bytes, in no encoding: each above 0x7f becomes the character of that number. */
+static void print_json(const char *key, const char *text)
+{
+    printf("\"%s\": \"", key);
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c < 0x20 || c >= 0x7f || c == '\\' || c == '"')
+            printf("\\u%04x", c);
+        else
+            putchar(c);
+    }
+    fputs("\", ", stdout);
+}
+
+static const char *same_site_name(uint32_t same_site)
+{
+    static const char *const names[] = {"default", "none", "lax", "strict"};
+    return names[same_site & 3];
+}
+
+static const char *truth(uint32_t flag)
+{
+    return flag ? "true" : "false";
+}
+
+static int list_json(const shms_cookie *c, void *context)
+{
+    (void)context;
+    putchar('{');
+    print_json("host", c->host);
+    print_json("name", c->name);
+    print_json("value", c->value);
+    print_json("path", c->path);
+    printf("\"expires\": %lld, ", (long long)(c->expires_ns / 1000000000));
+    printf("\"secure\": %s, \"http_only\": %s, \"host_only\": %s, \"same_site\": \"%s\"}\n",
+           truth(c->flags & SHMS_COOKIE_SECURE), truth(c->flags & SHMS_COOKIE_HTTP_ONLY),
+           truth(c->flags & SHMS_COOKIE_HOST_ONLY), same_site_name(c->same_site));
+    return 0;
+}
+
+static int list(const shms_cookie *c, void *context)
+{
+    (void)context;
+    printf("%s%s ", c->flags & SHMS_COOKIE_HOST_ONLY ? "" : ".", c->host);
+    print_text(*c->name ? c->name : "''");
+    putchar(' ');
+    print_text(c->path);
+    printf(" %s%s%s%s", c->expires_ns ? "persistent" : "session",
+           c->flags & SHMS_COOKIE_SECURE ? ",secure" : "",
+           c->flags & SHMS_COOKIE_HTTP_ONLY ? ",http-only" : "", c->same_site ? "," : "");
+    puts(c->same_site ? same_site_name(c->same_site) : "");
+    return 0;
+}
+
+static int fail_host(const arguments *args, const char *host, int64_t code)
+{
+    if (code == SHMS_E_INVALID)
+        return cookie_error(args, "%s: no name of a host; write it as example.com, in other letters as "
+                                  "xn--...",
+                            host);
+    return cookie_fail(args, host ? host : args->jar, (int)code);
+}
+
+static int run_ls(shms_jar *j, const arguments *args)
+{
+    int64_t n = shms_jar_each(j, args->operand[0], args->json ? list_json : list, NULL);
+    return n < 0 ? fail_host(args, args->operand[0], n) : EXIT_SUCCESS;
+}
+
+/* ---- rm */
+
+static int run_rm(shms_jar *j, const arguments *args)
+{
+    const char *host = args->operand[0], *name = args->operand[1];
+    if (args->all == (host != NULL)) {
+        cookie_error(args, "give a host, or --all; see shms-cookie rm --help");
+        return EXIT_USAGE;
+    }
+    if (!name) {
+        int64_t n = shms_jar_clear(j, host);
+        return n < 0 ? fail_host(args, host, n) : EXIT_SUCCESS;
+    }
+    shms_cookie like = {.struct_size = sizeof like, .host = host, .name = name};
+    int rc = shms_jar_del(j, &like);
+    if (rc == SHMS_E_NOT_FOUND)
+        return cookie_error(args, "%s: it has no cookie of that name; see `shms-cookie ls %s`", host, host);
+    return rc < 0 ? fail_host(args, host, rc) : EXIT_SUCCESS;
+}
+
+/* ---- import, export */
+
+static int fail_file(const arguments *args, int64_t code)
+{
+    const char *path = args->operand[0];
+    switch (code) {
+    case SHMS_E_FORMAT:
+        return cookie_error(args, "%s: no line of it is a cookie; a cookies.txt has seven fields with a TAB "
+                                  "between them",
+                            path);
+    case SHMS_E_NOT_FOUND: return cookie_error(args, "%s: there is no such file or directory", path);
+    case SHMS_E_INVALID: return cookie_error(args, "%s: it is a directory; name a file", path);
+    case SHMS_E_DENIED: return cookie_error(args, "%s: permission denied", path);
+    default: return cookie_fail(args, path, (int)code);
+    }
+}
+
+static int report(const arguments *args, int64_t n, uint64_t left_out, const char *left)
+{
+    if (n < 0)
+        return fail_file(args, n);
+    printf("%lld cookies\n", (long long)n);
+    if (left_out > 0)
+        return cookie_error(args, "%s: %llu left out: %s", args->operand[0], (unsigned long long)left_out,
+                            left);
+    return EXIT_SUCCESS;
+}
+
+static int run_import(shms_jar *j, const arguments *args)
+{
+    uint64_t left_out = 0;
+    int64_t n = shms_jar_import(j, args->operand[0], &left_out);
+    return report(args, n, left_out, "no cookie, expired, refused, or cut short");
+}
+
+static int run_export(shms_jar *j, const arguments *args)
+{
+    uint64_t left_out = 0;
+    int64_t n = shms_jar_export(j, args->operand[0], &left_out);
+    return report(args, n, left_out, "cookies.txt has no place for a TAB");
+}
+
+/* ---- watch */
+
+static int print_change(const shms_cookie *c, void *context)
+{
+    (void)context;
+    printf("%s %s", c->flags & SHMS_COOKIE_GONE ? "gone" : "set", c->host);
+    if (*c->path) {
+        putchar(' ');
+        print_text(*c->name ? c->name : "''");
+        putchar(' ');
+        print_text(c->path);
+    }
+    putchar('\n');
+    return fflush(stdout) == 0 ? 0 : 1;
+}
+
+/* What is there, then what changes; where changes were missed, what is there once more. */
+static int run_watch(shms_jar *j, const arguments *args)
+{
+    int64_t since = shms_jar_version(j), seen = since;
+    int64_t rc = since < 0 ? since : shms_jar_each(j, NULL, print_change, NULL);
+    while (rc >= 0 && !ferror(stdout)) {
+        rc = shms_jar_wait(j, &seen, -1);
+        if (rc == 0)
+            rc = shms_jar_changes(j, &since, print_change, NULL);
+        if (rc == SHMS_E_MISSED) {
+            puts("missed");
+            rc = shms_jar_each(j, NULL, print_change, NULL);
+        }
+    }
+    return rc < 0 ? cookie_fail(args, args->jar, (int)rc)
+                  : cookie_error(args, "standard output cannot be written");
+}
+
+const command commands[] = {
+    {"set", "URL",
+     "Take Set-Cookie lines from standard input, as an answer to URL.\n"
+     "A refused line is told with its number; the status is 1 then.",
+     "as", 1, 1, true, run_set},
+    {"get", "URL",
+     "Print the Cookie line for a request to URL.\n"
+     "Nothing is printed if there is none.",
+     "as", 1, 1, false, run_get},
+    {"ls", "[HOST]",
+     "List cookies, without their values.\n"
+     "A dot before the host: they are sent to hosts below it, too.",
+     "J", 0, 1, false, run_ls},
+    {"rm", "[HOST [NAME]]",
+     "Delete the cookies of a host, or one by name, or all.",
+     "A", 0, 2, false, run_rm},
+    {"import", "FILE",
+     "Take the cookies of a cookies.txt in.\n"
+     "Lines that are left out are counted; the status is 1 then.",
+     "", 1, 1, true, run_import},
+    {"export", "FILE",
+     "Write all cookies to a cookies.txt.\n"
+     "Its mode is 0600, and it is replaced as a whole.",
+     "", 1, 1, false, run_export},
+    {"watch", "",
+     "Tell what is there, then each change, a line each.\n"
+     "`set HOST NAME PATH` or `gone HOST NAME PATH`. `gone HOST` alone: look with ls at what is left.\n"
+     "`missed`: changes came too fast, and what is there is told once more.",
+     "", 0, 0, true, run_watch},
+    {0},
+};

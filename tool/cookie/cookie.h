@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* shms-cookie: its command line, taken apart, and its commands. */
+#ifndef SHMS_COOKIE_H
+#define SHMS_COOKIE_H
+
+#include "shmstream/jar.h"
+
+#include <stdbool.h>
+
+#define EXIT_USAGE 2
+
+typedef struct arguments arguments;
+
+typedef struct command {
+    const char *name, *operands, *about;
+    const char *options; /* letters of those it takes, see main.c */
+    int least, most;     /* operands */
+    bool makes;          /* a jar that is not there */
+    int (*run)(shms_jar *j, const arguments *args);
+} command;
+
+struct arguments {
+    const command *command;
+    const char *jar;
+    const char *operand[2]; /* NULL: not given */
+    uint32_t flags, site;   /* of the request */
+    bool json, all;
+};
+
+extern const command commands[];
+
+/* Say what is wrong on standard error: EXIT_FAILURE. */
+int cookie_error(const arguments *args, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The same for a code of the library, and what to do about it; what: the URL, host or file, or NULL. */
+int cookie_fail(const arguments *args, const char *what, int code);
+
+#endif

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+#include "cookie.h"
+
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    char key;
+    const char *name, *value, *about;
+} words[] = {
+    {'j', "jar", "NAME", "the jar; `cookies` unless given"},
+    {'a', "api", NULL, "as a script of the page: HttpOnly cookies are hidden"},
+    {'s', "site", "FROM", "where the request comes from: same (default), lax, lax-unsafe or cross"},
+    {'J', "json", NULL, "one JSON object a line, with the values"},
+    {'A', "all", NULL, "all cookies of the jar"},
+    {'h', "help", NULL, "show this"},
+};
+#define WORDS (sizeof words / sizeof words[0])
+
+/* ---- what is said */
+
+int cookie_error(const arguments *args, const char *format, ...)
+{
+    va_list list;
+    fflush(stdout);
+    fprintf(stderr, "shms-cookie: %s: ", args->command->name);
+    va_start(list, format);
+    vfprintf(stderr, format, list);
+    va_end(list);
+    fputc('\n', stderr);
+    return EXIT_FAILURE;
+}
+
+static const char *advice(int code)
+{
+    switch (code) {
+    case SHMS_E_DENIED: return "; it may be another user's: take another name with --jar";
+    case SHMS_E_KIND: return "; take another name with --jar, or `shms rm` it";
+    case SHMS_E_CORRUPT:
+    case SHMS_E_FORMAT: return "; remove it with `shms rm`, and fill it anew";
+    case SHMS_E_NOSPACE: return "; free some of /dev/shm, see `shms ls`";
+    case SHMS_E_FULL: return "; see `shms info`";
+    default: return "";
+    }
+}
+
+int cookie_fail(const arguments *args, const char *what, int code)
+{
+    return cookie_error(args, "%s%s%s%s", what ? what : "", what ? ": " : "", shms_jar_reason(code),
+                        advice(code));
+}
+
+static int usage(const arguments *args, const char *what, const char *word)
+{
+    cookie_error(args, "%s%s; see shms-cookie %s --help", word ? word : "", what, args->command->name);
+    return EXIT_USAGE;
+}
+
+static void print_help(const command *c)
+{
+    printf("usage: shms-cookie %s [OPTION]...%s%s\n%s\n\n", c->name, *c->operands ? " " : "", c->operands,
+           c->about);
+    for (size_t i = 0; i < WORDS; i++) {
+        char left[32];
+        if (!strchr(c->options, words[i].key) && !strchr("jh", words[i].key))
+            continue;
+        snprintf(left, sizeof left, "%s %s", words[i].name, words[i].value ? words[i].value : "");
+        printf("  --%-12s %s\n", left, words[i].about);
+    }
+}
+
+static int print_overview(FILE *to, int status)
+{
+    fputs("usage: shms-cookie COMMAND [OPTION]... [OPERAND]...\nCookies that processes share.\n\n", to);
+    for (const command *c = commands; c->name; c++) {
+        fprintf(to, "  %-8s %.*s\n", c->name, (int)strcspn(c->about, "\n"), c->about);
+    }
+    fputs("\nshms-cookie COMMAND --help tells more, and shms-cookie(1).\n", to);
+    return status;
+}
+
+/* ---- the line */
+
+static bool take_site(const char *text, uint32_t *ret)
+{
+    static const char *const sites[] = {"same", "lax", "lax-unsafe", "cross"};
+    for (uint32_t i = 0; i < 4; i++)
+        if (strcmp(text, sites[i]) == 0) {
+            *ret = i;
+            return true;
+        }
+    return false;
+}
+
+static const char *take_option(arguments *args, int key, const char *value)
+{
+    switch (key) {
+    case 'j': args->jar = value; return *value ? NULL : " is no name of a jar";
+    case 'a': args->flags |= SHMS_JAR_API; return NULL;
+    case 's': return take_site(value, &args->site) ? NULL : " is none of same, lax, lax-unsafe and cross";
+    case 'J': args->json = true; return NULL;
+    default: args->all = true; return NULL;
+    }
+}
+
+/* -1: go on; else the status to end with. */
+static int parse_options(arguments *args, int argc, char **argv)
+{
+    struct option longs[WORDS + 1] = {{0}};
+    int n = 0;
+    for (size_t i = 0; i < WORDS; i++)
+        if (strchr(args->command->options, words[i].key) || strchr("jh", words[i].key))
+            longs[n++] = (struct option){words[i].name, words[i].value != NULL, NULL, words[i].key};
+    opterr = 0;
+    for (;;) {
+        int at = optind, key = getopt_long(argc, argv, ":h", longs, NULL);
+        if (key == -1)
+            return -1;
+        if (key == ':')
+            return usage(args, " needs a value", argv[optind - 1]);
+        if (key == '?')
+            return usage(args, " is no option of this command", argv[optind > at ? optind - 1 : at]);
+        if (key == 'h') {
+            print_help(args->command);
+            return EXIT_SUCCESS;
+        }
+        const char *wrong = take_option(args, key, optarg);
+        if (wrong)
+            return usage(args, wrong, *optarg ? optarg : "''");
+    }
+}
+
+static int parse(arguments *args, int argc, char **argv)
+{
+    int status = parse_options(args, argc, argv);
+    if (status >= 0)
+        return status;
+    int given = argc - optind;
+    if (given < args->command->least)
+        return usage(args, args->command->operands, "give it ");
+    if (given > args->command->most)
+        return usage(args, " is one operand too many", argv[optind + args->command->most]);
+    for (int i = 0; i < given; i++)
+        args->operand[i] = argv[optind + i];
+    return -1;
+}
+
+static int run(const arguments *args)
+{
+    shms_jar_options o = {.struct_size = sizeof o,
+                          .create = args->command->makes ? SHMS_CREATE_OR_OPEN : SHMS_OPEN_ONLY};
+    shms_jar *j;
+    int rc = shms_jar_open(args->jar, &o, &j);
+    if (rc == SHMS_E_NOT_FOUND)
+        return cookie_error(args, "%s: there is no such jar; `set` and `import` make one", args->jar);
+    if (rc < 0)
+        return cookie_fail(args, args->jar, rc);
+    int status = args->command->run(j, args);
+    shms_jar_close(j);
+    if (fflush(stdout) != 0)
+        return cookie_error(args, "standard output cannot be written");
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    arguments args = {.jar = "cookies"};
+    if (argc < 2)
+        return print_overview(stderr, EXIT_USAGE);
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+        return print_overview(stdout, EXIT_SUCCESS);
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("shms-cookie %s\n", SHMS_VERSION_STRING);
+        return EXIT_SUCCESS;
+    }
+    for (args.command = commands; args.command->name; args.command++)
+        if (strcmp(args.command->name, argv[1]) == 0)
+            break;
+    if (!args.command->name) {
+        fprintf(stderr, "shms-cookie: '%s' is no command; see shms-cookie --help\n", argv[1]);
+        return EXIT_USAGE;
+    }
+    int status = parse(&args, argc - 1, argv + 1);
+    return status >= 0 ? status : run(&args);
+}
