@@ -80,8 +80,9 @@ typedef struct shms_slice {
 typedef struct shms_message {
     uint32_t struct_size; /**< set by the caller; at least 8 */
     uint32_t tries;       /**< of a queue: how often it was delivered before and not released */
-    uint64_t number;      /**< messages are counted from 1; 0: unknown (a queue with several receivers) */
-    uint64_t missed;      /**< how many were overwritten just before it, unread (SHMS_E_MISSED) */
+    uint64_t number;      /**< messages are counted from 1; 0: unknown (a queue with several receivers). Of a
+                               broadcast, and of `history`, reservations that were given up count, too */
+    uint64_t missed;      /**< how many numbers were overwritten just before it, unread (SHMS_E_MISSED) */
     uint64_t size;        /**< bytes */
 } shms_message;
 
@@ -97,7 +98,7 @@ typedef struct shms_channel_stats {
     uint64_t used;         /**< bytes of it that are in use, heads of messages included */
     uint64_t sent;         /**< messages since the channel began */
     uint64_t received;     /**< messages that were taken out of a queue; 0 in a broadcast */
-    uint64_t dropped;      /**< messages that receivers of a broadcast were told to have missed */
+    uint64_t dropped;      /**< numbers that receivers of a broadcast were told to have missed */
     uint64_t aborted;      /**< reservations that were given up, or whose sender died */
     uint64_t redelivered;  /**< messages of a queue that were delivered once more */
     uint64_t senders_died; /**< senders that died without closing, as far as somebody has noticed */

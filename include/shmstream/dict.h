@@ -41,7 +41,7 @@ typedef struct shms_dict shms_dict;
 enum {
     SHMS_EVICT_NONE = 1, /**< a change that needs room is SHMS_E_FULL, and nothing is lost */
     SHMS_EVICT_LRU = 2   /**< records that were not used for long go: the longest unused one of 16, again and
-                              again until there is room */
+                              again until there is room; by whole seconds, and by chance within one */
 };
 
 /** record.flags, told by shms_dict_changes(). */
