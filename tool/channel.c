@@ -22,6 +22,10 @@ shms_channel *cli_channel(const cli_args *args, int role, int *ret_status)
 {
     shms_channel *c = NULL;
     shms_info info;
+    if (args->slow != SHMS_SLOW_BLOCK && !args->broadcast) {
+        *ret_status = cli_usage(args, "--slow is a broadcast's; add --broadcast");
+        return NULL;
+    }
     /* One that exists is taken as it is, whatever its size. */
     int rc = args->size ? SHMS_E_NOT_FOUND : open_once(args, role, 0, &c);
     if (rc == SHMS_E_NOT_FOUND)

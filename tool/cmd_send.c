@@ -46,7 +46,7 @@ static int fill(const cli_args *args, input *in, size_t most)
         got = read(STDIN_FILENO, in->bytes + in->used, (unsigned)(n < most ? n : most));
     while (got < 0 && errno == EINTR);
     if (got < 0)
-        return cli_error(args, NULL, "standard input: %s", strerror(errno));
+        return cli_error(args, NULL, "standard input: %s", cli_io_error(errno));
     in->used += (size_t)got;
     in->ended = got == 0;
     return 0;

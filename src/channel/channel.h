@@ -233,7 +233,10 @@ static inline void shms__channel_tell_senders(struct shms_channel *c)
 
 /* A side's turn for one message: 0, or SHMS_E_TIMEOUT. */
 int shms__channel_turn(struct shms_channel *c, a64 *turn, struct patience *p);
-/* The same without any wait. */
+/* A try failed for the turn. Giving a turn back tells no poll descriptor: this handle's tells at once, so
+ * that the program tries again. */
+void shms__channel_poll_again(struct shms_channel *c);
+/* The turn without any wait. */
 bool shms__channel_turn_at_once(struct shms_channel *c, a64 *turn);
 
 /* ---- space.c: what may be overwritten */

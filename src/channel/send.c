@@ -46,8 +46,11 @@ static int look_for_room(struct shms_channel *c)
         return shms__channel_room(c);
     a64 *turn = &c->shared->senders_turn;
     /* Whether its holder lives is asked with the rest. */
-    if (!(c->asks ? shms__channel_turn_at_once(c, turn) : shms__cell_try(&c->section.member, turn)))
+    if (!(c->asks ? shms__channel_turn_at_once(c, turn) : shms__cell_try(&c->section.member, turn))) {
+        if (c->asks)
+            shms__channel_poll_again(c); /* there may be room, which was told before this handle listened */
         return 0;
+    }
     catch_up(c);
     int rc = shms__channel_room(c);
     if (rc != 1)

@@ -80,6 +80,24 @@ void shms__channel_wake_all(struct shms_channel *c)
     }
 }
 
+/* Has it a poll descriptor? Then what that tells is taken. */
+static bool has_poll(struct shms_channel *c)
+{
+    if (c->section.watch.fd < 0) /* the handle is this thread's alone, and a try must not cost system calls */
+        return false;
+    shms__process_lock();
+    shms__watch_drain(&c->section.watch);
+    bool polls = c->section.watch.fd >= 0;
+    shms__process_unlock();
+    return polls;
+}
+
+void shms__channel_poll_again(struct shms_channel *c)
+{
+    if (has_poll(c)) /* drained first: of two writes that nobody has read, the second makes no event */
+        ring_polls(c);
+}
+
 int shms__channel_turn(struct shms_channel *c, a64 *turn, struct patience *p)
 {
     struct member *m = &c->section.member;
@@ -88,6 +106,8 @@ int shms__channel_turn(struct shms_channel *c, a64 *turn, struct patience *p)
     /* A try is to fail for want of a message, not because another receives one at this moment. */
     struct patience at_least = {.timeout_ms = TURN_TRY_MS};
     int rc = shms__cell_take(m, turn, p->timeout_ms == 0 ? &at_least : p);
+    if (rc == SHMS_E_TIMEOUT && p->timeout_ms == 0)
+        shms__channel_poll_again(c);
     return rc < 0 ? rc : 0;
 }
 
@@ -190,18 +210,6 @@ static void arm(struct shms_channel *c, uint32_t flags)
 }
 
 /* ---- */
-
-/* Has it a poll descriptor? Then what that tells is taken. */
-static bool has_poll(struct shms_channel *c)
-{
-    if (c->section.watch.fd < 0) /* the handle is this thread's alone, and a try must not cost system calls */
-        return false;
-    shms__process_lock();
-    shms__watch_drain(&c->section.watch);
-    bool polls = c->section.watch.fd >= 0;
-    shms__process_unlock();
-    return polls;
-}
 
 /* Is it time to ask whether others live? Each question is a system call. */
 static bool is_due(struct shms_channel *c, int64_t now, int64_t every_ns)

@@ -139,6 +139,9 @@ static int open_until(struct section *s, const struct region_request *q, const s
                               .watch = {.fd = -1}};
         a32_store_relaxed(&s->member.epoch, a32_load_relaxed(shms__fork_word)); /* relaxed: not shared yet */
         int rc = open_once(s, q, deadline);
+        /* What control says after its memory was taken away is nothing. */
+        if (rc < 0 && rc != SHMS__RETRY && shms__member_lost(&s->member))
+            return shms__fail(SHMS_E_LOST);
         if (rc != SHMS__RETRY)
             return rc;
         if (shms__now_ns() >= deadline)

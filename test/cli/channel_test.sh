@@ -78,6 +78,9 @@ echo '# bad input'
 try send
 try recv --count 0 "$id"
 try send --slow never "$id"
+try send --slow drop "$id"
+try recv --slow expel "$id"
+try send "$id" <&-
 echo x | try send --size 1K "$id"
 try create --size 4096 "$id"
 echo x | try send "$id"

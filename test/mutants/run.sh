@@ -31,7 +31,7 @@ quarter) for ((i = 2; i < ${#all[@]}; i += 4)); do chosen+=("${all[i]}"); done ;
 esac
 
 # Seconds: for a test that ends by itself, and for one that will not. A busy machine needs more.
-patience=${PATIENCE:-90} little_patience=${LITTLE_PATIENCE:-10}
+patience=${PATIENCE:-300} little_patience=${LITTLE_PATIENCE:-10}
 
 # catchers MUTANT: the tests that should notice, best first.
 catchers() { sed -n 's/^# caught-by: //p' "$here/$1.patch" | head -n 1; }

@@ -183,6 +183,36 @@ static void the_descriptor_tells_of_messages_room_and_the_end(void **state)
     }
 }
 
+/* Giving a turn back tells no descriptor: so a try that failed for the turn is told to come again. */
+static void the_descriptor_tells_after_a_try_without_the_turn(void **state)
+{
+    (void)state;
+    shms_channel *s = channel_open(4096, SHMS_SEND, NULL), *r = channel_open(0, SHMS_RECEIVE, NULL);
+    for (int role = SHMS_SEND; role <= SHMS_RECEIVE; role++) {
+        shms_channel *c = role == SHMS_SEND ? s : r, *stopped = channel_open(0, role, NULL);
+        a64 *turn = role == SHMS_SEND ? &c->shared->senders_turn : &c->shared->receivers_turn;
+        int fd = shms_channel_poll_fd(c);
+        uint64_t n = 1;
+        assert_true(fd >= 0);
+        assert_true(shms__channel_turn_at_once(stopped, turn));
+        for (int i = 0; i < 2; i++) {
+            assert_int_equal(role == SHMS_SEND ? shms_channel_send(c, &n, sizeof n, 0)
+                                               : shms_channel_recv(c, &n, sizeof n, 0), SHMS_E_TIMEOUT);
+            assert_true(readable(fd, 0));
+        }
+        shms__channel_give_turns(stopped);
+        if (role == SHMS_SEND)
+            send_number(c, 2);
+        else
+            assert_int_equal(recv_number(c), 2);
+        shms_channel_close(stopped);
+    }
+    assert_int_equal(shms_channel_recv(r, &(uint64_t){0}, sizeof(uint64_t), 0), SHMS_E_TIMEOUT);
+    assert_false(readable(shms_channel_poll_fd(r), 0));
+    shms_channel_close(r);
+    shms_channel_close(s);
+}
+
 /* ---- deaths */
 
 static int gate[2];
@@ -465,6 +495,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(one_waits_for_the_other), TEST(each_message_goes_to_exactly_one), TEST(notify_ends_a_wait),
         TEST(the_descriptor_tells_of_messages_room_and_the_end),
+        TEST(the_descriptor_tells_after_a_try_without_the_turn),
         TEST(a_dead_sender_ends_the_stream_with_died), TEST(a_death_ends_a_wait),
         TEST(a_reservation_of_the_dead_is_passed_over), TEST(what_the_dead_had_peeked_comes_again),
         TEST(what_is_put_back_ends_a_wait),
