@@ -149,10 +149,14 @@ echo
 echo "The same between two terminals, cut off by kill -9 half-way:"
 "$shms" recv --raw "$name-cut" >"$tmp/cut" 2>"$tmp/cut-says" &
 receiver=$!
-{ head -c 100M "$big"; sleep 20; } | "$shms" send --raw --wait-receiver "$name-cut" &
+mkfifo "$tmp/feed"
+{ head -c 100M "$big"; exec sleep 20; } >"$tmp/feed" 2>"$tmp/fed" &
+feeder=$!
+"$shms" send --raw --wait-receiver "$name-cut" <"$tmp/feed" &
 sender=$!
 while [ "$(stat -c %s "$tmp/cut")" -lt $((100 << 20)) ]; do sleep 0.05; done
-kill -KILL "$sender" 2>/dev/null || true
+kill -KILL "$sender" "$feeder" 2>/dev/null || true
+{ wait "$sender" "$feeder"; } 2>/dev/null || true # without the shell's word about it
 status=0
 wait "$receiver" || status=$?
 echo "  $(cat "$tmp/cut-says")"

@@ -11,7 +11,8 @@ static int failed(const cli_args *args, shms_dict *d, int code)
     const char *key = cli_record_key(args);
     shms_dict_stats t = {.struct_size = sizeof t};
     if (code == SHMS_E_INVALID)
-        return cli_error(args, args->name, "it is no counter: its value has not 8 bytes");
+        return cli_error(args, args->name, "it is no counter: its value has not 8 bytes; "
+                                           "`shms add` makes counters, `shms set` does not");
     if (code == SHMS_E_RANGE && shms_dict_info(d, &t) == 0 && strlen(key) <= t.key_max)
         return cli_error(args, args->name, "the sum does not fit into 64 bits");
     return cli_dict_fail(args, d, code);
