@@ -155,8 +155,8 @@ feeder=$!
 "$shms" send --raw --wait-receiver "$name-cut" <"$tmp/feed" &
 sender=$!
 while [ "$(stat -c %s "$tmp/cut")" -lt $((100 << 20)) ]; do sleep 0.05; done
+disown "$sender" "$feeder" # the shell need not tell of them
 kill -KILL "$sender" "$feeder" 2>/dev/null || true
-{ wait "$sender" "$feeder"; } 2>/dev/null || true # without the shell's word about it
 status=0
 wait "$receiver" || status=$?
 echo "  $(cat "$tmp/cut-says")"
