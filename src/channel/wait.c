@@ -94,6 +94,7 @@ static bool has_poll(struct shms_channel *c)
 
 void shms__channel_poll_again(struct shms_channel *c)
 {
+    c->turned_away = true;
     if (has_poll(c)) /* drained first: of two writes that nobody has read, the second makes no event */
         ring_polls(c);
 }
@@ -225,10 +226,13 @@ static bool is_due(struct shms_channel *c, int64_t now, int64_t every_ns)
 static int look_once(struct shms_channel *c, int (*look)(struct shms_channel *c))
 {
     c->asks = true;
+    c->turned_away = false;
     int rc = look(c);
-    if (rc == 0 && has_poll(c)) {
+    if (rc == 0 && !c->turned_away && has_poll(c)) {
         arm(c, ASLEEP_POLL);
-        rc = look_often(c, look, LOOKS_POLL);
+        /* One that is stopped in its turn is tried once: each look at the turn may take milliseconds. */
+        for (int i = 0; i < LOOKS_POLL && rc == 0 && !c->turned_away; i++)
+            rc = look_often(c, look, 1);
     }
     if (rc == 0)
         rc = look_for_end(c, look, is_due(c, shms__now_ns(), TRIES_NS));

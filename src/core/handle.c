@@ -74,6 +74,7 @@ static int resolve_options(const struct handle_request *h, enum found found, str
     rc = check_found(&o, h->size, found);
     if (rc < 0)
         return rc;
+    int64_t timeout_ns = (int64_t)(o.open_timeout_ms ? o.open_timeout_ms : OPEN_TIMEOUT_MS) * 1000000;
     *ret = (struct region_request){
         .size = h->size,
         .max_size = o.max_size,
@@ -93,7 +94,8 @@ static int resolve_options(const struct handle_request *h, enum found found, str
         .object = h->object,
         .object_size = h->object_size,
         .no_guard = o.no_guard,
-        .timeout_ns = (int64_t)(o.open_timeout_ms ? o.open_timeout_ms : OPEN_TIMEOUT_MS) * 1000000,
+        .timeout_ns = timeout_ns,
+        .deadline = shms__now_ns() + timeout_ns,
     };
     return 0;
 }
@@ -133,18 +135,17 @@ static int open_once(struct section *s, const struct region_request *q, int64_t 
 static int open_until(struct section *s, const struct region_request *q, const struct name *name,
                       struct guard *guard)
 {
-    int64_t deadline = shms__now_ns() + q->timeout_ns;
     for (;;) {
         *s = (struct section){.member = {.region = {.name = *name, .guard = guard}, .renew = renew},
                               .watch = {.fd = -1}};
         a32_store_relaxed(&s->member.epoch, a32_load_relaxed(shms__fork_word)); /* relaxed: not shared yet */
-        int rc = open_once(s, q, deadline);
+        int rc = open_once(s, q, q->deadline);
         /* What control says after its memory was taken away is nothing. */
         if (rc < 0 && rc != SHMS__RETRY && shms__member_lost(&s->member))
             return shms__fail(SHMS_E_LOST);
         if (rc != SHMS__RETRY)
             return rc;
-        if (shms__now_ns() >= deadline)
+        if (shms__now_ns() >= q->deadline)
             return shms__fail(SHMS_E_TIMEOUT);
     }
 }
@@ -177,13 +178,20 @@ static int settle(struct section *s, const struct region_request *q)
     return !r->control && shms__region_size(r) < q->size ? shms__fail(SHMS_E_SIZE) : 0;
 }
 
+/* What is left of the time for opening, which all of its waits share. */
+static int left_ms(const struct region_request *q)
+{
+    int64_t left = (q->deadline - shms__now_ns()) / 1000000;
+    return left < 0 ? 0 : (int)left;
+}
+
 /* Smaller than asked counts only between two sections: one that is open may end with the old size. */
 static int check_size(struct section *s, const struct region_request *q)
 {
     struct region *r = &s->member.region;
     if (shms__region_size(r) >= q->size)
         return 0;
-    int rc = shms__lock_shared(s, (int)(q->timeout_ns / 1000000));
+    int rc = shms__lock_shared(s, left_ms(q));
     if (rc < 0)
         return rc;
     bool smaller = shms__region_size(r) < q->size;
@@ -219,16 +227,15 @@ static int run_init(struct section *s, const struct handle_request *h, const shm
 }
 
 /* Until an init has succeeded, be it by this call. */
-static int wait_for_init(struct section *s, const struct handle_request *h, const shms_stream_options *o)
+static int wait_for_init(struct section *s, const struct handle_request *h, const struct region_request *q,
+                         const shms_stream_options *o)
 {
     struct control *c = s->member.region.control;
-    int64_t deadline = shms__now_ns() + s->member.region.timeout_ns;
     uint32_t init;
     /* acquire: what init wrote; pairs with the release in run_init */
     while ((init = a32_load_acquire(&c->init)) == INIT_OWED || init == INIT_ENDING) {
-        int64_t left_ms = (deadline - shms__now_ns()) / 1000000;
         int64_t seen = shms__version(s);
-        int rc = shms__lock(s, left_ms < 0 ? 0 : (int)left_ms);
+        int rc = shms__lock(s, left_ms(q));
         if (rc < 0)
             return rc;
         bool owed = a32_load_relaxed(&c->init) == INIT_OWED; /* relaxed: the lock is held; so below */
@@ -237,7 +244,7 @@ static int wait_for_init(struct section *s, const struct handle_request *h, cons
         if (owed && o->init && s->member.region.writable)
             return run_init(s, h, o);
         shms__unlock(s);
-        if (owed && shms__wait(s, &seen, left_ms < 0 ? 0 : (int)left_ms) < 0)
+        if (owed && shms__wait(s, &seen, left_ms(q)) < 0)
             return shms__fail(SHMS_E_TIMEOUT);
     }
     return 0;
@@ -268,7 +275,7 @@ static int complete(struct section *s, const struct handle_request *h, const str
     if (!r->control)
         return 0;
     bool owes = o->init && shms__lock_held(s); /* else it is a peer that says so */
-    int rc = owes ? run_init(s, h, o) : wait_for_init(s, h, o);
+    int rc = owes ? run_init(s, h, o) : wait_for_init(s, h, q, o);
     if (rc == 0)
         rc = check_size(s, q);
     s->tasks = s->readers.tasks = o->tasks; /* init is no task: it may not lock once more */

@@ -469,16 +469,15 @@ static bool stays(const struct region *r, const struct file *f)
     if (r->token && c) /* relaxed: looked at again under the life-cycle lock */
         return !shms__region_init_owed(c) && (a32_load_relaxed(&c->flags) & FLAG_KEEP);
     /* An inherited handle that never joined, or one that has given its token up, may have no mapping. */
-    uint32_t flags = 0, init = 0;
-    uint64_t journal_used = 0;
-    int64_t there = shms__file_read(f, &flags, sizeof flags, offsetof(struct control, flags));
-    if (there == (int64_t)sizeof flags)
-        there = shms__file_read(f, &init, sizeof init, offsetof(struct control, init));
-    if (there == (int64_t)sizeof init)
-        there = shms__file_read(f, &journal_used, sizeof journal_used,
-                                offsetof(struct control, journal_used));
-    if (there != (int64_t)sizeof journal_used)
-        return there < 0; /* cut short: of no use to anybody any more */
+    unsigned char head[offsetof(struct control, version)];
+    int64_t n = shms__file_read(f, head, sizeof head, 0);
+    if (n != (int64_t)sizeof head)
+        return n < 0; /* cut short: of no use to anybody any more */
+    uint32_t flags, init;
+    uint64_t journal_used;
+    memcpy(&flags, head + offsetof(struct control, flags), sizeof flags);
+    memcpy(&init, head + offsetof(struct control, init), sizeof init);
+    memcpy(&journal_used, head + offsetof(struct control, journal_used), sizeof journal_used);
     return !shms__init_owed(init, journal_used) && (flags & FLAG_KEEP);
 }
 

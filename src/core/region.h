@@ -25,7 +25,7 @@ struct region_request {
     uint32_t kind;
     const void *object; /* what a new region's object area begins with; NULL: nothing */
     size_t object_size;
-    int64_t timeout_ns;
+    int64_t timeout_ns, deadline; /* of opening */
 };
 
 /*

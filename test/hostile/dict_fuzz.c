@@ -229,13 +229,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc, (void)argv;
-    const char *where = getenv("HOSTILE_DIR"); /* ours alone, on tmpfs */
-    demand(where != NULL, "HOSTILE_DIR is not set");
-    snprintf(world_dir, sizeof world_dir, "%s", where);
-    snprintf(path, sizeof path, "%s/%s.ctl", world_dir, DICT_NAME);
-    snprintf(data_path, sizeof data_path, "%s/%s.data", world_dir, DICT_NAME);
-    demand(access(path, F_OK) != 0, "HOSTILE_DIR is in use");
-    setenv("SHMSTREAM_BELL", "off", 1); /* control stands between pages of nobody's */
+    world_begin(DICT_NAME, path, data_path);
     build();
     atexit(report);
     return 0;

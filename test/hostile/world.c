@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define GUARDED_MOST (2 * REGION_MOST) /* bytes of a mapping that stands between two pages */
 #define FOREVER_NS INT64_C(1000000000)
@@ -19,6 +20,17 @@ void demand(bool condition, const char *what)
         fprintf(stderr, "BROKEN PROMISE: %s\n", what);
         abort();
     }
+}
+
+void world_begin(const char *region, char ret_control[240], char ret_data[240])
+{
+    const char *where = getenv("HOSTILE_DIR");
+    demand(where != NULL, "HOSTILE_DIR is not set");
+    snprintf(world_dir, sizeof world_dir, "%s", where);
+    snprintf(ret_control, 240, "%s/%s.ctl", world_dir, region);
+    snprintf(ret_data, 240, "%s/%s.data", world_dir, region);
+    demand(access(ret_control, F_OK) != 0, "HOSTILE_DIR is in use");
+    setenv("SHMSTREAM_BELL", "off", 1); /* control stands between pages of nobody's */
 }
 
 bool __real_shms__byte_locked(const struct file *f, uint64_t offset, uint64_t n, int kind);

@@ -17,6 +17,9 @@ int64_t world_clock(void);
 
 void demand(bool condition, const char *what);
 
+/* Once: the paths of the region's two files, in a directory that is the fuzzer's alone, on tmpfs. */
+void world_begin(const char *region, char ret_control[240], char ret_data[240]);
+
 /* ---- by the fuzzer */
 
 /* A moment inside a call, in which the peer may write. */
