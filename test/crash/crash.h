@@ -152,6 +152,7 @@ void await_ready(pid_t pid);  /* until then */
 void reach_start(pid_t pid);  /* the first instruction of phase 1 */
 bool step(pid_t pid);         /* one instruction; false: it has done all */
 bool step_to_system_call(pid_t pid); /* to the next entry into the kernel, or return from it */
+void go_on(pid_t pid, int signal); /* with that signal, if any, until it stops itself */
 void end_tracee(pid_t pid);   /* SIGKILL, and reaped */
 void die_in_a_child(const struct scene *sc); /* a process that dies in a section of the region */
 
@@ -216,6 +217,7 @@ bool is_held(const struct control *c);
 void violated(const char *invariant, const char *format, ...) __attribute__((format(printf, 2, 3)));
 #define must(condition, invariant, ...) ((condition) ? (void)0 : violated(invariant, __VA_ARGS__))
 
+void judge_results(void); /* of the tracee's calls */
 unsigned expected_news(const struct control *c); /* CLEAN or DIED: once its holder is dead */
 unsigned judge_data(shms_stream *s, unsigned traits);
 /* Takes the lock and looks, repairs, releases, looks again. */
@@ -241,6 +243,16 @@ pid_t run_to(const struct scene *sc, shms_stream *s, long n, bool *ret_more);
 /* ---- scene_channel.c */
 
 void play_channels(const char *only, long stride); /* all; of one name; or `channel`, all of them alone */
+
+/* ---- between.c */
+
+struct between {
+    struct scene scene;
+    void (*happens)(struct setting *t); /* and the tracee goes on until it stops itself */
+    unsigned left;                      /* what the next one may find */
+};
+extern const struct between betweens[];
+void play_between(const struct between *b, long stride);
 
 /* ---- race.c */
 

@@ -213,6 +213,13 @@ void judge_lock(shms_stream *s, unsigned allowed, unsigned traits)
     shms_stream_unlock(s);
 }
 
+void judge_results(void)
+{
+    uint32_t phase = a32_load_relaxed(&stage->wrong_phase); /* relaxed: the tracee is stopped */
+    must(phase == 0, "told", "a call of phase %u gave %d", phase,
+         (int)a32_load_relaxed(&stage->wrong_code)); /* relaxed: as above */
+}
+
 /* ---- survivors of a copy */
 
 static void judge_snapshot(shms_stream *s, unsigned allowed)

@@ -64,13 +64,6 @@ static void judge_point(const struct setting *t, const struct scene *sc)
     judge_next_life(sc, sc->traits & LIFE ? &name_is : &member_is, allowed);
 }
 
-static void judge_results(void)
-{
-    uint32_t phase = a32_load_relaxed(&stage->wrong_phase); /* relaxed: the tracee is stopped */
-    must(phase == 0, "told", "a call of phase %u gave %d", phase,
-         (int)a32_load_relaxed(&stage->wrong_code)); /* relaxed: as above */
-}
-
 static void sweep(const struct scene *sc, long stride, long long_stride)
 {
     struct setting t;
@@ -203,6 +196,9 @@ int main(int argc, char **argv)
     for (const struct scene *sc = races; sc->name; sc++)
         if (is_chosen(sc->name, argv[1]))
             race(sc, sc->traits & LONG ? stride_of("SHMS_CRASH_TRIP_STRIDE", 1) : 1);
+    for (const struct between *b = betweens; b->scene.name; b++)
+        if (is_chosen(b->scene.name, argv[1]))
+            play_between(b, b->scene.traits & LONG ? stride_of("SHMS_CRASH_STRIDE", 1) : 1);
     for (unsigned i = 0; i < sizeof trips / sizeof trips[0]; i++)
         if (is_chosen(trips[i]->first.name, argv[1]))
             kill_trips(trips[i], stride_of("SHMS_CRASH_TRIP_STRIDE", 1));

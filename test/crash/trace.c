@@ -111,6 +111,19 @@ bool step_to_system_call(pid_t pid)
     return a32_load_relaxed(&stage->done) == 0; /* relaxed: the tracee is stopped */
 }
 
+void go_on(pid_t pid, int signal)
+{
+    int status = 0;
+    do { /* a signal that is blocked just now comes later, with a stop of its own */
+        if (ptrace(PTRACE_CONT, pid, NULL, signal) || waitpid(pid, &status, 0) != pid)
+            give_up("a tracee that goes on");
+    } while (signal && WIFSTOPPED(status) && WSTOPSIG(status) == signal);
+    if (!WIFSTOPPED(status) || WSTOPSIG(status) != SIGSTOP) {
+        printf("FAIL: %s: the tracee ended with status %#x\n", now_playing->name, (unsigned)status);
+        exit(2);
+    }
+}
+
 void reach_start(pid_t pid)
 {
     while (a32_load_relaxed(&stage->phase) == 0) /* relaxed: the tracee is stopped */
