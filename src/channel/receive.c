@@ -327,6 +327,11 @@ int shms_channel_release(shms_channel *c)
 void shms__receive_put_back(struct shms_channel *c)
 {
     uint64_t word = c->held_word;
+    if (c->kind == SHMS_BROADCAST) {
+        c->private_tries++;
+        c->number--; /* not got: if it is overwritten now, it has been missed */
+        return;
+    }
     /* relaxed: only the one receiver changes a READY frame */
     if (a64_cas_relaxed(&shms__frame(c, c->held_pos)->word, &word, word + (1ull << FRAME_EXTRA_SHIFT)))
         a64_add_relaxed(&c->shared->redelivered, 1); /* relaxed: a counter for people */

@@ -420,8 +420,6 @@ int shms_channel_abort(shms_channel *c)
         give_up(c);
     else if (!c->alone)
         shms__claim_put_back(c);
-    else if (c->kind == SHMS_BROADCAST)
-        c->private_tries++;
     else
         shms__receive_put_back(c);
     shms__held_no_more(c);

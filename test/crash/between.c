@@ -71,7 +71,8 @@ static void change_all(struct setting *t)
 }
 
 const struct between betweens[] = {
-    {{"write beside undo", ATOMIC | DEAD_APART | LONG, 0, await_signal, do_undo, {0}}, interrupt, CLEAN | OLD},
+    {{"write beside undo", ATOMIC | DEAD_APART | LONG, 0, await_signal, do_undo, {0}},
+     interrupt, CLEAN | OLD},
     {{"section beside snapshot", 0, 0, NULL, do_whole_snapshot, {0}}, change_all, CLEAN | NEW},
     {.scene = {.name = NULL}}};
 

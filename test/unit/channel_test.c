@@ -564,6 +564,32 @@ static void what_is_peeked_may_be_overwritten(void **state)
     }
 }
 
+/* What was put back has not been got: it is there again, or missed like all others. */
+static void what_is_put_back_is_missed_like_any_other(void **state)
+{
+    const void *from;
+    (void)state;
+    shms_channel *s = channel_open(4096, SHMS_SEND, &broadcasts[2]);
+    shms_channel *r = channel_open(0, SHMS_RECEIVE, &broadcasts[2]);
+    for (uint64_t n = 1; n <= 3; n++)
+        send_number(s, n);
+    assert_int_equal(recv_number(r), 1);
+    for (int tries = 0; tries < 2; tries++) {
+        assert_int_equal(shms_channel_peek(r, &from, 0), 8);
+        assert_int_equal(message_of(r).number, 2);
+        assert_int_equal(message_of(r).tries, tries);
+        assert_int_equal(shms_channel_abort(r), 0);
+    }
+    for (uint64_t n = 4; n < 300; n++)
+        send_number(s, n);
+    assert_int_equal(shms_channel_recv(r, NULL, 0, 0), SHMS_E_MISSED);
+    uint64_t next = 2 + message_of(r).missed;
+    assert_int_equal(recv_number(r), next);
+    assert_int_equal(message_of(r).number, next);
+    shms_channel_close(s);
+    shms_channel_close(r);
+}
+
 static void expel_goes_on_without_the_slowest(void **state)
 {
     (void)state;
@@ -637,6 +663,7 @@ int main(void)
         TEST(each_receiver_gets_each_message), TEST(without_receivers_the_ring_rolls),
         TEST(history_begins_earlier), TEST(drop_tells_how_many_were_missed),
         TEST(a_short_commit_is_missed_like_any_other), TEST(what_is_peeked_may_be_overwritten),
+        TEST(what_is_put_back_is_missed_like_any_other),
         TEST(expel_goes_on_without_the_slowest),
         TEST(counts_add_up),
     };
