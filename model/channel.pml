@@ -122,7 +122,7 @@ inline advance() {
 proctype sender(byte me)
 {
     byte k, m, i, q, at, slices;
-    bit asks;
+    bit asks, waited;
 
     do
     :: k < MSGS ->
@@ -136,6 +136,7 @@ ROOM:
 #ifndef BUG_FLAG_LATE
         STEP flag_s = 1 }
 #endif
+        waited = 1;
         STEP if :: (sturn == 0 || dead[sturn]) && tail - head + NEED <= CAP -> sturn = me; goto WRITE
                 :: else fi }
 #ifdef BUG_FLAG_LATE
@@ -184,9 +185,11 @@ WRITE:
             STEP state[at] = READY; sent[m] = 1 } /* COMMIT */
         fi;
         tell_receivers();
-        /* get_room(): there may be room for more than one of those that sleep */
-        tell_senders();
-        atomic { k++; at = 0; m = 0 }
+        if
+        :: waited -> tell_senders() /* get_room(): there may be room for more than one of those that sleep */
+        :: else
+        fi;
+        atomic { k++; at = 0; m = 0; waited = 0 }
     :: else -> break
     od;
     /* close */

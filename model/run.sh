@@ -3,13 +3,13 @@
 # model/run.sh [short|full] [MODEL...]: check the SPIN models, all states of each run, and print their number.
 # A run that must hold has no error and leaves no state out; a control is a mistake that must be found.
 # short takes under a minute, full half an hour and at most 6 GiB. MODEL: lock
-# version life shared journal dict channel.
+# version life shared journal dict channel broadcast.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 command -v spin >/dev/null || { echo "SKIP: no spin"; exit 77; }
 size=${1:-short}
 [ $# -gt 0 ] && shift
-[ $# -gt 0 ] || set -- lock version life shared journal dict channel
+[ $# -gt 0 ] || set -- lock version life shared journal dict channel broadcast
 
 # What, how big (short: in both sizes), model, then the definitions. live: the model's liveness claim, too;
 # with LIVE among the definitions it is that which must fail.
@@ -145,6 +145,25 @@ fails  short  channel  flag-late         MSGS=2 BUG_FLAG_LATE
 fails  short  channel  no-baton          MSGS=3 LAZY BUG_NO_BATON
 fails  short  channel  owner-late        NS=2 MSGS=1 NR=1 KILLS=1 SLICES=2 BUG_OWNER_LATE
 fails  short  channel  no-orphans        MSGS=1 KILLS=1 SLICES=2 BUG_NO_ORPHANS
+holds  short  broadcast block            SLOW=BLOCK LEAVES
+holds  short  broadcast drop             SLOW=DROP HISTORY
+holds  short  broadcast expel            SLOW=EXPEL HISTORY
+holds  short  broadcast crash            SLOW=BLOCK KILLS=1 SLICES=1 LIVES=2
+holds  full   broadcast crash-drop       SLOW=DROP KILLS=1 SLICES=1 LIVES=2 HISTORY
+holds  full   broadcast crash-expel      SLOW=EXPEL KILLS=1 SLICES=1 LIVES=2
+holds  full   broadcast readers          SLOW=BLOCK NR=2
+holds  full   broadcast readers-drop     SLOW=DROP NR=2
+holds  full   broadcast senders          SLOW=BLOCK NS=2 MSGS=2
+holds  full   broadcast senders-drop     SLOW=DROP NS=2 MSGS=2
+fails  short  broadcast one-look         SLOW=BLOCK BUG_ONE_LOOK
+fails  short  broadcast floor-unseen     SLOW=BLOCK BUG_NO_SECOND_LOOK
+fails  short  broadcast join-silent      SLOW=BLOCK BUG_JOIN_SILENT
+fails  short  broadcast not-checked      SLOW=DROP BUG_NOT_CHECKED
+fails  full   broadcast not-checked-2    SLOW=EXPEL BUG_NOT_CHECKED
+fails  short  broadcast limit-late       SLOW=DROP BUG_LIMIT_LATE
+fails  short  broadcast commit-silent    SLOW=DROP NS=2 MSGS=2 BUG_COMMIT_SILENT
+fails  full   broadcast past-reserved    SLOW=DROP NS=2 MSGS=2 BUG_PAST_RESERVED
+fails  full   broadcast clear-blind      SLOW=BLOCK MSGS=4 KILLS=1 SLICES=1 LIVES=2 BUG_CLEAR_BLIND
 '
 
 work=$(mktemp -d)
@@ -177,7 +196,7 @@ check() {
         held=$((held + 1))
     fi
     total=$((total + ${states:-0}))
-    printf '%-6s %-8s %-17s %10s states %5s MiB %4s s  %s\n' "$answer" "$model" "$name" "${states:--}" \
+    printf '%-6s %-9s %-17s %10s states %5s MiB %4s s  %s\n' "$answer" "$model" "$name" "${states:--}" \
         "${memory:--}" "$((SECONDS - start))" "$(sed -n 's/^pan:1: //p' pan.log)"
     cd "$here"
     case $answer in

@@ -123,6 +123,8 @@ int shms__channel_begin_at(struct shms_channel *c, bool at_tail)
         c->seen = a64_load_acquire(&shared->tail);
         if (c->seen - pos > c->capacity)
             continue; /* senders have gone on meanwhile, or the bytes are damaged */
+        if (i > 0)
+            shms__channel_tell_senders(c); /* the cursor that was shown first may have held one up */
         return 0;
     }
     return shms__fail(SHMS_E_TIMEOUT);

@@ -377,6 +377,14 @@ int shms__channel_check_held(struct shms_channel *c, uint32_t role)
     return rc == 0 && !c->held ? shms__fail(SHMS_E_NOT_OWNER) : rc;
 }
 
+/* Receivers wait for it, or look behind it. A sender may wait for it, too: no room is made beyond what is
+ * being filled. */
+static void tell_settled(struct shms_channel *c)
+{
+    shms__channel_tell_receivers(c);
+    shms__channel_tell_senders(c);
+}
+
 int shms_channel_commit(shms_channel *c, size_t n)
 {
     int rc = shms__channel_check_held(c, SHMS_SEND);
@@ -387,22 +395,22 @@ int shms_channel_commit(shms_channel *c, size_t n)
     if (c->alone) {
         c->held = false;
         publish(c, append_head(c, end_of(c), n));
+        shms__channel_tell_receivers(c);
     } else {
         rc = settle(c, n, FRAME_READY) ? 0 : shms__fail(SHMS_E_CORRUPT);
         shms__held_no_more(c);
+        tell_settled(c);
     }
-    shms__channel_tell_receivers(c);
     return (int)shms__channel_done(c, rc);
 }
 
-/* Receivers that wait for it are to look behind it. */
 static void give_up(struct shms_channel *c)
 {
     if (c->alone)
         return;
     if (settle(c, c->held_word & FRAME_LENGTH, FRAME_SKIP))
         a64_add_relaxed(&c->shared->aborted, 1); /* relaxed: a counter for people */
-    shms__channel_tell_receivers(c);
+    tell_settled(c);
 }
 
 int shms_channel_abort(shms_channel *c)

@@ -331,6 +331,13 @@ void shms__journal_commit(struct member *m, struct journal *j)
         give_back_memory(m, j);
 }
 
+bool shms__journal_committed(const struct member *m, const struct journal *j)
+{
+    /* relaxed: cleared by this thread, or no section is being left; journal_used is the holder's */
+    bool left = j->used > 0 && !a32_load_relaxed(&j->open);
+    return left && a64_load_relaxed(&m->region.control->journal_used) == 0; /* relaxed: as above */
+}
+
 void shms__journal_renew(struct journal *j)
 {
     /* The mapping is the parent's. The bits are this process's copy. */

@@ -36,6 +36,8 @@ void shms__journal_shut(struct member *m, struct journal *j);
 
 /* What the section wrote stays. */
 void shms__journal_commit(struct member *m, struct journal *j);
+/* Has that been done, in a section that has not been left? */
+bool shms__journal_committed(const struct member *m, const struct journal *j);
 
 /* The cell is ours: undo what the journal tells of. 1: a part of it cannot be believed, and was left out. */
 int shms__journal_roll_back(struct member *m);

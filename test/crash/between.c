@@ -5,8 +5,10 @@
  */
 #include "crash.h"
 
+#include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #define ASIDE 40u /* a word in a block of the journal that the dead one has not written */
 
@@ -54,6 +56,68 @@ static void do_whole_snapshot(shms_stream *s)
     raise(SIGSTOP);
 }
 
+/* A handler leaves the call; then what is held is given up, or what has been written is taken back. */
+static sigjmp_buf back;
+
+static void leave(int signal)
+{
+    (void)signal;
+    siglongjmp(back, 1);
+}
+
+static void be_left(shms_stream *s)
+{
+    seek_first(s);
+    signal(SIGUSR1, leave);
+}
+
+static void be_left_reading(shms_stream *s)
+{
+    be_left(s);
+    gives(shms_stream_lock_shared(s, 0), 0);
+    gives(shms_stream_unlock(s), 0);
+}
+
+static void read_once(shms_stream *s)
+{
+    gives(shms_stream_lock_shared(s, -1), 0);
+    gives(shms_stream_unlock(s), 0);
+}
+
+static void write_once(shms_stream *s)
+{
+    gives(shms_stream_lock(s, -1), 0);
+    write_first(s);
+    write_second(s);
+    gives(shms_stream_unlock(s), 0);
+}
+
+static void until_left(shms_stream *s, void (*call)(shms_stream *s), int (*end)(shms_stream *s))
+{
+    if (!sigsetjmp(back, 1)) {
+        at(1);
+        call(s);
+        at(2);
+        for (;;)
+            pause();
+    }
+    int rc = 0;
+    for (int i = 0; rc == 0 && i < 3; i++)
+        rc = end(s);
+    gives(rc, SHMS_E_NOT_OWNER);
+    raise(SIGSTOP);
+}
+
+static void do_leave_reading(shms_stream *s)
+{
+    until_left(s, read_once, shms_stream_unlock);
+}
+
+static void do_leave_section(shms_stream *s)
+{
+    until_left(s, write_once, shms_stream_rollback);
+}
+
 /* ---- in the judge */
 
 static void interrupt(struct setting *t)
@@ -74,6 +138,10 @@ const struct between betweens[] = {
     {{"write beside undo", ATOMIC | DEAD_APART | LONG, 0, await_signal, do_undo, {0}},
      interrupt, CLEAN | OLD},
     {{"section beside snapshot", 0, 0, NULL, do_whole_snapshot, {0}}, change_all, CLEAN | NEW},
+    {{"leave reading", 0, 0, be_left_reading, do_leave_reading, {0}}, interrupt, CLEAN | OLD},
+    {{"leave reading first", LONG, 0, be_left, do_leave_reading, {0}}, interrupt, CLEAN | OLD},
+    {{"leave task reading", TASKS, 0, be_left_reading, do_leave_reading, {0}}, interrupt, CLEAN | OLD},
+    {{"leave section", ATOMIC | LONG, 0, be_left, do_leave_section, {0}}, interrupt, CLEAN | OLD | NEW},
     {.scene = {.name = NULL}}};
 
 /* False: the call ends before so many instructions. */
@@ -91,9 +159,11 @@ static bool happens_at(const struct between *b, long n)
     }
     b->happens(&t);
     judge_results();
-    end_tracee(t.tracee);
-    t.tracee = 0;
     holder_died = is_held(t.bystander->section.member.region.control);
+    if (holder_died) { /* else it lives on, and must not be in the way */
+        end_tracee(t.tracee);
+        t.tracee = 0;
+    }
     judge_lock(t.bystander, b->left, b->scene.traits);
     tear_down(&t, &b->scene);
     return more;

@@ -183,6 +183,29 @@ static void the_descriptor_tells_of_messages_room_and_the_end(void **state)
     }
 }
 
+/* No room is made beyond a frame that another sender fills. The one that waits for it is told when it is
+ * settled, also where no receiver would tell. */
+static void the_descriptor_tells_of_what_is_settled(void **state)
+{
+    static char bytes[3000];
+    static const shms_channel_options *const lossy[] = {&spread, &dropping};
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        const shms_channel_options *o = lossy[i % 2];
+        void *to;
+        shms_channel *s = channel_open(4096, SHMS_SEND, o), *other = channel_open(0, SHMS_SEND, o);
+        int fd = shms_channel_poll_fd(s);
+        assert_int_equal(shms_channel_reserve(other, sizeof bytes, &to, 0), 0);
+        assert_int_equal(shms_channel_send(s, bytes, sizeof bytes, 0), SHMS_E_TIMEOUT);
+        assert_false(readable(fd, 0));
+        assert_int_equal(i < 2 ? shms_channel_commit(other, 1) : shms_channel_abort(other), 0);
+        assert_true(readable(fd, 20000));
+        assert_int_equal(shms_channel_send(s, bytes, sizeof bytes, 0), 0);
+        shms_channel_close(other);
+        shms_channel_close(s);
+    }
+}
+
 /* Giving a turn back tells no descriptor: so a try that failed for the turn is told to come again. */
 static void the_descriptor_tells_after_a_try_without_the_turn(void **state)
 {
@@ -495,6 +518,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(one_waits_for_the_other), TEST(each_message_goes_to_exactly_one), TEST(notify_ends_a_wait),
         TEST(the_descriptor_tells_of_messages_room_and_the_end),
+        TEST(the_descriptor_tells_of_what_is_settled),
         TEST(the_descriptor_tells_after_a_try_without_the_turn),
         TEST(a_dead_sender_ends_the_stream_with_died), TEST(a_death_ends_a_wait),
         TEST(a_reservation_of_the_dead_is_passed_over), TEST(what_the_dead_had_peeked_comes_again),

@@ -478,6 +478,15 @@ static void counted_holds_let_writers_in(void **state)
     void *rc;
     (void)state;
     shms_stream *s = unit_open(NAME, 16, OPTIONS(.tasks = 1)), *writer = unit_open(NAME, 16, NULL);
+    assert_int_equal(shms_stream_lock_shared(s, 0), 0);
+    assert_int_equal(pthread_create(&thread, NULL, locks_in_thread, writer), 0);
+    WAIT_FOR(a64_load_relaxed(&control_of(s)->cell) & CELL_OWNER); /* relaxed: a look */
+    assert_int_equal(shms_stream_lock_shared(s, 0), SHMS_E_TIMEOUT);
+    assert_int_equal(shms_stream_unlock(s), 0);
+    pthread_join(thread, &rc);
+    assert_ptr_equal(rc, NULL);
+    assert_int_equal(shms_stream_unlock(writer), 0);
+
     stop_reading = false;
     assert_int_equal(pthread_create(&thread, NULL, reads_without_pause, s), 0);
     for (int i = 0; i < 5; i++) {
