@@ -203,10 +203,14 @@ proctype sender(byte me)
     do
     :: k < MSGS ->
 TOP:
+#ifdef BUG_IMPATIENT
         if
         :: armed -> STEP if :: sturn == 0 || dead[sturn] -> sturn = me :: else -> goto SLEEP fi }
         :: else -> take(sturn)
         fi;
+#else
+        take(sturn);
+#endif
         room();
         if :: ROOM_IS_THERE -> goto WRITE :: else fi;
         STEP give(sturn) }

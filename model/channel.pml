@@ -137,8 +137,20 @@ ROOM:
         STEP flag_s = 1 }
 #endif
         waited = 1;
-        STEP if :: (sturn == 0 || dead[sturn]) && tail - head + NEED <= CAP -> sturn = me; goto WRITE
-                :: else fi }
+        STEP if
+             :: sturn == 0 || dead[sturn] ->
+                 if :: tail - head + NEED <= CAP -> sturn = me; goto WRITE :: else fi
+             :: else -> i = 1
+             fi }
+#ifndef BUG_IMPATIENT
+        if
+        :: i -> /* the holder may have told of nothing: look once with the turn */
+            i = 0;
+            take(sturn);
+            STEP if :: tail - head + NEED <= CAP -> goto WRITE :: else -> give(sturn) fi }
+        :: else
+        fi;
+#endif
 #ifdef BUG_FLAG_LATE
         STEP flag_s = 1; rung[me] = 0 }
 #endif

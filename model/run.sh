@@ -142,6 +142,7 @@ holds  full   channel  crash-four        NS=2 MSGS=1 KILLS=1 SLICES=2
 fails  short  channel  no-second-look    MSGS=3 LEAVES BUG_NO_SECOND_LOOK
 fails  short  channel  head-unseen       MSGS=2 LEAVES BUG_NO_LOOK_AT_HEAD
 fails  short  channel  flag-late         MSGS=2 BUG_FLAG_LATE
+fails  short  channel  impatient         NS=2 MSGS=2 NR=1 BUG_IMPATIENT
 fails  short  channel  no-baton          MSGS=3 LAZY BUG_NO_BATON
 fails  short  channel  owner-late        NS=2 MSGS=1 NR=1 KILLS=1 SLICES=2 BUG_OWNER_LATE
 fails  short  channel  no-orphans        MSGS=1 KILLS=1 SLICES=2 BUG_NO_ORPHANS

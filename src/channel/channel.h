@@ -116,7 +116,8 @@ struct shms_channel {
     int64_t asked_ns;    /* when the other side was last seen alive */
     int lead;            /* pauses before the first look, so that the other side gets ahead */
     bool waited;         /* this call has slept */
-    bool turned_away;    /* a try found the turn taken: the poll descriptor tells already */
+    bool turned_away;    /* a look found the turn taken; of a try, the poll descriptor tells already */
+    bool patient;        /* the look that is due waits for the turn, as long as one message takes */
     bool told;           /* it was ended by notify */
     uint32_t died_before;   /* deaths on the other side before this handle opened */
     uint32_t private_tries; /* of a broadcast's message */

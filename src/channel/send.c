@@ -39,18 +39,27 @@ static void turn_end(struct shms_channel *c)
 
 /* ---- room */
 
+static bool try_turn(struct shms_channel *c)
+{
+    struct patience none = {.timeout_ms = 0};
+    a64 *turn = &c->shared->senders_turn;
+    if (c->patient)
+        return shms__channel_turn(c, turn, &none) == 0;
+    if (!c->asks)
+        return !(c->turned_away = !shms__cell_try(&c->section.member, turn));
+    if (shms__channel_turn_at_once(c, turn)) /* whether its holder lives is asked with the rest */
+        return true;
+    shms__channel_poll_again(c); /* there may be room, which was told before this handle listened */
+    return false;
+}
+
 /* For shms__channel_wait: 1 comes with the turn. */
 static int look_for_room(struct shms_channel *c)
 {
     if (c->alone)
         return shms__channel_room(c);
-    a64 *turn = &c->shared->senders_turn;
-    /* Whether its holder lives is asked with the rest. */
-    if (!(c->asks ? shms__channel_turn_at_once(c, turn) : shms__cell_try(&c->section.member, turn))) {
-        if (c->asks)
-            shms__channel_poll_again(c); /* there may be room, which was told before this handle listened */
+    if (!try_turn(c))
         return 0;
-    }
     catch_up(c);
     int rc = shms__channel_room(c);
     if (rc != 1)

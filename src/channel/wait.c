@@ -226,7 +226,6 @@ static bool is_due(struct shms_channel *c, int64_t now, int64_t every_ns)
 static int look_once(struct shms_channel *c, int (*look)(struct shms_channel *c))
 {
     c->asks = true;
-    c->turned_away = false;
     int rc = look(c);
     if (rc == 0 && !c->turned_away && has_poll(c)) {
         arm(c, ASLEEP_POLL);
@@ -244,6 +243,18 @@ static int sleep_once(struct shms_channel *c, struct slices *slices, uint32_t si
     a64_add_relaxed(&c->shared->waits, 1); /* relaxed: a counter for people */
     c->waited = true;
     return shms__sleep(&c->section.member, slices, c->awaited, signal_of(c, c->role), signal, most_ns);
+}
+
+/* The flag is set, and the last look was in vain. One that found the turn taken has not looked at all: its
+ * holder may have made its room before the flag was there, and tells of none when it goes. */
+static int look_last(struct shms_channel *c, int (*look)(struct shms_channel *c))
+{
+    if (!c->turned_away)
+        return 0;
+    c->patient = true;
+    int rc = look(c);
+    c->patient = c->turned_away = false;
+    return rc;
 }
 
 static int wait_long(struct shms_channel *c, int (*look)(struct shms_channel *c), struct patience *p)
@@ -270,6 +281,8 @@ static int wait_long(struct shms_channel *c, int (*look)(struct shms_channel *c)
             c->asks = false;
             rc = look_often(c, look, LOOKS);
         }
+        if (rc == 0)
+            rc = look_last(c, look);
         if (rc != 0)
             return rc;
         /* relaxed: counted up before the signal, whose change ends the sleep */
@@ -286,6 +299,7 @@ static int wait_long(struct shms_channel *c, int (*look)(struct shms_channel *c)
 int shms__channel_wait(struct shms_channel *c, int (*look)(struct shms_channel *c), struct patience *p)
 {
     c->asks = c->told = false;
+    c->turned_away = false;
     int rc = p->timeout_ms == 0 ? look_once(c, look) : wait_long(c, look, p);
     /* A handler of the program may have forked, and this is the child: what it found is nothing. */
     return (int)shms__member_still(&c->section.member, rc);

@@ -206,6 +206,39 @@ static void the_descriptor_tells_of_what_is_settled(void **state)
     }
 }
 
+/* A sender that is about to sleep, and finds the turn taken, has not seen whether there is room. It waits for
+ * the turn, since its holder may have made room before that sender asked to be told. */
+static void *sends_large(void *c)
+{
+    static char bytes[3000];
+    return (void *)(intptr_t)shms_channel_send(c, bytes, sizeof bytes, 20000);
+}
+
+static void who_finds_the_turn_taken_waits_for_it(void **state)
+{
+    char bytes[3000];
+    pthread_t thread;
+    bool waits = false;
+    void *rc;
+    (void)state;
+    shms_channel *s = channel_open(4096, SHMS_SEND, NULL), *r = channel_open(0, SHMS_RECEIVE, NULL);
+    shms_channel *holder = channel_open(0, SHMS_SEND, NULL);
+    a64 *turn = &s->shared->senders_turn;
+    assert_ptr_equal(sends_large(holder), NULL);
+    assert_int_equal(pthread_create(&thread, NULL, sends_large, s), 0);
+    WAIT_FOR(a64_load_relaxed(&s->shared->waits) > 0); /* relaxed: a look; so below */
+    WAIT_FOR(shms__channel_turn_at_once(holder, turn));
+    assert_int_equal(shms_channel_recv(r, bytes, sizeof bytes, 0), sizeof bytes);
+    WAIT_FOR(waits || (waits = (a64_load_relaxed(turn) & CELL_WAITERS) != 0));
+    shms__channel_give_turns(holder);
+    pthread_join(thread, &rc);
+    assert_ptr_equal(rc, NULL);
+    assert_int_equal(shms_channel_recv(r, bytes, sizeof bytes, 0), sizeof bytes);
+    shms_channel_close(holder);
+    shms_channel_close(s);
+    shms_channel_close(r);
+}
+
 /* Giving a turn back tells no descriptor: so a try that failed for the turn is told to come again. */
 static void the_descriptor_tells_after_a_try_without_the_turn(void **state)
 {
@@ -518,7 +551,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(one_waits_for_the_other), TEST(each_message_goes_to_exactly_one), TEST(notify_ends_a_wait),
         TEST(the_descriptor_tells_of_messages_room_and_the_end),
-        TEST(the_descriptor_tells_of_what_is_settled),
+        TEST(the_descriptor_tells_of_what_is_settled), TEST(who_finds_the_turn_taken_waits_for_it),
         TEST(the_descriptor_tells_after_a_try_without_the_turn),
         TEST(a_dead_sender_ends_the_stream_with_died), TEST(a_death_ends_a_wait),
         TEST(a_reservation_of_the_dead_is_passed_over), TEST(what_the_dead_had_peeked_comes_again),
