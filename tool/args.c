@@ -59,6 +59,10 @@ static const option_word words[] = {
     {'t', "timeout", "TIME", "longest wait: 500ms, 2s, 1.5m, 1h, plain seconds, or forever"},
     {'m', "mode", "MODE", "permission bits of a new region, and the most accepted (0600)"},
     {'O', "owner", "USER", "whose regions to accept: self, root, any or a user id (self)"},
+    {'q', "quiet", NULL, "for scripts: no heading, no total, sizes in bytes; names only, unless --columns"},
+    {'o', "columns", "LIST", "what to show: names of columns, with commas"},
+    {'a', "all", NULL, "remove all regions of yours; asks, on a terminal"},
+    {'y', "yes", NULL, "do not ask"},
     {'j', "json", NULL, "print JSON"},
     {'h', "help", NULL, "show this help"},
 };
@@ -351,6 +355,10 @@ static const char *apply(cli_args *args, int key, const char *value)
     case 't': return parse_time(value, &args->timeout_ms);
     case 'm': return parse_mode(value, &args->open.mode);
     case 'O': return parse_owner(value, &args->open);
+    case 'q': return set_flag(&args->quiet);
+    case 'o': return set_text(&args->columns, value);
+    case 'a': return set_flag(&args->all);
+    case 'y': return set_flag(&args->yes);
     default: return set_flag(&args->json);
     }
 }

@@ -68,6 +68,8 @@ struct cli_args {
     shms_dict_how how; /* if_version, ttl_ms */
     int64_t start;
     bool follow, number;
+    const char *columns;
+    bool quiet, all, yes;
     bool existing, text, no_lock, shared, json;
 };
 
@@ -89,6 +91,22 @@ int cli_usage(const cli_args *args, const char *format, ...) CLI_PRINTF(2);
 const char *cli_io_error(int error);
 /* The same for a code of the library: what was wrong, and what to do. Returns the exit status for it. */
 int cli_fail(const cli_args *args, const char *name, int code);
+
+/*
+ * The names that the operands stand for: each as it is, or if it has a star or question mark, and no region
+ * is called so, the regions that fit; `own`: only those of this user. Returns EXIT_SUCCESS; what fits nothing
+ * is worded, and makes it EXIT_FAILURE.
+ */
+typedef struct cli_name {
+    char *text;
+    bool fitted; /* it was not named, but fitted */
+} cli_name;
+typedef struct cli_names {
+    cli_name *name;
+    size_t n;
+} cli_names;
+int cli_select(const cli_args *args, bool own, cli_names *ret);
+void cli_names_free(cli_names *names);
 
 /* Open, as shms_stream_open(). NULL: the reason is worded, and *ret_status set. */
 shms_stream *cli_open(const cli_args *args, const char *name, uint64_t size,

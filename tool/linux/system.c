@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -72,6 +73,16 @@ int64_t system_file_size(const char *path)
 {
     struct stat st;
     return stat(path, &st) == 0 ? (int64_t)st.st_size : -1;
+}
+
+bool system_room(uint64_t *ret_free, uint64_t *ret_all)
+{
+    struct statvfs fs;
+    if (statvfs("/dev/shm", &fs) < 0 || fs.f_blocks == 0) /* a tmpfs without a limit has no blocks */
+        return false;
+    *ret_free = (uint64_t)fs.f_bavail * fs.f_frsize;
+    *ret_all = (uint64_t)fs.f_blocks * fs.f_frsize;
+    return true;
 }
 
 /* ---- signals */

@@ -111,6 +111,12 @@ int64_t system_file_size(const char *path)
     return done ? (int64_t)((uint64_t)data.nFileSizeHigh << 32 | data.nFileSizeLow) : -1;
 }
 
+bool system_room(uint64_t *ret_free, uint64_t *ret_all)
+{
+    (void)ret_free, (void)ret_all;
+    return false;
+}
+
 /* ---- Ctrl-C. A process that only waits holds nothing and can end at any moment. */
 
 static volatile LONG holding, stopped;
