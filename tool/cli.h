@@ -68,20 +68,24 @@ struct cli_args {
     shms_dict_how how; /* if_version, ttl_ms */
     int64_t start;
     bool follow, number;
-    const char *columns;
+    const char *columns, *exec;
+    int hold; /* a process id, 0: none */
     bool quiet, all, yes;
     bool existing, text, no_lock, shared, json;
 };
 
 extern const command cmd_add, cmd_bench, cmd_cat, cmd_changes, cmd_copy, cmd_create, cmd_del, cmd_dict,
-    cmd_get, cmd_info, cmd_keys, cmd_lock, cmd_ls, cmd_read, cmd_recv, cmd_repaired, cmd_rm, cmd_send,
-    cmd_set, cmd_sweep, cmd_wait, cmd_watch, cmd_write;
+    cmd_get, cmd_info, cmd_keys, cmd_lock, cmd_ls, cmd_read, cmd_recv, cmd_repaired, cmd_resize, cmd_rm,
+    cmd_run, cmd_send, cmd_set, cmd_sweep, cmd_wait, cmd_watch, cmd_write;
 
 /* Parse the arguments after the command's name. Returns -1 to go on, or an exit status. */
 int cli_parse(cli_args *args, const command *cmd, int argc, char **argv);
 
 /* An integer in decimal, and nothing else. */
 bool cli_parse_integer(const char *text, int64_t *ret);
+
+/* The size of a region. NULL, or why it is none. */
+const char *cli_parse_size(const char *text, uint64_t *ret);
 
 /* `shms: COMMAND: NAME: text` on standard error; `name` may be NULL. Returns EXIT_FAILURE. */
 int cli_error(const cli_args *args, const char *name, const char *format, ...) CLI_PRINTF(3);
