@@ -62,8 +62,8 @@ static int take_output(const cli_args *args, shms_stream *s, FILE *out)
     if (ferror(out)) {
         status = fail_errno(args);
     } else if (n + zero > room) {
-        cli_error(args, args->name, "the command printed more than fits (%zu B); nothing is written",
-                  room - zero);
+        cli_error(args, args->name, "the command printed more than fits (%llu B); nothing is written",
+                  (unsigned long long)(room - zero));
         status = EXIT_LOCK_FAILED;
     } else {
         status = put(args, s, bytes, n + zero); /* bytes has a zero behind the last */

@@ -26,7 +26,7 @@ bool show_matches(const char *name, const char *pattern);
 /* The entry of one region, joining nothing. Returns 0, SHMS_E_NOT_FOUND or another code. */
 int show_find(const char *name, shms_info *ret_info);
 
-/* What only a member can tell: of a channel or dict that can be opened, and of a living region who is one. */
+/* What only a member can tell: of a channel or dict that can be opened; of a living region its members. */
 typedef struct inside {
     bool has_members, has_channel, has_dict;
     size_t n_members;
