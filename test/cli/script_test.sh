@@ -30,8 +30,11 @@ END
 sh "$work/script" 2>&1
 echo "=> $?"
 until_true is_free
-got=$(sh -c '"$SHMS" lock --hold $$ "$id"; echo the pipe is not kept open')
-echo "$got"
+"$SHMS" lock --hold $$ "$id"
+holder=$(field "$id" holder_pid)
+ends_with_test "$holder"
+readlink "/proc/$holder/fd/"{0,1,2} # none is kept open that somebody may read to its end
+kill "$holder"
 until_true is_free
 try info "$id" | grep -E '^(members|lock)'
 
@@ -181,9 +184,10 @@ try copy "$id" --from - <&-
 echo '# watch: JSON, and a line of the shell for each change'
 try watch --json --text --since 0 --count 1 "$id" | sed -E 's/"(version|changes)": [0-9]+/"\1": N/g'
 try watch --json --since 0 --count 1 "$id" | sed -E 's/"(version|changes)": [0-9]+/"\1": N/g'
+printf x | "$SHMS" write "$id"
 version=$(field "$id" version)
 export version
-try watch --since $((version - 2)) --count 1 --exec 'echo "$SHMS_NAME" $((SHMS_VERSION - version)) $SHMS_CHANGES; exit 6' "$id" |
+try watch --since $((version - 4)) --count 1 --exec 'echo "$SHMS_NAME" $((SHMS_VERSION - version)) $SHMS_CHANGES; exit 6' "$id" |
     sed "s/--since [0-9]*/--since N/"
 try watch --exec true --json "$id"
 try watch --exec '' "$id"
