@@ -74,4 +74,6 @@ endif()
 if(EXISTS ${PROJECT_SOURCE_DIR}/tool/shms.bash-completion)
     install(FILES tool/shms.bash-completion
         DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME shms)
+    install(FILES tool/shms.zsh DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions RENAME _shms)
+    install(FILES tool/shms.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
 endif()

@@ -30,6 +30,7 @@ static const option_word words[] = {
     {'C', "count", "N", "end after N changes (never)"},
     {'Z', "text", NULL, "stop before the first zero byte"},
     {'Y', "text", NULL, "put a zero byte behind the input"},
+    {'_', "text", NULL, "the text up to the first zero byte, in and out, instead of all bytes"},
     {'V', "text", NULL, "add the text up to the first zero byte, as a JSON string"},
     {'M', "count", "N", "end after N messages (never)"},
     {'I', "lines", NULL, "a line is a message (this is so unless said otherwise)"},
@@ -53,12 +54,18 @@ static const option_word words[] = {
     {'8', "evict", "POLICY", "when it is full: none, refuse; lru, drop what was not used for long (none)"},
     {'9', "ring", "N", "how many changes are remembered: a power of two (1024)"},
     {'+', "cell", "SIZE", "memory is given in cells of SIZE: a power of two, 64 to 4K (256)"},
-    {'A', "from", "FILE", "copy FILE into the region"},
-    {'B', "to", "FILE", "copy the region into FILE"},
+    {'A', "from", "FILE", "copy FILE into the region; -: standard input"},
+    {'B', "to", "FILE", "copy the region into FILE; -: standard output"},
     {'L', "no-lock", NULL, "do not take the lock, as within shms lock"},
     {'t', "timeout", "TIME", "longest wait: 500ms, 2s, 1.5m, 1h, plain seconds, or forever"},
     {'m', "mode", "MODE", "permission bits of a new region, and the most accepted (0600)"},
     {'O', "owner", "USER", "whose regions to accept: self, root, any or a user id (self)"},
+    {'q', "quiet", NULL, "for scripts: no heading, no total, sizes in bytes; names only, unless --columns"},
+    {'o', "columns", "LIST", "what to show: names of columns, with commas"},
+    {'!', "exec", "LINE", "run LINE by the shell instead of printing: SHMS_NAME, _VERSION, _CHANGES are set"},
+    {'@', "hold", "PID", "no COMMAND: hold the lock in the background until process PID ends"},
+    {'a', "all", NULL, "remove all regions of yours; asks, on a terminal"},
+    {'y', "yes", NULL, "do not ask"},
     {'j', "json", NULL, "print JSON"},
     {'h', "help", NULL, "show this help"},
 };
@@ -296,6 +303,20 @@ static const char *parse_owner(const char *text, shms_stream_options *ret)
     return NULL;
 }
 
+static const char *parse_pid(const char *text, int *ret)
+{
+    uint64_t n;
+    if (parse_count(text, &n) || n > INT_MAX)
+        return "is no process id; write $$ for the script that says this";
+    *ret = (int)n;
+    return NULL;
+}
+
+const char *cli_parse_size(const char *text, uint64_t *ret)
+{
+    return parse_region_size(text, ret);
+}
+
 static const char *set_flag(bool *flag)
 {
     *flag = true;
@@ -321,6 +342,7 @@ static const char *apply(cli_args *args, int key, const char *value)
     case 'N': return parse_size(value, &args->count);
     case 'Z':
     case 'Y':
+    case '_':
     case 'V': return set_flag(&args->text);
     case 'C':
     case 'M': return parse_count(value, &args->count);
@@ -351,6 +373,12 @@ static const char *apply(cli_args *args, int key, const char *value)
     case 't': return parse_time(value, &args->timeout_ms);
     case 'm': return parse_mode(value, &args->open.mode);
     case 'O': return parse_owner(value, &args->open);
+    case '!': return set_text(&args->exec, value);
+    case '@': return parse_pid(value, &args->hold);
+    case 'q': return set_flag(&args->quiet);
+    case 'o': return set_text(&args->columns, value);
+    case 'a': return set_flag(&args->all);
+    case 'y': return set_flag(&args->yes);
     default: return set_flag(&args->json);
     }
 }
@@ -427,6 +455,7 @@ int cli_parse(cli_args *args, const command *cmd, int argc, char **argv)
     if (args->operands < cmd->least)
         return cli_usage(args, "%s", !args->name                  ? "which region? give its name"
                                : strstr(cmd->operands, "KEY") ? "which key? give it behind the name"
+                               : strstr(cmd->operands, "NAME SIZE") ? "to what size? give it behind the name"
                                                               : "what to run? give a command");
     if (cmd->most >= 0 && args->operands > cmd->most)
         return cli_usage(args, "'%s' is one operand too many", args->operand[cmd->most]);

@@ -18,6 +18,29 @@ static int open_once(const cli_args *args, int role, uint64_t size, shms_channel
     return shms_channel_open(args->name, size, role, &options, ret);
 }
 
+/* One that exists is taken as it is, whatever its size; also if another process makes it, or ends it, while
+ * this one looks. */
+static int open_any(const cli_args *args, int role, bool *ret_made, shms_channel **ret)
+{
+    int rc = SHMS_E_SIZE;
+    for (int tries = 0; rc == SHMS_E_SIZE && tries < 100; tries++) {
+        rc = open_once(args, role, 0, ret);
+        *ret_made = rc == SHMS_E_NOT_FOUND;
+        if (*ret_made)
+            rc = open_once(args, role, SIZE_NEW, ret);
+    }
+    return rc;
+}
+
+/* For people only: a name that was mistyped would else wait for ever, and in silence. */
+static void tell_made(const cli_args *args, int role)
+{
+    if (isatty(STDERR_FILENO))
+        cli_error(args, args->name, "no such channel was there, so it was made; %s",
+                  role == SHMS_RECEIVE ? "this waits for a sender"
+                                       : "without a receiver, what is sent goes with this command's end");
+}
+
 shms_channel *cli_channel(const cli_args *args, int role, int *ret_status)
 {
     shms_channel *c = NULL;
@@ -26,10 +49,10 @@ shms_channel *cli_channel(const cli_args *args, int role, int *ret_status)
         *ret_status = cli_usage(args, "--slow is a broadcast's; add --broadcast");
         return NULL;
     }
-    /* One that exists is taken as it is, whatever its size. */
-    int rc = args->size ? SHMS_E_NOT_FOUND : open_once(args, role, 0, &c);
-    if (rc == SHMS_E_NOT_FOUND)
-        rc = open_once(args, role, args->size ? args->size : SIZE_NEW, &c);
+    bool made = false;
+    int rc = args->size ? open_once(args, role, args->size, &c) : open_any(args, role, &made, &c);
+    if (rc == 0 && made && !args->wait_receiver)
+        tell_made(args, role);
     if (rc == 0)
         return c;
     if (rc == SHMS_E_INVALID && show_find(args->name, &info) == 0)

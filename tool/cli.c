@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "show.h"
 #include "system.h"
@@ -166,6 +167,8 @@ int cli_read_input(const cli_args *args, uint64_t most, char **ret_bytes, size_t
 {
     size_t n = 0, room = 0;
     char *bytes = NULL;
+    if (isatty(STDIN_FILENO) && isatty(STDERR_FILENO))
+        cli_error(args, NULL, "this reads from the terminal; Ctrl-D on a line of its own ends it");
     while (!feof(stdin) && n <= most) {
         if (n == room) {
             room = room ? 2 * room : 4096;

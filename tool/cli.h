@@ -68,18 +68,24 @@ struct cli_args {
     shms_dict_how how; /* if_version, ttl_ms */
     int64_t start;
     bool follow, number;
+    const char *columns, *exec;
+    int hold; /* a process id, 0: none */
+    bool quiet, all, yes;
     bool existing, text, no_lock, shared, json;
 };
 
 extern const command cmd_add, cmd_bench, cmd_cat, cmd_changes, cmd_copy, cmd_create, cmd_del, cmd_dict,
-    cmd_get, cmd_info, cmd_keys, cmd_lock, cmd_ls, cmd_read, cmd_recv, cmd_repaired, cmd_rm, cmd_send,
-    cmd_set, cmd_sweep, cmd_wait, cmd_watch, cmd_write;
+    cmd_get, cmd_info, cmd_keys, cmd_lock, cmd_ls, cmd_read, cmd_recv, cmd_repaired, cmd_resize, cmd_rm,
+    cmd_run, cmd_send, cmd_set, cmd_sweep, cmd_wait, cmd_watch, cmd_write;
 
 /* Parse the arguments after the command's name. Returns -1 to go on, or an exit status. */
 int cli_parse(cli_args *args, const command *cmd, int argc, char **argv);
 
 /* An integer in decimal, and nothing else. */
 bool cli_parse_integer(const char *text, int64_t *ret);
+
+/* The size of a region. NULL, or why it is none. */
+const char *cli_parse_size(const char *text, uint64_t *ret);
 
 /* `shms: COMMAND: NAME: text` on standard error; `name` may be NULL. Returns EXIT_FAILURE. */
 int cli_error(const cli_args *args, const char *name, const char *format, ...) CLI_PRINTF(3);
@@ -89,6 +95,22 @@ int cli_usage(const cli_args *args, const char *format, ...) CLI_PRINTF(2);
 const char *cli_io_error(int error);
 /* The same for a code of the library: what was wrong, and what to do. Returns the exit status for it. */
 int cli_fail(const cli_args *args, const char *name, int code);
+
+/*
+ * The names that the operands stand for: each as it is, or if it has a star or question mark, and no region
+ * is called so, the regions that fit; `own`: only those of this user. Returns EXIT_SUCCESS; what fits nothing
+ * is worded, and makes it EXIT_FAILURE.
+ */
+typedef struct cli_name {
+    char *text;
+    bool fitted; /* it was not named, but fitted */
+} cli_name;
+typedef struct cli_names {
+    cli_name *name;
+    size_t n;
+} cli_names;
+int cli_select(const cli_args *args, bool own, cli_names *ret);
+void cli_names_free(cli_names *names);
 
 /* Open, as shms_stream_open(). NULL: the reason is worded, and *ret_status set. */
 shms_stream *cli_open(const cli_args *args, const char *name, uint64_t size,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli.h"
 #include "system.h"
@@ -28,11 +29,46 @@ static int fail_file(const cli_args *args, int code, uint64_t size)
     }
 }
 
-static int run(cli_args *args)
+/* ---- standard input and output */
+
+static int copy_to_output(const cli_args *args)
+{
+    char *bytes;
+    size_t n = 0;
+    int status = cli_take(args, args->name, 0, UINT64_MAX, &bytes, &n);
+    if (status == 0)
+        status = cli_put(args, bytes, n);
+    free(bytes);
+    return status;
+}
+
+static int copy_from_input(const cli_args *args)
 {
     int status = 0;
-    if (!args->from == !args->to)
-        return cli_usage(args, "which way? give --from FILE or --to FILE");
+    char *bytes = NULL;
+    size_t n = 0;
+    shms_stream *s = cli_open_existing(args, args->name, SHMS_ACCESS_READ_WRITE, &status);
+    if (!s)
+        return status;
+    status = cli_read_input(args, shms_stream_size(s), &bytes, &n);
+    if (status == 0)
+        status = cli_lock(args, args->name, s, false, NULL);
+    if (status == 0) {
+        int64_t rc = shms_stream_pwrite(s, bytes, n, 0);
+        status = rc < 0 ? cli_fail(args, args->name, (int)rc) : 0;
+        int unlocked = cli_unlock(args, args->name, s);
+        status = status ? status : unlocked;
+    }
+    free(bytes);
+    shms_stream_close(s);
+    return status;
+}
+
+/* ---- files */
+
+static int copy_file(const cli_args *args)
+{
+    int status = 0;
     uint32_t access = args->from ? SHMS_ACCESS_READ_WRITE : SHMS_ACCESS_READ;
     shms_stream *s = cli_open_existing(args, args->name, access, &status);
     if (!s)
@@ -47,6 +83,17 @@ static int run(cli_args *args)
     }
     shms_stream_close(s);
     return status;
+}
+
+static int run(cli_args *args)
+{
+    if (!args->from == !args->to)
+        return cli_usage(args, "which way? give --from FILE or --to FILE");
+    if (args->to && strcmp(args->to, "-") == 0)
+        return copy_to_output(args);
+    if (args->from && strcmp(args->from, "-") == 0)
+        return copy_from_input(args);
+    return copy_file(args);
 }
 
 const command cmd_copy = {

@@ -6,19 +6,37 @@
 #include "show.h"
 
 /* Looks without joining. A name that is not listed is opened, for the reason why it is not. */
-static int look(const cli_args *args, shms_info *ret_info)
+static int look(const cli_args *args, const char *name, shms_info *ret_info)
 {
-    int rc = show_find(args->name, ret_info);
+    int rc = show_find(name, ret_info);
     if (rc != SHMS_E_NOT_FOUND)
-        return rc < 0 ? cli_fail(args, args->name, rc) : 0;
+        return rc < 0 ? cli_fail(args, name, rc) : 0;
     int status = 0;
-    shms_stream *s = cli_open_existing(args, args->name, SHMS_ACCESS_READ, &status);
+    shms_stream *s = cli_open_existing(args, name, SHMS_ACCESS_READ, &status);
     if (!s)
         return status;
     ret_info->struct_size = sizeof *ret_info;
     rc = shms_stream_info(s, ret_info);
     shms_stream_close(s);
-    return rc < 0 ? cli_fail(args, args->name, rc) : 0;
+    return rc < 0 ? cli_fail(args, name, rc) : 0;
+}
+
+/* One line each, below their number. */
+static void print_members(const inside *in)
+{
+    for (size_t i = 0; i < in->n_members; i++) {
+        const shms_member *m = &in->member[i];
+        printf("          process %d", (int)m->pid);
+        if (m->locked)
+            fputs(", holds the lock", stdout);
+        if (m->readers == 1)
+            fputs(", holds the shared lock", stdout);
+        else if (m->readers)
+            printf(", holds the shared lock %" PRIu32 " times", m->readers);
+        if (m->waiters)
+            fputs(", waits for the lock", stdout);
+        putchar('\n');
+    }
 }
 
 static void print_lock(const shms_info *info)
@@ -46,19 +64,6 @@ static void print_size(const char *label, uint64_t bytes)
     printf("%s%" PRIu64 " (%s)\n", label, bytes, show_size(text, bytes));
 }
 
-/* The counters of a channel; this looks from inside, as a member that neither sends nor receives. */
-static bool look_at_channel(const cli_args *args, shms_channel_stats *ret)
-{
-    shms_channel *c;
-    shms_channel_options options = {.struct_size = sizeof options, .region = &args->open};
-    ret->struct_size = sizeof *ret;
-    if (shms_channel_open(args->name, 0, SHMS_LOOK, &options, &c) < 0)
-        return false;
-    bool seen = shms_channel_info(c, ret) == 0;
-    shms_channel_close(c);
-    return seen;
-}
-
 static void print_channel(const shms_channel_stats *t)
 {
     if (t->kind == SHMS_BROADCAST)
@@ -71,20 +76,6 @@ static void print_channel(const shms_channel_stats *t)
     printf("%" PRIu64 " dropped, %" PRIu64 " aborted, %" PRIu64 " redelivered\n", t->dropped, t->aborted,
            t->redelivered);
     printf("deaths    %" PRIu64 " senders\nwaits     %" PRIu64 "\n", t->senders_died, t->waits);
-}
-
-/* The same of a dict. */
-static bool look_at_dict(const cli_args *args, shms_dict_stats *ret)
-{
-    shms_dict *d;
-    shms_dict_options options = {.struct_size = sizeof options, .access = SHMS_ACCESS_READ,
-                                 .create = SHMS_OPEN_ONLY, .owners = SHMS_OWNER_ANY, .mode = 0666};
-    ret->struct_size = sizeof *ret;
-    if (shms_dict_open(args->name, 0, &options, &d) < 0)
-        return false;
-    bool seen = shms_dict_info(d, ret) == 0;
-    shms_dict_close(d);
-    return seen;
 }
 
 static void print_dict(const shms_dict_stats *t)
@@ -100,7 +91,7 @@ static void print_dict(const shms_dict_stats *t)
     printf("limits    keys of %" PRIu32 " bytes, values of %" PRIu32 "\n", t->key_max, t->value_max);
 }
 
-static void print_info(const char *name, const shms_info *info)
+static void print_info(const char *name, const shms_info *info, const inside *in)
 {
     char time[SHOW_TEXT], age[SHOW_TEXT];
     fputs("name      ", stdout);
@@ -113,6 +104,7 @@ static void print_info(const char *name, const shms_info *info)
     print_size("max size  ", info->max_size);
     print_size("memory    ", info->memory_bytes);
     printf("members   %" PRIu32 "\n", info->members);
+    print_members(in);
     if (info->strangers)
         printf("strangers %" PRIu32 " handles of programs that are no members\n", info->strangers);
     print_lock(info);
@@ -123,33 +115,45 @@ static void print_info(const char *name, const shms_info *info)
            info->sparse ? ", sparse" : "", info->atomic ? ", atomic" : "");
 }
 
-static int run(cli_args *args)
+static int tell(const cli_args *args, const char *operand, bool first)
 {
     shms_info info;
-    const char *name = show_plain_name(args->name);
-    int status = look(args, &info);
+    inside in;
+    const char *name = show_plain_name(operand);
+    int status = look(args, operand, &info);
     if (status)
         return status;
-    shms_channel_stats stats;
-    bool is_channel = info.kind == SHMS_KIND_CHANNEL && info.state == SHMS_STATE_LIVE &&
-                      look_at_channel(args, &stats);
-    shms_dict_stats dict;
-    bool is_there = info.state == SHMS_STATE_LIVE || info.state == SHMS_STATE_KEPT;
-    bool is_dict = info.kind == SHMS_KIND_DICT && is_there && look_at_dict(args, &dict);
+    show_inside(name, &info, &in);
     if (args->json) {
-        show_json_region(stdout, name, &info, is_channel ? &stats : NULL, is_dict ? &dict : NULL);
+        show_json_region(stdout, name, &info, &in);
         putchar('\n');
-    } else {
-        print_info(name, &info);
-        if (is_channel)
-            print_channel(&stats);
-        if (is_dict)
-            print_dict(&dict);
+        return EXIT_SUCCESS;
     }
+    if (!first)
+        putchar('\n');
+    print_info(name, &info, &in);
+    if (in.has_channel)
+        print_channel(&in.channel);
+    if (in.has_dict)
+        print_dict(&in.dict);
     return EXIT_SUCCESS;
 }
 
+static int run(cli_args *args)
+{
+    cli_names names;
+    int result = cli_select(args, false, &names);
+    for (size_t i = 0; i < names.n; i++) {
+        int status = tell(args, names.name[i].text, i == 0);
+        if (status)
+            result = status;
+    }
+    cli_names_free(&names);
+    return result;
+}
+
 const command cmd_info = {
-    .name = "info", .run = run, .options = "j", .operands = "NAME", .least = 1, .most = 1,
-    .summary = "Tell all about one region, without joining it",
+    .name = "info", .run = run, .options = "j", .operands = "NAME...", .least = 1, .most = -1,
+    .summary = "Tell all about regions, and which processes have them open",
+    .details = "A NAME with * or ? stands for all regions whose names fit.\n",
 };

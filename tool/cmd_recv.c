@@ -109,6 +109,6 @@ const command cmd_recv = {
     .name = "recv", .run = run, .options = "sIRGDKMtmO", .operands = "NAME", .least = 1, .most = 1,
     .timeout_ms = -1, .summary = "Receive from a channel, and print each message as a line",
     .details =
-        "\nThe channel is made if it is not there (4M). Ends when the last sender has closed, with status\n"
-        "0, or 3 if a sender has died without closing.\n",
+        "\nThe channel is made if it is not there (4M); on a terminal, this says so. Ends when the last\n"
+        "sender has closed, with status 0, or 3 if a sender has died without closing.\n",
 };

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "show.h"
 #include "system.h"
 
 #define CHUNK 65536
@@ -144,6 +145,19 @@ static int wait_for_receiver(const sender *s)
     }
 }
 
+/* A queue ends with its last handle, and what nobody received with it. That is not to happen in silence. */
+static void tell_lost(const sender *s)
+{
+    shms_info info = {0};
+    shms_channel_stats t = {.struct_size = sizeof t};
+    if (shms_channel_info(s->channel, &t) < 0 || t.kind != SHMS_QUEUE || t.receivers > 0 || t.senders > 1)
+        return;
+    uint64_t left = t.sent - t.received;
+    if (left > 0 && (show_find(s->args->name, &info) < 0 || !info.keep))
+        cli_error(s->args, s->args->name, "nobody was there to receive: %" PRIu64 " messages go with the "
+                                          "channel, which ends here; see --wait-receiver", left);
+}
+
 static int run(cli_args *args)
 {
     int status = 0;
@@ -162,6 +176,8 @@ static int run(cli_args *args)
     if (status == 0)
         status = send_all(&s);
     cli_progress_end(&s.progress);
+    if (status == 0)
+        tell_lost(&s);
     free(s.in.bytes);
     shms_channel_close(s.channel);
     return status;

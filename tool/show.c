@@ -83,6 +83,33 @@ int show_find(const char *name, shms_info *ret_info)
     return rc;
 }
 
+/* The usual way: behind a star that did not fit, try again one byte further on. */
+static bool fits(const char *name, const char *pattern)
+{
+    const char *star = NULL, *again = NULL;
+    while (*name) {
+        if (*pattern == '*') {
+            star = pattern++;
+            again = name;
+        } else if (*pattern == '?' || *pattern == *name) {
+            pattern++;
+            name++;
+        } else if (star) {
+            pattern = star + 1;
+            name = ++again;
+        } else {
+            return false;
+        }
+    }
+    return pattern[strspn(pattern, "*")] == 0;
+}
+
+bool show_matches(const char *name, const char *pattern)
+{
+    const char *plain = show_plain_name(pattern);
+    return strcmp(name, plain) == 0 || fits(name, plain);
+}
+
 /* ---- units */
 
 const char *show_size(char text[SHOW_TEXT], uint64_t bytes)
@@ -213,6 +240,19 @@ void show_bytes(FILE *out, const char *bytes, size_t n)
     }
 }
 
+size_t show_width(const char *text)
+{
+    size_t width = 0;
+    uint32_t code;
+    for (size_t left = strlen(text); left > 0; width++) {
+        size_t length = utf8_next((const unsigned char *)text, left, &code);
+        length = length ? length : 1;
+        text += length;
+        left -= length;
+    }
+    return width;
+}
+
 /* ---- JSON */
 
 void show_json_string(FILE *out, const char *bytes, size_t n)
@@ -310,8 +350,18 @@ static void json_dict(FILE *out, const shms_dict_stats *t)
     fprintf(out, ", \"value_max\": %" PRIu32 "}", t->value_max);
 }
 
-void show_json_region(FILE *out, const char *name, const shms_info *info, const shms_channel_stats *channel,
-                      const shms_dict_stats *dict)
+static void json_members(FILE *out, const inside *in)
+{
+    fputs(", \"member_list\": [", out);
+    for (size_t i = 0; i < in->n_members; i++) {
+        const shms_member *m = &in->member[i];
+        fprintf(out, "%s{\"pid\": %d, \"locked\": %s", i ? ", " : "", (int)m->pid, json_bool(m->locked));
+        fprintf(out, ", \"readers\": %" PRIu32 ", \"waiting\": %" PRIu32 "}", m->readers, m->waiters);
+    }
+    fputc(']', out);
+}
+
+void show_json_region(FILE *out, const char *name, const shms_info *info, const inside *in)
 {
     char time[SHOW_TEXT];
     fputs("{\"name\": ", out);
@@ -328,9 +378,11 @@ void show_json_region(FILE *out, const char *name, const shms_info *info, const 
     fprintf(out, ", \"keep\": %s, \"sparse\": %s", json_bool(info->keep), json_bool(info->sparse));
     fprintf(out, ", \"atomic\": %s, \"rollback\": %s, \"kind\": \"%s\"", json_bool(info->atomic),
             json_bool(info->rollback), show_kind(info->kind));
-    if (channel)
-        json_channel(out, channel);
-    if (dict)
-        json_dict(out, dict);
+    if (in && in->has_members)
+        json_members(out, in);
+    if (in && in->has_channel)
+        json_channel(out, &in->channel);
+    if (in && in->has_dict)
+        json_dict(out, &in->dict);
     fputc('}', out);
 }

