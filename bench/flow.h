@@ -41,8 +41,8 @@ struct flow_way {
     void (*leave)(void);
 };
 
-extern const struct flow_way flow_ours, flow_copied, flow_turns, flow_pipe, flow_socket, flow_ck,
-    flow_ck_many, flow_boost;
+extern const struct flow_way flow_ours, flow_copied, flow_turns, flow_pipe, flow_socket, flow_mq,
+    flow_ck, flow_ck_many, flow_boost;
 
 /** One number of a message, and a word of each line. */
 static inline uint64_t flow_read(const void *message, size_t size)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Ways to pass messages: ours, a pipe, a Unix socket. The peers' are in files of their own. */
+/* Ways to pass messages: ours, and the system's. The peers' are in files of their own. */
 #include "flow.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <mqueue.h>
 #include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -187,3 +189,39 @@ static inline uint64_t get_socket(char *buffer, size_t size)
 }
 
 FLOW_WAY(socket, "Unix socket", create_socket, join_nothing, leave_nothing)
+
+/* ------------------------------------------------ POSIX message queue */
+
+#define MQ_DEPTH 10     /* the same */
+
+static mqd_t queue = (mqd_t)-1;
+
+/* Open in the parent, and inherited: nothing is left but the descriptor. */
+static void create_mq(const struct flow *f)
+{
+    struct mq_attr attr = {.mq_maxmsg = MQ_DEPTH, .mq_msgsize = (long)f->size};
+    char name[64];
+    snprintf(name, sizeof name, "/%s", bench_name("queue"));
+    if (queue != (mqd_t)-1)
+        mq_close(queue);
+    mq_unlink(name);
+    queue = mq_open(name, O_CREAT | O_EXCL | O_RDWR, 0600, &attr);
+    if (queue == (mqd_t)-1)
+        bench_die("mq_open: %s", strerror(errno));
+    mq_unlink(name);
+}
+
+static inline void put_mq(const char *message, size_t size)
+{
+    if (mq_send(queue, message, size, 0) < 0)
+        bench_die("mq_send: %s", strerror(errno));
+}
+
+static inline uint64_t get_mq(char *buffer, size_t size)
+{
+    if (mq_receive(queue, buffer, size, NULL) != (ssize_t)size)
+        bench_die("mq_receive: %s", strerror(errno));
+    return flow_read(buffer, size);
+}
+
+FLOW_WAY(mq, "POSIX message queue", create_mq, join_nothing, leave_nothing)

@@ -113,6 +113,7 @@ channel-8 ck_ring
 channel-8 Boost message_queue
 channel-8 pipe
 channel-8 Unix socket
+channel-8 POSIX message queue
 channel-64 shmstream
 channel-64 shmstream, copied out
 channel-64 shmstream, without promises
@@ -120,6 +121,7 @@ channel-64 ck_ring
 channel-64 Boost message_queue
 channel-64 pipe
 channel-64 Unix socket
+channel-64 POSIX message queue
 channel-1K shmstream
 channel-1K shmstream, copied out
 channel-1K shmstream, without promises
@@ -127,6 +129,7 @@ channel-1K ck_ring
 channel-1K Boost message_queue
 channel-1K pipe
 channel-1K Unix socket
+channel-1K POSIX message queue
 channel-64K shmstream
 channel-64K shmstream, copied out
 channel-64K shmstream, without promises
