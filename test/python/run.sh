@@ -5,6 +5,7 @@
 #   wheel       a source package and, from it, a wheel; the README is done with the wheel, by each Python that takes it
 #   versions    the tests with each other python3.x that is here and can build
 #   address     the tests under ASan and UBSan
+#   bench       a report: what calls cost beside the standard library's; SECONDS_EACH for one of them
 set -euo pipefail
 
 work=$BUILD/test/python/$1
@@ -42,9 +43,18 @@ tests() {
         -s . 2>&1) || fail "$("$1" -V)"
 }
 
+# cpython PYTHON FROM: the interpreter's own tests of shared memory, where it ships them
+cpython() {
+    local status=0
+    (cd "$here/tests" && PYTHONPATH=$work/$2 timeout 120 "$1" cpython_tests.py >"$work/cpython" 2>&1) || status=$?
+    [ $status = 0 ] || [ $status = 77 ] || { cat "$work/cpython"; fail "CPython's own tests: $("$1" -V)"; }
+    tail -n 1 "$work/cpython"
+}
+
 test_one() {
     build "$python" lib
     tests "$python" lib
+    cpython "$python" lib
 }
 
 versions() {
@@ -62,6 +72,7 @@ versions() {
             ;;
         *) tests "$one" lib ;; # the same binary
         esac
+        case $other in 3.9 | 3.10) cpython "$one" "lib$other" ;; *) cpython "$one" lib ;; esac
         echo "ok    $other"
         some=yes
     done
@@ -113,6 +124,10 @@ test) test_one ;;
 wheel)
     "$python" -c 'import wheel' 2>"$work/why" || { echo "SKIP: no wheel (ci/setup python)"; exit 77; }
     wheel
+    ;;
+bench)
+    build "$python" lib
+    PYTHONPATH=$work/lib "$python" "$SRC/test/python/bench.py" "${SECONDS_EACH:-0.02}"
     ;;
 versions | address) "$1" ;;
 *) fail "no such step: $1" ;;

@@ -5,9 +5,9 @@
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
+#include <pthread.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 /* ---------------------------------------------------------------- failures */
 
@@ -117,7 +117,7 @@ static int parse_seconds(PyObject *seconds, double *ret)
 int parse_timeout(PyObject *seconds, Deadline *ret)
 {
     double s;
-    *ret = (Deadline){-1, 0};
+    *ret = (Deadline){.at_ns = -1};
     if (!seconds || seconds == Py_None)
         return 0;
     if (parse_seconds(seconds, &s) < 0)
@@ -183,6 +183,13 @@ PyObject *shorten(PyObject *bytes, Py_ssize_t n)
 
 /* ----------------------------------------------------------------- handles */
 
+unsigned forks_behind;
+
+static void after_fork(void)
+{
+    forks_behind++;
+}
+
 void *handle_of(Handle *self)
 {
     if (!self->h)
@@ -192,10 +199,10 @@ void *handle_of(Handle *self)
 
 void handle_enter(Handle *self)
 {
-    if (self->busy > 0 && self->pid != getpid())
+    if (self->life != forks_behind)
         self->busy = 0; /* they are the parent's threads */
-    if (self->busy++ == 0)
-        self->pid = getpid();
+    self->life = forks_behind;
+    self->busy++;
 }
 
 void handle_leave(Handle *self)
@@ -213,7 +220,7 @@ int handle_close(Handle *self, void (*close_it)(void *h))
         PyErr_SetString(PyExc_BufferError, "views of the memory exist");
         return -1;
     }
-    if (self->busy > 0 && self->pid == getpid()) {
+    if (self->busy > 0 && self->life == forks_behind) {
         PyErr_SetString(PyExc_RuntimeError, "a thread is in a call of this handle");
         return -1;
     }
@@ -234,7 +241,11 @@ int deadline_slice(const Deadline *deadline)
 
 int64_t attempt(Handle *self, attempt_fn *call, void *arguments, const Deadline *deadline)
 {
-    int64_t rc = call(self->h, arguments, 0);
+    int64_t rc;
+    if (deadline->may_block)
+        WITHOUT_GIL(self, rc = call(self->h, arguments, 0));
+    else
+        rc = call(self->h, arguments, 0);
     if (rc != SHMS_E_TIMEOUT || deadline->try_only)
         return rc;
     handle_enter(self); /* from here on close() refuses, also to signal handlers */
@@ -277,10 +288,14 @@ static PyObject *module_unlink(PyObject *module, PyObject *args)
 
 static int add_region(const char *name, const shms_info *info, void *list)
 {
-    PyObject *entry =
-        Py_BuildValue("(sIIKKLIIIi)", name, info->kind, info->state, (unsigned long long)info->size,
-                      (unsigned long long)info->max_size, (long long)info->version, info->members,
-                      info->waiters, info->locked, (int)info->keep);
+    /* A stranger may have put anything into a name. */
+    PyObject *text = PyUnicode_DecodeUTF8(name, (Py_ssize_t)strlen(name), "surrogateescape");
+    if (!text)
+        return 1;
+    PyObject *entry = Py_BuildValue("(NIIKKLIIIi)", text, info->kind, info->state,
+                                    (unsigned long long)info->size, (unsigned long long)info->max_size,
+                                    (long long)info->version, info->members, info->waiters, info->locked,
+                                    (int)info->keep);
     if (!entry)
         return 1;
     const int rc = PyList_Append(list, entry);
@@ -337,6 +352,12 @@ PyMODINIT_FUNC PyInit__shmstream(void)
     PyObject *module = PyModule_Create(&definition);
     if (!module)
         return NULL;
+    static int watches_forks; /* the module may be imported anew */
+    if (!watches_forks && pthread_atfork(NULL, NULL, after_fork) != 0) {
+        Py_DECREF(module);
+        return PyErr_NoMemory();
+    }
+    watches_forks = 1;
     if (add_codes(module) < 0 || add_type(module, "Stream", &stream_spec, NULL) < 0 ||
         add_type(module, "Section", &section_spec, &section_type) < 0 ||
         add_type(module, "Channel", &channel_spec, NULL) < 0 ||

@@ -3,7 +3,6 @@
 #include "face.h"
 
 #include <string.h>
-#include <unistd.h>
 
 static void close_channel(void *h)
 {
@@ -52,7 +51,7 @@ static int channel_init(PyObject *object, PyObject *args, PyObject *kw)
         return -1;
     }
     self->h = c;
-    self->opened_pid = self->pid = getpid();
+    self->opened_life = self->life = forks_behind;
     return 0;
 }
 
@@ -83,7 +82,7 @@ static PyObject *channel_close(PyObject *self, PyObject *unused)
 /* In a child of fork the thread that had the turn may be gone. */
 static int renew_turn(Handle *self)
 {
-    if (self->pid == getpid())
+    if (self->life == forks_behind)
         return 0;
     PyThread_type_lock turn = PyThread_allocate_lock();
     if (!turn) {
@@ -93,7 +92,7 @@ static int renew_turn(Handle *self)
     self->turn = turn; /* the old one is left: it may be held */
     self->turn_owner = 0;
     self->busy = 0;
-    self->pid = getpid();
+    self->life = forks_behind;
     return 0;
 }
 

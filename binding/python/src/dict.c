@@ -2,8 +2,6 @@
 /* Dict: a handle of a dict. Keys and values are bytes; str is taken, as UTF-8. */
 #include "face.h"
 
-#include <unistd.h>
-
 static void close_dict(void *h)
 {
     shms_dict_close(h);
@@ -45,7 +43,7 @@ static int dict_init(PyObject *object, PyObject *args, PyObject *kw)
         return -1;
     }
     self->h = d;
-    self->opened_pid = getpid();
+    self->opened_life = self->life = forks_behind;
     return 0;
 }
 
@@ -393,6 +391,7 @@ static PyObject *dict_lock(PyObject *object, PyObject *args)
     if (!PyArg_ParseTuple(args, "OO:_lock", &name, &timeout) || parse_timeout(timeout, &deadline) < 0 ||
         !handle_of(self) || bytes_of(name, &key.view) < 0)
         return NULL;
+    deadline.may_block = 1; /* for the change that a lock is */
     const int64_t rc = attempt(self, lock_key, &key, &deadline);
     PyBuffer_Release(&key.view);
     return rc < 0 ? raise_code(rc, self->name) : PyBool_FromLong(rc == SHMS_OWNER_DIED);

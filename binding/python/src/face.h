@@ -18,7 +18,6 @@
 #include <Python.h>
 
 #include <pythread.h>
-#include <sys/types.h>
 
 #include "shmstream.h"
 #include "shmstream/channel.h"
@@ -37,8 +36,8 @@ typedef struct Handle {
     PyObject *name;           /* str or None */
     Py_ssize_t exports;       /* views of the memory */
     Py_ssize_t busy;          /* calls without the interpreter's lock */
-    pid_t pid;                /* whose threads are counted in busy */
-    pid_t opened_pid;         /* the process that opened it */
+    unsigned life;            /* forks_behind, when busy was counted: whose threads these are */
+    unsigned opened_life;     /* the same, when it was opened */
     unsigned long owner;      /* of a stream: the thread that took the exclusive lock; 0: none */
     PyThread_type_lock turn;  /* of a channel: one thread at a time */
     unsigned long turn_owner; /* the thread that has it; 0: none */
@@ -54,6 +53,7 @@ typedef struct Handle {
 typedef struct Deadline {
     int64_t at_ns; /* monotonic; -1: never */
     int try_only;
+    int may_block; /* even a try may: it, too, is made without the interpreter's lock */
 } Deadline;
 
 /* One try that waits at most timeout_ms, without the interpreter's lock. */
@@ -73,6 +73,9 @@ static inline void set_object(PyObject **place, PyObject *object)
     *place = object;
     Py_XDECREF(old);
 }
+
+/* How many forks lie between the process that imported this and the one that runs; getpid() would be slower. */
+extern unsigned forks_behind;
 
 /* ---- failures */
 PyObject *raise_code(int64_t code, PyObject *name);

@@ -2,8 +2,6 @@
 /* Section: what a with statement over a stream holds. Its view of the memory ends with it. */
 #include "face.h"
 
-#include <unistd.h>
-
 typedef struct Section {
     PyObject_HEAD
     Handle *stream;
@@ -67,7 +65,7 @@ static int leave(Section *self, int roll_back)
     self->held = 0;
     const int rc = stream_unlock(self->stream, roll_back);
     /* A child of fork does not hold what its parent holds, and need not give it back. */
-    return rc == SHMS_E_NOT_OWNER && self->stream->opened_pid != getpid() ? 0 : rc;
+    return rc == SHMS_E_NOT_OWNER && self->stream->opened_life != forks_behind ? 0 : rc;
 }
 
 static PyObject *section_exit(PyObject *object, PyObject *args)

@@ -4,7 +4,6 @@
 
 #include <stddef.h>
 #include <stdio.h>
-#include <unistd.h>
 
 static void close_stream(void *h)
 {
@@ -55,7 +54,7 @@ static int stream_init(PyObject *object, PyObject *args, PyObject *kw)
         return -1;
     set_object(&self->name, text);
     const int64_t rc = open_named(name, size, &o, self);
-    self->opened_pid = getpid();
+    self->opened_life = self->life = forks_behind;
     if (rc < 0)
         raise_code(rc, text);
     return rc < 0 ? -1 : 0;
@@ -76,7 +75,7 @@ static PyObject *stream_join(PyObject *object, PyObject *args)
     if (rc < 0)
         return raise_code(rc, NULL);
     self->h = s;
-    self->opened_pid = getpid();
+    self->opened_life = self->life = forks_behind;
     self->tasks = 1;
     set_object(&self->name, Py_NewRef(Py_None));
     Py_RETURN_NONE;
@@ -468,7 +467,8 @@ static PyObject *stream_wait_locked(PyObject *object, PyObject *args, PyObject *
     if (!PyArg_ParseTupleAndKeywords(args, kw, "|O:wait_locked", names, &timeout) || !handle_of(self) ||
         parse_timeout(timeout, &deadline) < 0)
         return NULL;
-    self->owner = 0; /* others may have it meanwhile */
+    self->owner = 0; /* others may have it meanwhile, and keep it */
+    deadline.may_block = 1;
     int64_t own = self->wrote ? 2 : 0;
     const int64_t rc = attempt(self, wait_inside, &own, &deadline);
     self->wrote = 0;

@@ -28,7 +28,7 @@ class Case(unittest.TestCase):
 
     def tearDown(self):
         self.assertEqual(descriptors(), self.before)
-        mine = [r.name for r in shmstream.regions() if r.name.endswith(f"-{os.getpid()}")]
+        mine = [r.name for r in shmstream.regions() if f"-{os.getpid()}" in r.name]
         self.assertEqual(mine, [])
 
     def fails(self, code, call, *args, **kw):

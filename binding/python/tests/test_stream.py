@@ -199,22 +199,37 @@ with s.locked(10):
             with s.locked():
                 self.assertFalse(s.wait_locked(0.001))
 
+    def test_threads_play_ball_inside_sections(self):
+        with Stream(name("threads"), 8) as one, Stream(name("threads")) as two:
+            def play(s, mine):
+                with s.locked(30):
+                    for i in range(mine, 400, 2):
+                        while int.from_bytes(s.pread(4, 0), "little") != i:
+                            self.assertTrue(s.wait_locked(30))
+                        s.pwrite((i + 1).to_bytes(4, "little"), 0)
+            second = threading.Thread(target=play, args=(two, 1))
+            second.start()
+            play(one, 0)
+            second.join()
+            self.assertEqual(one.pread(4, 0), (400).to_bytes(4, "little"))
+
     def test_no_news_is_lost_between_slices(self):
         code = """
 s = shmstream.Stream(sys.argv[1])
-with s.locked(10):
-    for i in range(1, 3000, 2):
-        while int.from_bytes(s.pread(4, 0), 'little') != i:
+for i in range(1, 31):
+    with s.locked(10):
+        here()
+        while not [r for r in shmstream.regions() if r.name == s.name and r.waiters]:
+            time.sleep(0.0001)  # the other one comes as soon as it may
+        while s.pread(1, 0)[0] != i:
             assert s.wait_locked(10)
-        s.pwrite((i + 1).to_bytes(4, 'little'), 0)
 """
-        with Stream(name("ball"), 8) as s:
-            with Child(code, s.name) as child, s.locked():
-                for i in range(0, 3000, 2):
-                    while int.from_bytes(s.pread(4, 0), "little") != i:
-                        self.assertTrue(s.wait_locked(10))
-                    s.pwrite((i + 1).to_bytes(4, "little"), 0)
-                s.wait_locked(10)
+        with Stream(name("news"), 8) as s:
+            with Child(code, s.name) as child:
+                for i in range(1, 31):
+                    child.wait_here()
+                    with s.locked(60):
+                        s.pwrite(bytes([i]), 0)
             self.assertEqual(child.process.returncode, 0)
 
 
@@ -256,6 +271,19 @@ class Interpreter(Case):
         finally:
             signal.signal(signal.SIGALRM, old)
 
+    def test_the_end_while_a_thread_waits(self):
+        code = """
+import threading
+s = shmstream.Stream(sys.argv[1]); c = shmstream.Channel(sys.argv[2])
+threading.Thread(target=s.acquire, daemon=True).start()
+threading.Thread(target=c.recv, daemon=True).start()
+here()
+"""
+        with Stream(name("end"), 8) as s, s.locked(), shmstream.Channel(name("ends"), 4096, "send") as c:
+            with Child(code, s.name, c.name) as child:
+                child.wait_here()
+            self.assertEqual(child.process.returncode, 0)
+
     def test_fork_with_the_lock_held(self):
         with Stream(name("fork"), 8) as s:
             pid = None
@@ -279,13 +307,14 @@ class Interpreter(Case):
             parent = os.getpid()
             try:
                 with s.locked():
-                    if os.fork() == 0:
-                        raise SystemExit
-                    self.assertEqual(os.wait()[1], 0)
-                    self.assertFalse(Stream(s.name).acquire(False))  # the parent still has it
-            except SystemExit:
+                    if os.fork() != 0:
+                        self.assertEqual(os.wait()[1], 0)
+                        self.assertFalse(Stream(s.name).acquire(False))  # the parent still has it
+            except shmstream.Error:
                 if os.getpid() == parent:
                     raise
+                os._exit(1)
+            if os.getpid() != parent:
                 os._exit(0)
 
     def test_fork_while_a_thread_waits(self):
@@ -297,6 +326,7 @@ class Interpreter(Case):
                 time.sleep(0.001)
             pid = os.fork()
             if pid == 0:
+                other.acquire(timeout=0.001)
                 other.close()  # the thread that waits is the parent's
                 os._exit(0)
             self.assertEqual(os.waitpid(pid, 0)[1], 0)

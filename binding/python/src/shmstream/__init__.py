@@ -10,6 +10,7 @@ but a property of the section: `owner_died`. Times are in seconds; None is for e
 """
 import collections.abc
 import enum
+import errno
 
 from . import _shmstream
 from ._shmstream import MEMBERS_MAX, Section, __version__, unlink
@@ -309,7 +310,7 @@ class Dict(_Handle, _shmstream.Dict, collections.abc.MutableMapping):
         """([Change...], since): of each key the last change, in order. Missed where too many came."""
         told, since = self._changes(since)
         if told is None:
-            missed = Missed(None, _shmstream.codes["SHMS_E_MISSED"][1])
+            missed = Missed(errno.EIO, _shmstream.codes["SHMS_E_MISSED"][1])
             missed.code = Code.MISSED
             missed.since = since
             raise missed

@@ -11,6 +11,7 @@ the handle waits for it.
 import asyncio
 import concurrent.futures
 import contextlib
+import errno
 
 import shmstream
 
@@ -88,7 +89,7 @@ class Stream:
 
     @staticmethod
     def _timeout():
-        error = shmstream.Timeout(None, "timed out")
+        error = shmstream.Timeout(errno.ETIMEDOUT, "timed out")
         error.code = shmstream.Code.TIMEOUT
         return error
 
