@@ -74,7 +74,7 @@ static inline void set_object(PyObject **place, PyObject *object)
     Py_XDECREF(old);
 }
 
-/* How many forks lie between the process that imported this and the one that runs; getpid() would be slower. */
+/* How many forks lie between the process that imported this and the one that runs. */
 extern unsigned forks_behind;
 
 /* ---- failures */
