@@ -119,7 +119,9 @@ int stream_lock(Handle *self, int shared, const Deadline *deadline)
 {
     if (!handle_of(self))
         return RAISED;
-    const int rc = (int)attempt(self, shared ? take_shared : take, NULL, deadline);
+    int rc = shared ? shms_stream_lock_shared(self->h, 0) : shms_stream_lock(self->h, 0);
+    if (rc == SHMS_E_TIMEOUT && !deadline->try_only)
+        rc = (int)attempt(self, shared ? take_shared : take, NULL, deadline);
     if (rc >= 0 && !shared) {
         self->owner = PyThread_get_thread_ident();
         self->wrote = 0;
@@ -146,14 +148,15 @@ int stream_unlock(Handle *self, int roll_back)
 
 /* acquire(block=True, timeout=None), as multiprocessing.Lock; without a tuple, since it is called so often.
  */
-static PyObject *acquire(PyObject *object, PyObject *const *args, Py_ssize_t n, PyObject *kwnames, int shared)
+static int parse_acquire(PyObject *const *args, Py_ssize_t n, PyObject *kwnames, Deadline *ret)
 {
     static const char *const names[] = {"block", "timeout"};
     PyObject *value[2] = {Py_True, Py_None};
     const Py_ssize_t keywords = kwnames ? PyTuple_Size(kwnames) : 0;
-    Deadline deadline;
-    if (n > 2)
-        return PyErr_Format(PyExc_TypeError, "acquire() takes at most 2 arguments");
+    if (n > 2) {
+        PyErr_SetString(PyExc_TypeError, "acquire() takes at most 2 arguments");
+        return -1;
+    }
     for (Py_ssize_t i = 0; i < n; i++)
         value[i] = args[i];
     for (Py_ssize_t i = 0; i < keywords; i++) {
@@ -161,15 +164,25 @@ static PyObject *acquire(PyObject *object, PyObject *const *args, Py_ssize_t n, 
         int which = 0;
         while (which < 2 && PyUnicode_CompareWithASCIIString(name, names[which]) != 0)
             which++;
-        if (which == 2 || which < n)
-            return PyErr_Format(PyExc_TypeError, "acquire() got an unexpected argument '%U'", name);
+        if (which == 2 || which < n) {
+            PyErr_Format(PyExc_TypeError, "acquire() got an unexpected argument '%U'", name);
+            return -1;
+        }
         value[which] = args[n + i];
     }
     const int block = PyObject_IsTrue(value[0]);
-    if (block < 0 || parse_timeout(value[1], &deadline) < 0)
-        return NULL;
+    if (block < 0 || parse_timeout(value[1], ret) < 0)
+        return -1;
     if (!block)
-        deadline.try_only = 1;
+        ret->try_only = 1;
+    return 0;
+}
+
+static PyObject *acquire(PyObject *object, PyObject *const *args, Py_ssize_t n, PyObject *kwnames, int shared)
+{
+    Deadline deadline = {.at_ns = -1};
+    if ((n > 0 || kwnames) && parse_acquire(args, n, kwnames, &deadline) < 0)
+        return NULL;
     const int rc = stream_lock((Handle *)object, shared, &deadline);
     if (rc == SHMS_E_TIMEOUT)
         Py_RETURN_FALSE;
