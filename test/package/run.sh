@@ -18,7 +18,7 @@ consume() {
     (cd "$work/$step" && ctest --output-on-failure)
     local tests
     tests=$(cd "$work/$step" && ctest -N | sed -n 's/^Total Tests: //p')
-    [ "$tests" = 6 ] || fail "$tests tests instead of the 6 of the consumer"
+    [ "$tests" = 8 ] || fail "$tests tests instead of the 8 of the consumer"
 }
 
 library() { find "$prefix" -name 'libshmstream.so.0' | head -n 1; }
@@ -75,9 +75,10 @@ pkg_config)
     LD_LIBRARY_PATH=$(dirname "$(library)")
     export PKG_CONFIG_PATH LD_LIBRARY_PATH
     mkdir -p "$work/pkg_config"
-    for language in c99 c11 c++98 c++11; do
+    for language in c99 c11 c++98 c++11 c++17; do
         compiler=cc source=consumer.c
         [ "${language#c++}" = $language ] || { compiler=c++ source=consumer.cpp; }
+        [ $language != c++17 ] || source=face.cpp
         # shellcheck disable=SC2046 # the words of pkg-config are meant to be split
         $compiler -std=$language -Wall -Wextra -pedantic-errors -Werror -o "$work/pkg_config/$language" \
             "$SRC/test/package/consumer/$source" $(pkg-config --cflags --libs shmstream)

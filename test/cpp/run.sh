@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# run.sh STEP: the C++ face. BUILD and SRC are set by CTest.
+#   17 20       the tests, as C++17 and C++20, by each compiler that is here
+#   address     the tests under ASan and UBSan, on the static library
+#   readme      the examples of binding/cpp/README.md, as they stand there
+#   inline      a call of the face is a call of C: nothing else is called on the way
+set -euo pipefail
+
+work=$BUILD/test/cpp/$1
+here=$SRC/test/cpp
+warnings=(-Wall -Wextra -Wconversion -Wshadow -Wpedantic -Werror)
+include=("-I$SRC/binding/cpp" "-I$SRC/include")
+library=("-L$BUILD" -lshmstream "-Wl,-rpath,$BUILD" -pthread)
+
+command -v g++ >/dev/null || { echo "SKIP: no g++ (ci/setup cpp)"; exit 77; }
+rm -rf "$work"
+mkdir -p "$work"
+
+fail() {
+    echo "FAIL  $*"
+    exit 1
+}
+
+tests() { # standard
+    for compiler in g++ clang++; do
+        command -v $compiler >/dev/null || continue
+        "$compiler" "-std=c++$1" "${warnings[@]}" -O1 "${include[@]}" "$here"/*.cpp "${library[@]}" -o "$work/$compiler"
+        "$work/$compiler" || fail "$compiler"
+    done
+}
+
+address() {
+    # leaks in a child that is killed or leaves by _Exit are none
+    g++ -std=c++20 "${warnings[@]}" -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all "${include[@]}" \
+        "$here"/*.cpp "$BUILD/libshmstream.a" -pthread -o "$work/test"
+    ASAN_OPTIONS=detect_stack_use_after_return=1 "$work/test"
+}
+
+readme() {
+    export CPATH=$SRC/binding/cpp:$SRC/include LIBRARY_PATH=$BUILD LD_LIBRARY_PATH=$BUILD PATH=$BUILD/tool:$PATH
+    python3 "$SRC/test/binding/readme.py" "$SRC/binding/cpp/README.md" "$work" visits jobs
+}
+
+# What the compiler makes of a call is one call of C, and one of what throws, out of the way.
+inline_calls() {
+    g++ -std=c++17 -O2 "${include[@]}" -c "$here/inline/calls.cpp" -o "$work/calls.o"
+    objdump -d -r --no-show-raw-insn "$work/calls.o" | awk '
+        /^[0-9a-f]+ <[a-z_]+>:$/ { name = $2 }
+        /^[0-9a-f]+ <[^>]*[^a-z_>]/ { name = "" }
+        /^	*.*R_X86_64_PLT32|R_AARCH64_(CALL|JUMP)26/ { if (name != "") print name, $NF }' >"$work/calls"
+    cat "$work/calls"
+    for pair in lock_forever:shms_stream_lock unlock_it:shms_stream_unlock read_some:shms_stream_pread \
+        send_some:shms_channel_send get_version:shms_dict_version; do
+        [ "$(grep "^<${pair%:*}>" "$work/calls" | grep -vc 'detail4fail')" = 1 ] || fail "$pair: more is called, or less"
+        grep -q "^<${pair%:*}>: ${pair#*:}[-+]" "$work/calls" || fail "$pair: it is not called"
+    done
+}
+
+case $1 in
+17 | 20) tests "$1" ;;
+address | readme) "$1" ;;
+inline) inline_calls ;;
+*) fail "no such step: $1" ;;
+esac

@@ -1,0 +1,134 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# run.sh STEP: the Python extension. BUILD and SRC are set by CTest; PYTHON may name another interpreter.
+#   test        the tests of binding/python, on the static library
+#   wheel       a source package and, from it, a wheel; the README is done with the wheel, by each Python that takes it
+#   versions    the tests with each other python3.x that is here and can build
+#   address     the tests under ASan and UBSan
+#   bench       a report: what calls cost beside the standard library's; SECONDS_EACH for one of them
+set -euo pipefail
+
+work=$BUILD/test/python/$1
+here=$SRC/binding/python
+python=${PYTHON:-}
+if [ -z "$python" ]; then # apt-get's, for which ci/setup has installed the rest
+    python=/usr/bin/python3
+    [ -x $python ] || python=python3
+fi
+export PYTHONDONTWRITEBYTECODE=1
+
+fail() {
+    echo "FAIL  $*"
+    exit 1
+}
+
+# can_build PYTHON
+can_build() {
+    "$1" -c 'import setuptools, sysconfig, os, sys
+sys.exit(not os.path.exists(os.path.join(sysconfig.get_paths()["include"], "Python.h")))' 2>"$work/why" >&2
+}
+
+# build PYTHON TO: with the static library
+build() {
+    rm -rf "$work/source-$2"
+    cp -r "$here" "$work/source-$2" # setup.py leaves things beside itself
+    (cd "$work/source-$2" && mkdir -p shmstream-c && ln -sfn "$SRC/include" shmstream-c/include &&
+        SHMSTREAM_LIBRARY=$BUILD/libshmstream.a "$1" setup.py -q build --build-base "$work/base-$2" \
+            --build-lib "$work/$2" >"$work/log" 2>&1) || { cat "$work/log"; fail "$1 does not build it"; }
+}
+
+# tests PYTHON FROM
+tests() {
+    (cd "$here/tests" && PYTHONPATH=$work/$2 "$1" -X faulthandler -W error -W ignore::DeprecationWarning -m unittest discover \
+        -s . 2>&1) || fail "$("$1" -V)"
+}
+
+# cpython PYTHON FROM: the interpreter's own tests of shared memory, where it ships them
+cpython() {
+    local status=0
+    (cd "$here/tests" && PYTHONPATH=$work/$2 timeout 120 "$1" cpython_tests.py >"$work/cpython" 2>&1) || status=$?
+    [ $status = 0 ] || [ $status = 77 ] || { cat "$work/cpython"; fail "CPython's own tests: $("$1" -V)"; }
+    tail -n 1 "$work/cpython"
+}
+
+test_one() {
+    build "$python" lib
+    tests "$python" lib
+    cpython "$python" lib
+}
+
+versions() {
+    local one other some=
+    build "$python" lib
+    for one in "$HOME"/.pyenv/versions/3.*/bin/python3 /usr/bin/python3.[0-9] /usr/bin/python3.[0-9][0-9]; do
+        [ -x "$one" ] || continue
+        other=$("$one" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+        case $other in 3.[0-8] | "$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')") continue ;; esac
+        case $other in
+        3.9 | 3.10) # without the limited API
+            can_build "$one" || continue
+            build "$one" "lib$other"
+            tests "$one" "lib$other"
+            ;;
+        *) tests "$one" lib ;; # the same binary
+        esac
+        case $other in 3.9 | 3.10) cpython "$one" "lib$other" ;; *) cpython "$one" lib ;; esac
+        echo "ok    $other"
+        some=yes
+    done
+    [ -n "$some" ] || echo "there is no other Python here"
+}
+
+wheel() {
+    cp -r "$here" "$work/source"
+    (cd "$work/source" && ln -s "$SRC" repository &&
+        sed -i "s,os.path.relpath(here.parent.parent\, here),'repository'," setup.py &&
+        "$python" setup.py -q sdist -d "$work/dist") >"$work/log" 2>&1 || { cat "$work/log"; fail "no source package"; }
+    tar -xzf "$work"/dist/shmstream-*.tar.gz -C "$work"
+    (cd "$work"/shmstream-*/ && "$python" setup.py -q bdist_wheel -d "$work/dist") >"$work/log" 2>&1 ||
+        { cat "$work/log"; fail "no wheel"; }
+    ls "$work/dist"
+    "$python" -m zipfile -e "$work"/dist/*.whl "$work/installed"
+    # What it needs of the system, and what it shows to others.
+    needed=$(objdump -p "$work"/installed/shmstream/_shmstream*.so | sed -n 's/^ *NEEDED *//p' |
+        grep -vE '^(ld-linux.*|libc|libpthread)\.so\.[0-9]+$' || true)
+    [ -z "$needed" ] || fail "it needs $needed"
+    shown=$(nm -D --defined-only "$work"/installed/shmstream/_shmstream*.so | awk '{ print $3 }' | xargs)
+    [ "$shown" = PyInit__shmstream ] || fail "it shows $shown"
+    export PYTHONPATH=$work/installed PATH=$BUILD/tool:$PATH
+    mkdir -p "$work/bin"
+    ln -s "$(command -v "$python")" "$work/bin/python3"
+    PATH=$work/bin:$PATH python3 "$SRC/test/binding/readme.py" "$here/README.md" "$work/readme" visits jobs colours
+}
+
+address() {
+    local flags
+    mkdir -p "$work/lib/shmstream"
+    cp "$here"/src/shmstream/* "$work/lib/shmstream"
+    flags=("-I$("$python" -c 'import sysconfig; print(sysconfig.get_paths()["include"])')" "-I$SRC/include")
+    for room in core stream channel dict port/linux; do flags+=("-I$SRC/src/$room" "$SRC/src/$room"/*.c); done
+    gcc -shared -fPIC -g -O1 -std=gnu11 -Wall -Wextra -Wconversion -Wshadow -Werror -Wno-error=conversion \
+        -fsanitize=address,undefined -fno-sanitize-recover=undefined -fvisibility=hidden -D_GNU_SOURCE \
+        -D_FILE_OFFSET_BITS=64 -DSHMS_STATIC -DSHMS_BUILDING "$here"/src/*.c "${flags[@]}" -Wl,-z,nodelete \
+        -o "$work/lib/shmstream/_shmstream.so"
+    export PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 # Python itself leaks at its end
+    LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)" tests "$python" lib
+}
+
+rm -rf "$work"
+mkdir -p "$work"
+command -v "$python" >/dev/null || { echo "SKIP: no python3 (ci/setup python)"; exit 77; }
+can_build "$python" || { cat "$work/why"; echo "SKIP: no Python.h or setuptools (ci/setup python)"; exit 77; }
+case $1 in
+test) test_one ;;
+wheel)
+    "$python" -c 'import wheel' 2>"$work/why" || { echo "SKIP: no wheel (ci/setup python)"; exit 77; }
+    wheel
+    ;;
+bench)
+    build "$python" lib
+    PYTHONPATH=$work/lib "$python" "$SRC/test/python/bench.py" "${SECONDS_EACH:-0.02}"
+    ;;
+versions | address) "$1" ;;
+*) fail "no such step: $1" ;;
+esac
