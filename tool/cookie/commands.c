@@ -153,9 +153,9 @@ static int list(const shms_cookie *c, void *context)
     return 0;
 }
 
-static int fail_host(const arguments *args, const char *host, int64_t code)
+int cookie_fail_host(const arguments *args, const char *host, int64_t code)
 {
-    if (code == SHMS_E_INVALID)
+    if (host && code == SHMS_E_INVALID)
         return cookie_error(args, "%s: no name of a host; write it as example.com, in other letters as "
                                   "xn--...",
                             host);
@@ -165,7 +165,7 @@ static int fail_host(const arguments *args, const char *host, int64_t code)
 static int run_ls(shms_jar *j, const arguments *args)
 {
     int64_t n = shms_jar_each(j, args->operand[0], args->json ? list_json : list, NULL);
-    return n < 0 ? fail_host(args, args->operand[0], n) : EXIT_SUCCESS;
+    return n < 0 ? cookie_fail_host(args, args->operand[0], n) : EXIT_SUCCESS;
 }
 
 /* ---- rm */
@@ -179,13 +179,13 @@ static int run_rm(shms_jar *j, const arguments *args)
     }
     if (!name) {
         int64_t n = shms_jar_clear(j, host);
-        return n < 0 ? fail_host(args, host, n) : EXIT_SUCCESS;
+        return n < 0 ? cookie_fail_host(args, host, n) : EXIT_SUCCESS;
     }
     shms_cookie like = {.struct_size = sizeof like, .host = host, .name = name};
     int rc = shms_jar_del(j, &like);
     if (rc == SHMS_E_NOT_FOUND)
         return cookie_error(args, "%s: it has no cookie of that name; see `shms-cookie ls %s`", host, host);
-    return rc < 0 ? fail_host(args, host, rc) : EXIT_SUCCESS;
+    return rc < 0 ? cookie_fail_host(args, host, rc) : EXIT_SUCCESS;
 }
 
 /* ---- import, export */
@@ -293,5 +293,15 @@ const command commands[] = {
      "`set HOST NAME PATH` or `gone HOST NAME PATH`. `gone HOST` alone: look with ls at what is left.\n"
      "`missed`: changes came too fast, and what is there is told once more.",
      "", 0, 0, true, run_watch},
+    {"curl", "-- ARGUMENT...",
+     "Run curl with the cookies of the jar, and keep what servers set.\n"
+     "Redirects are followed with --location, as ever. The status is curl's.",
+     "", 0, -1, true, run_curl},
+    {"lock", "HOST -- COMMAND...",
+     "Run a command that no other process runs for HOST meanwhile.\n"
+     "To log in or refresh a token once: look first whether another has done it. Cookies are not locked.\n"
+     "The status is the command's, 128+N if signal N killed it, 124 if the lock was not got in time,\n"
+     "125 if shms-cookie failed, 126 if the command cannot be run, 127 if there is none.",
+     "t", 2, -1, true, run_lock},
     {0},
 };
