@@ -8,7 +8,11 @@
 #define SECOND_NS INT64_C(1000000000)
 #define USED_AGAIN_NS (60 * SECOND_NS)    /* that a cookie was used is noted so often at most */
 #define LAX_UNSAFE_NS (120 * SECOND_NS)   /* so long a new cookie without SameSite goes with unsafe methods */
-#define HOSTS_MOST 128                    /* labels of a name */
+
+struct looked_at {
+    struct record record;
+    struct looked_at *next;
+};
 
 /* What one request takes out of the jar. */
 struct request {
@@ -16,8 +20,7 @@ struct request {
     const shms_jar_request *asked;
     struct url url;
     int64_t now_ns;
-    struct record records[HOSTS_MOST]; /* of its host and those above */
-    size_t hosts;
+    struct looked_at *records; /* those of its host and of hosts above that hold cookies */
     const shms_cookie **found;
     size_t count;
 };
@@ -25,7 +28,8 @@ struct request {
 bool shms__request_sound(const shms_jar_request *r)
 {
     return r && r->struct_size == sizeof *r && (r->flags & ~(uint32_t)SHMS_JAR_API) == 0 &&
-           r->site <= SHMS_SITE_CROSS && r->reserved == 0 && r->url;
+           r->site <= SHMS_SITE_CROSS && r->reserved == 0 && r->url &&
+           (!r->partition || shms__partition_parse(r->partition, NULL));
 }
 
 static bool site_allows(const struct request *q, const shms_cookie *c)
@@ -67,21 +71,40 @@ static int select_cookies(struct request *q, const struct record *r)
     return 0;
 }
 
+/* A record that is found becomes the first of the request's. *spare: memory for one, or NULL. */
+static int look(struct request *q, const struct place *place, struct looked_at **spare)
+{
+    struct looked_at *l = *spare ? *spare : malloc(sizeof *l);
+    *spare = l;
+    if (!l)
+        return SHMS_E_NOMEM;
+    int rc = shms__record_read(q->jar, place, &l->record);
+    if (rc < 0 || l->record.version == 0)
+        return rc;
+    l->next = q->records;
+    q->records = l;
+    *spare = NULL;
+    return select_cookies(q, &l->record);
+}
+
 static int collect(struct request *q)
 {
     int rc = 0;
+    struct looked_at *spare = NULL;
     for (const char *host = q->url.host; host && rc == 0; host = shms__host_above(host)) {
-        struct record *r = &q->records[q->hosts];
-        rc = shms__record_read(q->jar, host, r);
-        if (rc < 0)
-            return rc;
-        q->hosts++;
-        rc = select_cookies(q, r);
+        struct place place = {.partition = ""};
+        strcpy(place.host, host);
+        rc = look(q, &place, &spare);
+        if (rc == 0 && q->asked->partition) {
+            shms__partition_parse(q->asked->partition, place.partition);
+            rc = look(q, &place, &spare);
+        }
     }
+    free(spare);
     return rc;
 }
 
-/* Longer paths first, then older cookies; of two hosts' cookies made by one change, the nearer host's. */
+/* Longer paths first, then older cookies. */
 static int by_order(const void *a, const void *b)
 {
     const shms_cookie *x = *(const shms_cookie *const *)a, *y = *(const shms_cookie *const *)b;
@@ -143,8 +166,8 @@ static int64_t answer(struct request *q, char *buf, size_t size)
     if (q->count > 1)
         qsort(q->found, q->count, sizeof(*q->found), by_order);
     int64_t length = write_line(q, buf, size);
-    for (size_t i = 0; i < q->hosts; i++)
-        note_use(q, &q->records[i]);
+    for (struct looked_at *l = q->records; l; l = l->next)
+        note_use(q, &l->record);
     return length;
 }
 
@@ -157,11 +180,15 @@ int64_t shms_jar_get(shms_jar *j, const shms_jar_request *request, char *buf, si
     q.jar = j;
     q.asked = request;
     q.now_ns = shms__jar_now(j);
-    q.hosts = q.count = 0;
+    q.records = NULL;
+    q.count = 0;
     q.found = NULL;
     int64_t length = answer(&q, buf, size);
-    for (size_t i = 0; i < q.hosts; i++)
-        shms__record_free(&q.records[i]);
+    for (struct looked_at *l = q.records, *next; l; l = next) {
+        next = l->next;
+        shms__record_free(&l->record);
+        free(l);
+    }
     free(q.found);
     return length;
 }

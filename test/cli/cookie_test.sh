@@ -44,6 +44,17 @@ try_cookie rm example.com
 try_cookie get $https/
 try_cookie rm
 try_cookie rm --all example.com
+echo '# partitions'
+echo 'p=1; Secure; Partitioned' | try_cookie set --partition https://top.example $https/
+try_cookie get --partition https://top.example $https/
+try_cookie get $https/
+try_cookie ls www.example.com
+try_cookie ls --json www.example.com
+try_cookie get --partition '' $https/
+try_cookie rm www.example.com p
+try_cookie rm --partition https://top.example www.example.com p
+try_cookie ls www.example.com
+echo 'p=1; Secure; Partitioned' | try_cookie set --partition https://top.example $https/
 echo '# cookies.txt'
 try_cookie export "$work/cookies.txt"
 cat "$work/cookies.txt"

@@ -209,6 +209,22 @@ static void fat_host(void **state)
     shms_jar_close(j);
 }
 
+static int write_change(const shms_cookie *c, void *context)
+{
+    char *text = context;
+    sprintf(text + strlen(text), "%s%s/%s=%s%s%s ", c->flags & SHMS_COOKIE_GONE ? "-" : "+", c->host, c->name,
+            c->value, c->partition ? "@" : "", c->partition ? c->partition : "");
+    return 0;
+}
+
+static const char *changes(shms_jar *j, int64_t *since)
+{
+    static char text[65536];
+    text[0] = '\0';
+    assert_true(shms_jar_changes(j, since, write_change, text) >= 0);
+    return text;
+}
+
 /* ---- put, del, clear */
 
 static shms_cookie cookie_of(const char *host, const char *name, const char *value)
@@ -254,6 +270,31 @@ static void put(void **state)
     shms_jar_close(j);
 }
 
+/* Get-cookies.txt-LOCALLY#57: those of a partition are told, deleted and cleared like others, with it. */
+static void partition_is_told(void **state)
+{
+    (void)state;
+    shms_jar *j = jar_new();
+    shms_cookie c = cookie_of("a.example.com", "a", "1");
+    int64_t since = 0;
+    c.partition = "https://top.example";
+    assert_int_equal(shms_jar_put(j, &c), SHMS_COOKIE_INSECURE);
+    c.flags |= SHMS_COOKIE_SECURE;
+    assert_int_equal(shms_jar_put(j, &c), 0);
+    assert_int_equal(set(j, A, "a=2"), 0);
+    assert_int_equal(count_of(j, "a.example.com"), 2);
+    assert_int_equal(count_of(j, NULL), 2);
+    assert_string_equal(changes(j, &since), "+a.example.com/a=1@https://top.example +a.example.com/a=2 ");
+    assert_int_equal(shms_jar_del(j, &c), 0);
+    assert_string_equal(get(j, A), "a=2");
+    assert_string_equal(changes(j, &since), "-a.example.com/a=@https://top.example ");
+    assert_int_equal(shms_jar_del(j, &c), SHMS_E_NOT_FOUND);
+    assert_int_equal(shms_jar_put(j, &c), 0);
+    assert_int_equal(shms_jar_clear(j, "a.example.com"), 2);
+    assert_int_equal(count_of(j, NULL), 0);
+    shms_jar_close(j);
+}
+
 static void del_and_clear(void **state)
 {
     (void)state;
@@ -280,22 +321,6 @@ static void del_and_clear(void **state)
 }
 
 /* ---- changes */
-
-static int write_change(const shms_cookie *c, void *context)
-{
-    char *text = context;
-    sprintf(text + strlen(text), "%s%s/%s=%s ", c->flags & SHMS_COOKIE_GONE ? "-" : "+", c->host, c->name,
-            c->value);
-    return 0;
-}
-
-static const char *changes(shms_jar *j, int64_t *since)
-{
-    static char text[65536];
-    text[0] = '\0';
-    assert_true(shms_jar_changes(j, since, write_change, text) >= 0);
-    return text;
-}
 
 static void changes_are_told(void **state)
 {
@@ -489,6 +514,7 @@ int main(void)
         cmocka_unit_test(fat_host),
         cmocka_unit_test(put),
         cmocka_unit_test(del_and_clear),
+        cmocka_unit_test(partition_is_told),
         cmocka_unit_test(changes_are_told),
         cmocka_unit_test(forgotten_marks),
         cmocka_unit_test(waiting),

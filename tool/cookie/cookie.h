@@ -22,6 +22,7 @@ typedef struct command {
 struct arguments {
     const command *command;
     const char *jar;
+    const char *partition;
     const char *operand[2]; /* NULL: not given */
     uint32_t flags, site;   /* of the request */
     int timeout_ms;

@@ -83,14 +83,14 @@ static bool is_same(const shms_cookie *a, const shms_cookie *b)
 
 /* ---- before */
 
-/* curl cannot read a cookie with a TAB in it, or without a name. */
+/* curl cannot read a cookie with a TAB in it, or without a name, and knows no partitions. */
 static int give(const shms_cookie *c, void *context)
 {
     struct session *s = context;
     bool below = !(c->flags & SHMS_COOKIE_HOST_ONLY);
     char *line = NULL, host[HOST_ROOM];
     size_t n = strlen(c->host), bracket = c->host[0] == '[';
-    if (strchr(c->name, '\t') || strchr(c->value, '\t') || strchr(c->path, '\t') || !*c->name)
+    if (c->partition || strchr(c->name, '\t') || strchr(c->value, '\t') || strchr(c->path, '\t') || !*c->name)
         return 0;
     snprintf(host, sizeof host, "%.*s", (int)(n - 2 * bracket), c->host + bracket);
     int size = asprintf(&line, "%s%s%s\t%s\t%s\t%s\t%lld\t%s\t%s\n",

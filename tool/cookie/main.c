@@ -15,6 +15,7 @@ static const struct {
     {'j', "jar", "NAME", "the jar; `cookies` unless given"},
     {'a', "api", NULL, "as a script of the page: HttpOnly cookies are hidden"},
     {'s', "site", "FROM", "where the request comes from: same (default), lax, lax-unsafe or cross"},
+    {'p', "partition", "SITE", "the site of the page at the top, as https://example.com"},
     {'J', "json", NULL, "one JSON object a line, with the values"},
     {'t', "timeout", "TIME", "longest wait: 500ms, 2s, 1.5m, plain seconds, or forever (default)"},
     {'A', "all", NULL, "all cookies of the jar"},
@@ -70,7 +71,7 @@ static void print_help(const command *c)
         if (!strchr(c->options, words[i].key) && !strchr("jh", words[i].key))
             continue;
         snprintf(left, sizeof left, "%s %s", words[i].name, words[i].value ? words[i].value : "");
-        printf("  --%-12s %s\n", left, words[i].about);
+        printf("  --%-14s %s\n", left, words[i].about);
     }
 }
 
@@ -123,6 +124,7 @@ static const char *take_option(arguments *args, int key, const char *value)
     case 'j': args->jar = value; return *value ? NULL : " is no name of a jar";
     case 'a': args->flags |= SHMS_JAR_API; return NULL;
     case 's': return take_site(value, &args->site) ? NULL : " is none of same, lax, lax-unsafe and cross";
+    case 'p': args->partition = value; return NULL;
     case 't': return take_time(value, &args->timeout_ms);
     case 'J': args->json = true; return NULL;
     default: args->all = true; return NULL;
