@@ -236,8 +236,8 @@ SHMS_API const char *shms_jar_reason(int reason);
 SHMS_API int64_t shms_jar_get(shms_jar *j, const shms_jar_request *request, char *buf, size_t size);
 
 /**
- * Tell each cookie, of one host or of all, those of one host and partition from the oldest on. Expired ones are
- * left out.
+ * Tell each cookie, of one host or of all; those of one host and partition from the oldest on. Expired ones
+ * are left out.
  * @param j  the handle
  * @param host  the host whose own cookies are told, in whatever partition; NULL: all
  * @param callback  called for each

@@ -97,7 +97,8 @@ static int edit_once(shms_jar *j, const struct place *place, edit_fn *edit, void
 
 /* Each try that fails for others' sake means that one of them has succeeded: so tries are counted, not time,
  * which would end early on a machine that is busy with those others. */
-static int edit_until_done(shms_jar *j, const struct place *place, edit_fn *edit, void *context, int64_t *ret_delta)
+static int edit_until_done(shms_jar *j, const struct place *place, edit_fn *edit, void *context,
+                           int64_t *ret_delta)
 {
     for (int tries = 0; tries < TRIES_MOST; tries++) {
         *ret_delta = 0;

@@ -172,7 +172,7 @@ static bool is_host_wide(const shms_cookie *c, bool has_path)
     return (c->flags & SHMS_COOKIE_HOST_ONLY) && has_path && strcmp(c->path, "/") == 0;
 }
 
-/* The prefixes that servers rely on, in whatever case; __Http- ones come from a server, never from a script. */
+/* The prefixes that servers rely on, in whatever case. What begins with __Http- no script has made. */
 bool shms__prefix_kept(const shms_cookie *c, bool has_path)
 {
     static const struct {

@@ -23,7 +23,8 @@ struct record {
     size_t size;
 };
 
-/* Read a place's record; none is one without cookies. Free it after success only. It must stay where it is. */
+/* Read a place's record; none is one without cookies. Free it after success only. It must not be
+ * moved. */
 int shms__record_read(shms_jar *j, const struct place *place, struct record *ret);
 void shms__record_free(struct record *r);
 

@@ -195,8 +195,8 @@ static bool is_news(const struct changes *c, int64_t version)
 
 static bool tell_unknown(struct changes *c, const struct place *place, int64_t version)
 {
-    shms_cookie gone = {.struct_size = sizeof gone, .flags = SHMS_COOKIE_GONE, .host = place->host, .name = "",
-                        .partition = place->partition[0] ? place->partition : NULL,
+    shms_cookie gone = {.struct_size = sizeof gone, .flags = SHMS_COOKIE_GONE, .host = place->host,
+                        .name = "", .partition = place->partition[0] ? place->partition : NULL,
                         .value = "", .path = "", .changed = version};
     return tell(&c->teller, &gone);
 }
