@@ -51,6 +51,7 @@ static int open_dict(const char *name, const shms_jar_options *o, shms_dict **re
         .key_max = KEY_ROOM,
         .value_max = RECORD_MAX,
         .keep = !o->no_keep,
+        .secret = 1,
         .now_ns = o->now_ns,
         .now_context = o->now_context,
     };

@@ -47,6 +47,82 @@ static void secret_by_default(void **state)
     shms_jar_close(j);
 }
 
+/* One cookie of `count`, each a second after the one before, in one host or in one each. */
+static void fill(shms_jar *j, int from, int count, bool hosts, const char *more)
+{
+    for (int i = from; i < from + count; i++) {
+        char url[64], line[64];
+        snprintf(url, sizeof url, hosts ? "https://h%d.example.com/" : "https://h.example.com/", i);
+        snprintf(line, sizeof line, "c%d=%d%s", i, i, more);
+        clock_ns += SECOND;
+        assert_int_equal(set(j, url, line), 0);
+    }
+}
+
+/* ---- secrets */
+
+/* Whether the bytes of the jar's file hold a text. */
+static bool file_holds(const char *text)
+{
+    char path[128];
+    static char bytes[8 << 20];
+    snprintf(path, sizeof path, "/dev/shm/shms-%d/%s.data", (int)geteuid(), jar_name());
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    size_t n = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    assert_true(n > 0 && n < sizeof bytes);
+    return memmem(bytes, n, text, strlen(text));
+}
+
+/* What is replaced, deleted, cleared, expired or evicted is nowhere in the shared bytes any more. */
+static void wiped(void **state)
+{
+    (void)state;
+    clock_ns = START;
+    shms_jar *j = jar_open((shms_jar_options){.host_cookies = 6});
+    assert_int_equal(set(j, A, "a=replaced-secret"), 0);
+    assert_true(file_holds("replaced-secret"));
+    assert_int_equal(set(j, A, "a=deleted-secret"), 0);
+    assert_false(file_holds("replaced-secret"));
+    assert_int_equal(set(j, A, "a=; Max-Age=0"), 0);
+    assert_false(file_holds("deleted-secret"));
+    assert_int_equal(set(j, A, "a=cleared-secret"), 0);
+    assert_int_equal(shms_jar_clear(j, NULL), 1);
+    assert_false(file_holds("cleared-secret"));
+    assert_int_equal(set(j, A, "a=expired-secret; Max-Age=10"), 0);
+    clock_ns += 11 * SECOND;
+    assert_int_equal(set(j, A, "b=1"), 0);
+    assert_false(file_holds("expired-secret"));
+    assert_int_equal(set(j, "https://h.example.com/", "old=evicted-secret"), 0);
+    fill(j, 0, 6, false, "");
+    assert_false(file_holds("evicted-secret"));
+    assert_int_equal(set(j, A, "b=2"), 0);
+    shms_jar_close(j);
+}
+
+/* Core dumps leave the jar out: its mapping says "dd". */
+static void not_dumped(void **state)
+{
+    (void)state;
+    char line[512];
+    unsigned long from, to;
+    int hidden = 0;
+    bool here = false;
+    shms_jar *j = jar_new();
+    FILE *file = fopen("/proc/self/smaps", "r");
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file)) {
+        if (sscanf(line, "%lx-%lx ", &from, &to) == 2) /* the large one is the data, the small one control */
+            here = strstr(line, "/dev/shm/shms-") && to - from >= 8 << 20;
+        if (here && strncmp(line, "VmFlags:", 8) == 0)
+            hidden += strstr(line, " dd") ? 1 : 100;
+    }
+    fclose(file);
+    assert_int_equal(hidden, 1);
+    shms_jar_close(j);
+}
+
 static void expiry(void **state)
 {
     (void)state;
@@ -64,18 +140,6 @@ static void expiry(void **state)
     clock_ns += 401 * DAY; /* none lives longer than 400 days */
     assert_string_equal(get(j, A), "b=1");
     shms_jar_close(j);
-}
-
-/* One cookie of `count`, each a second after the one before, in one host or in one each. */
-static void fill(shms_jar *j, int from, int count, bool hosts, const char *more)
-{
-    for (int i = from; i < from + count; i++) {
-        char url[64], line[64];
-        snprintf(url, sizeof url, hosts ? "https://h%d.example.com/" : "https://h.example.com/", i);
-        snprintf(line, sizeof line, "c%d=%d%s", i, i, more);
-        clock_ns += SECOND;
-        assert_int_equal(set(j, url, line), 0);
-    }
 }
 
 static void host_limit(void **state)
@@ -504,6 +568,8 @@ int main(void)
         cmocka_unit_test(sharing),
         cmocka_unit_test(growth),
         cmocka_unit_test(secret_by_default),
+        cmocka_unit_test(wiped),
+        cmocka_unit_test(not_dumped),
         cmocka_unit_test(expiry),
         cmocka_unit_test(host_limit),
         cmocka_unit_test(new_one_stays),

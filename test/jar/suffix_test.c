@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* suffix.c: each rule of the list of public suffixes that Debian's package publicsuffix has; and where that is
- * installed with its documents, the list's own tests. */
+/* suffix.c: each rule of the list of public suffixes that Debian's package publicsuffix has; and where that
+ * is installed with its documents, the list's own tests. */
 #include "jar.h"
 #include "unit.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the public suites ask, a line each on standard input, and its answer on standard output. \xNN is a byte.
+/* What the public suites ask, a line each on standard input; its answer on standard output. \xNN is a byte.
  *
  *     new SECONDS        an empty jar, at that time
  *     set URL LINE       the result of shms_jar_set()
