@@ -76,12 +76,13 @@ enum {
     SHMS_COOKIE_LONG = 3,         /**< more than SHMS_COOKIE_MAX */
     SHMS_COOKIE_DOMAIN = 4,       /**< a Domain that the host does not belong to */
     SHMS_COOKIE_SUFFIX = 5,       /**< a Domain that is a public suffix, such as co.uk */
-    SHMS_COOKIE_INSECURE = 6,     /**< Secure where the connection is not; SameSite=None or a partition without
-                                       Secure */
+    SHMS_COOKIE_INSECURE = 6,     /**< Secure where the connection is not; SameSite=None or a partition
+                                       without Secure */
     SHMS_COOKIE_SHADOWS = 7,      /**< it would hide a Secure cookie, and the connection is not */
     SHMS_COOKIE_HIDDEN = 8,       /**< a script may not make or replace an HttpOnly cookie */
     SHMS_COOKIE_CROSS_SITE = 9,   /**< its SameSite does not let another site set it */
-    SHMS_COOKIE_PREFIX = 10,      /**< not what its prefix promises: __Secure-, __Host-, __Http-, __Host-Http- */
+    SHMS_COOKIE_PREFIX = 10,      /**< not what its prefix promises: __Secure-, __Host-, __Http-,
+                                       __Host-Http- */
     SHMS_COOKIE_UNWRITABLE = 11   /**< put only: a name, value or path that no Set-Cookie line can make */
 };
 
@@ -191,8 +192,9 @@ SHMS_API int shms_jar_unlink(const char *name);
  * @return 0; above 0 the cookie was refused: SHMS_COOKIE_..., whose text shms_jar_reason() has; or
  *     SHMS_E_INVALID (NULL, a field that is not known, a URL without a host or of another scheme, a host
  *     that cannot be one, a port that is no number up to 65535, a partition that is empty or too long),
- *     SHMS_E_FULL (no room even after expired and little used cookies went), SHMS_E_TIMEOUT (a step waited open_timeout_ms for a writer, or others
- *     changed this host's cookies 10000 times in between), SHMS_E_NOMEM, SHMS_E_READ_ONLY, SHMS_E_DENIED,
+ *     SHMS_E_FULL (no room even after expired and little used cookies went), SHMS_E_TIMEOUT (a step waited
+ *     open_timeout_ms for a writer, or others changed this host's cookies 10000 times in between),
+ *     SHMS_E_NOMEM, SHMS_E_READ_ONLY, SHMS_E_DENIED,
  *     SHMS_E_CORRUPT, SHMS_E_NOSPACE, SHMS_E_LOST as shms_dict_set().
  * Threads: safe.
  * Processes: safe; changes of one host made at the same time are all kept.

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TRIES_ALONE 8
 #define TRIES_MOST 10000
+#define TURN_MS 1000 /* longest wait for a turn */
 
 /* ---- what is too much in one place */
 
@@ -95,18 +97,39 @@ static int edit_once(shms_jar *j, const struct place *place, edit_fn *edit, void
     return rc;
 }
 
+static bool is_race(int rc)
+{
+    return rc == SHMS_E_CHANGED || rc == SHMS_E_EXISTS;
+}
+
 /* Each try that fails for others' sake means that one of them has succeeded: so tries are counted, not time,
  * which would end early on a machine that is busy with those others. */
+static int edit_at_most(shms_jar *j, const struct place *place, edit_fn *edit, void *context, int tries,
+                        int64_t *ret_delta)
+{
+    int rc = SHMS_E_CHANGED;
+    while (is_race(rc) && tries-- > 0) {
+        *ret_delta = 0;
+        rc = edit_once(j, place, edit, context, ret_delta);
+    }
+    return rc;
+}
+
+/* Who has failed a few times takes turns with others like it: a lock beside the one that shms_jar_lock()
+ * takes. It is for fairness only: if it cannot be had, the tries go on all the same. */
 static int edit_until_done(shms_jar *j, const struct place *place, edit_fn *edit, void *context,
                            int64_t *ret_delta)
 {
-    for (int tries = 0; tries < TRIES_MOST; tries++) {
-        *ret_delta = 0;
-        int rc = edit_once(j, place, edit, context, ret_delta);
-        if (rc != SHMS_E_CHANGED && rc != SHMS_E_EXISTS)
-            return rc;
-    }
-    return SHMS_E_TIMEOUT;
+    char turn[KEY_ROOM + 1] = "";
+    int rc = edit_at_most(j, place, edit, context, TRIES_ALONE, ret_delta);
+    if (!is_race(rc))
+        return rc;
+    size_t size = 1 + shms__place_key(place, turn + 1);
+    int got = shms_dict_lock(j->dict, turn, size, TURN_MS);
+    rc = edit_at_most(j, place, edit, context, TRIES_MOST, ret_delta);
+    if (got >= 0)
+        shms_dict_unlock(j->dict, turn, size);
+    return is_race(rc) ? SHMS_E_TIMEOUT : rc;
 }
 
 /* ---- what is too much in the jar */
