@@ -137,6 +137,17 @@ typedef struct shms_cookie {
     int64_t changed;      /**< number of the change that gave it what it holds now */
 } shms_cookie;
 
+/** What can be told about a jar. */
+typedef struct shms_jar_stats {
+    uint32_t struct_size;  /**< set by the caller; at least 8 */
+    uint32_t reserved;     /**< zero */
+    uint64_t cookies;      /**< that have not expired */
+    uint64_t places;       /**< hosts with cookies; a host counts once for each partition */
+    uint64_t size;         /**< bytes of the region */
+    uint64_t max_size;     /**< bytes that it may grow to */
+    int64_t version;       /**< number of the last change */
+} shms_jar_stats;
+
 /** Called for a cookie; what it returns, if not 0, ends the call. It may use the jar. */
 typedef int shms_cookie_fn(const shms_cookie *cookie, void *context);
 
@@ -360,6 +371,20 @@ SHMS_API int shms_jar_poll_fd(shms_jar *j);
  * Since: 0.2.0
  */
 SHMS_API int64_t shms_jar_version(shms_jar *j);
+
+/**
+ * What can be told about a jar. Its cookies are counted one by one.
+ * @param j  the handle
+ * @param ret  its struct_size is set; the rest is filled as far as that goes, on success
+ * @return 0, or SHMS_E_INVALID (NULL, struct_size below 8), or as shms_jar_each().
+ * Threads: safe.
+ * Processes: safe; disturbs nobody. Numbers of a moment, each for itself.
+ * Signals: not async-signal-safe.
+ * Fork: works in a child.
+ * Blocks: as shms_jar_each().
+ * Since: 0.2.0
+ */
+SHMS_API int shms_jar_info(shms_jar *j, shms_jar_stats *ret);
 
 /**
  * Lock a host, so that one process at a time does what all need once: log in, refresh a token. Cookies can be

@@ -62,6 +62,45 @@ int64_t shms_jar_each(shms_jar *j, const char *host, shms_cookie_fn *callback, v
     return rc != 0 ? rc : t.told;
 }
 
+/* ---- info */
+
+struct sum {
+    shms_jar_stats stats;
+    char host[HOST_ROOM], partition[PARTITION_ROOM];
+};
+
+/* Those of a place come one after the other. */
+static int add_cookie(const shms_cookie *c, void *context)
+{
+    struct sum *s = context;
+    const char *partition = c->partition ? c->partition : "";
+    s->stats.cookies++;
+    if (strcmp(s->host, c->host) != 0 || strcmp(s->partition, partition) != 0) {
+        strcpy(s->host, c->host);
+        strcpy(s->partition, partition);
+        s->stats.places++;
+    }
+    return 0;
+}
+
+int shms_jar_info(shms_jar *j, shms_jar_stats *ret)
+{
+    struct sum s = {.host = ""};
+    shms_dict_stats dict = {.struct_size = sizeof dict};
+    if (!j || !ret || ret->struct_size < 8)
+        return SHMS_E_INVALID;
+    int rc = shms_dict_info(j->dict, &dict);
+    int64_t n = rc < 0 ? rc : shms_jar_each(j, NULL, add_cookie, &s);
+    if (n < 0)
+        return (int)n;
+    s.stats.struct_size = ret->struct_size;
+    s.stats.size = dict.size;
+    s.stats.max_size = dict.max_size;
+    s.stats.version = dict.version;
+    memcpy(ret, &s.stats, ret->struct_size < sizeof s.stats ? ret->struct_size : sizeof s.stats);
+    return 0;
+}
+
 /* ---- deletion */
 
 static int drop_like(shms_jar *j, struct record *r, void *context)

@@ -447,6 +447,39 @@ static void waiting(void **state)
     shms_jar_close(j);
 }
 
+static void info(void **state)
+{
+    (void)state;
+    struct {
+        shms_jar_stats s;
+        char more[8];
+    } longer = {.s = {.struct_size = sizeof longer}, .more = "more"};
+    shms_jar *j = jar_new();
+    shms_cookie c = cookie_of("a.example.com", "a", "1");
+    c.partition = "https://top.example";
+    c.flags |= SHMS_COOKIE_SECURE;
+    assert_int_equal(shms_jar_put(j, &c), 0);
+    assert_int_equal(set(j, A, "a=1"), 0);
+    assert_int_equal(set(j, A, "b=1; Max-Age=10"), 0);
+    assert_int_equal(set(j, "https://example.com/", "c=1; Max-Age=5"), 0);
+    clock_ns += 5 * SECOND;
+    assert_int_equal(shms_jar_info(j, &longer.s), 0);
+    assert_int_equal(longer.s.cookies, 3);
+    assert_int_equal(longer.s.places, 2);
+    assert_int_equal(longer.s.max_size, 64 << 20);
+    assert_true(longer.s.size > 0 && longer.s.size <= longer.s.max_size);
+    assert_int_equal(longer.s.version, shms_jar_version(j));
+    assert_string_equal(longer.more, "more");
+    longer.s = (shms_jar_stats){.struct_size = 16, .places = 7};
+    assert_int_equal(shms_jar_info(j, &longer.s), 0);
+    assert_int_equal(longer.s.cookies, 3);
+    assert_int_equal(longer.s.places, 7);
+    longer.s.struct_size = 7;
+    assert_int_equal(shms_jar_info(j, &longer.s), SHMS_E_INVALID);
+    assert_int_equal(shms_jar_info(j, NULL), SHMS_E_INVALID);
+    shms_jar_close(j);
+}
+
 /* ---- what is wrong */
 
 static void bad_calls(void **state)
@@ -584,6 +617,7 @@ int main(void)
         cmocka_unit_test(changes_are_told),
         cmocka_unit_test(forgotten_marks),
         cmocka_unit_test(waiting),
+        cmocka_unit_test(info),
         cmocka_unit_test(bad_calls),
         cmocka_unit_test(bad_lines),
         cmocka_unit_test(bad_bytes),
