@@ -4,6 +4,7 @@
 # shellcheck source=test/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 cookie=$(dirname "$SHMS")/cookie/shms-cookie
+[ -x "$cookie" ] || cookie=$(dirname "$SHMS")/shms-cookie # installed
 [ -x "$cookie" ] || fail "no program $cookie"
 https=https://www.example.com
 

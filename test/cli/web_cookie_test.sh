@@ -5,6 +5,7 @@
 # shellcheck source=test/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 cookie=$(dirname "$SHMS")/cookie/shms-cookie
+[ -x "$cookie" ] || cookie=$(dirname "$SHMS")/shms-cookie # installed
 [ -x "$cookie" ] || fail "no program $cookie"
 for tool in curl python3; do
     command -v $tool >/dev/null || { echo "SKIP: no $tool"; exit 77; }
