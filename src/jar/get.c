@@ -14,6 +14,12 @@ struct looked_at {
     struct looked_at *next;
 };
 
+/* A cookie that goes along. */
+struct found {
+    const shms_cookie *cookie;
+    size_t path_size;
+};
+
 /* What one request takes out of the jar. */
 struct request {
     shms_jar *jar;
@@ -21,7 +27,7 @@ struct request {
     struct url url;
     int64_t now_ns;
     struct looked_at *records; /* those of its host and of hosts above that hold cookies */
-    const shms_cookie **found;
+    struct found *found;
     size_t count;
 };
 
@@ -43,31 +49,34 @@ static bool site_allows(const struct request *q, const shms_cookie *c)
            (c->same_site == SHMS_SAME_SITE_DEFAULT && q->now_ns - c->created_ns <= LAX_UNSAFE_NS);
 }
 
-/* The list of suffixes may have come to know this one since the cookie was made. */
-static bool domain_allows(const struct request *q, const shms_cookie *c)
+/* Which cookies of a host go along: those of the request's own all, of one above those for a whole domain. The
+ * list of suffixes may have come to know that one since they were made. */
+enum reach { NONE, DOMAIN, ALL };
+
+static enum reach reach_of(const struct request *q, const char *host)
 {
-    if (strcmp(c->host, q->url.host) == 0)
-        return true;
-    return !(c->flags & SHMS_COOKIE_HOST_ONLY) && !shms__is_suffix(q->jar, c->host);
+    return strcmp(host, q->url.host) == 0 ? ALL : shms__is_suffix(q->jar, host) ? NONE : DOMAIN;
 }
 
-static bool is_sent(const struct request *q, const shms_cookie *c)
+static bool is_sent(const struct request *q, const shms_cookie *c, enum reach reach)
 {
-    return !shms__is_gone(c, q->now_ns) && (q->url.secure || !(c->flags & SHMS_COOKIE_SECURE)) &&
+    return !shms__is_gone(c, q->now_ns) && (reach == ALL || !(c->flags & SHMS_COOKIE_HOST_ONLY)) && (q->url.secure || !(c->flags & SHMS_COOKIE_SECURE)) &&
            (!(c->flags & SHMS_COOKIE_HTTP_ONLY) || !(q->asked->flags & SHMS_JAR_API)) &&
-           shms__path_match(q->url.path, q->url.path_size, c->path) && site_allows(q, c) &&
-           domain_allows(q, c);
+           shms__path_match(q->url.path, q->url.path_size, c->path) && site_allows(q, c);
 }
 
 static int select_cookies(struct request *q, const struct record *r)
 {
-    const shms_cookie **more = realloc(q->found, (q->count + r->count + 1) * sizeof(*more));
+    enum reach reach = reach_of(q, r->place.host);
+    struct found *more = realloc(q->found, (q->count + r->count + 1) * sizeof *more);
     if (!more)
         return SHMS_E_NOMEM;
     q->found = more;
-    for (size_t i = 0; i < r->count; i++)
-        if (is_sent(q, &r->cookies[i]))
-            q->found[q->count++] = &r->cookies[i];
+    for (size_t i = 0; i < r->count && reach != NONE; i++) {
+        const shms_cookie *c = &r->cookies[i];
+        if (is_sent(q, c, reach))
+            q->found[q->count++] = (struct found){c, strlen(c->path)};
+    }
     return 0;
 }
 
@@ -107,11 +116,20 @@ static int collect(struct request *q)
 /* Longer paths first, then older cookies. */
 static int by_order(const void *a, const void *b)
 {
-    const shms_cookie *x = *(const shms_cookie *const *)a, *y = *(const shms_cookie *const *)b;
-    size_t n = strlen(x->path), m = strlen(y->path);
-    if (n != m)
-        return n > m ? -1 : 1;
-    return (x->created > y->created) - (x->created < y->created);
+    const struct found *x = a, *y = b;
+    if (x->path_size != y->path_size)
+        return x->path_size > y->path_size ? -1 : 1;
+    return (x->cookie->created > y->cookie->created) - (x->cookie->created < y->cookie->created);
+}
+
+/* Most often they lie in that order. */
+static void sort_found(struct request *q)
+{
+    for (size_t i = 1; i < q->count; i++)
+        if (by_order(&q->found[i - 1], &q->found[i]) > 0) {
+            qsort(q->found, q->count, sizeof *q->found, by_order);
+            return;
+        }
 }
 
 struct text {
@@ -120,9 +138,8 @@ struct text {
     size_t length;
 };
 
-static void append(struct text *t, const char *text)
+static void append(struct text *t, const char *text, size_t n)
 {
-    size_t n = strlen(text);
     if (t->length < t->size)
         memcpy(t->buf + t->length, text, n < t->size - t->length ? n : t->size - t->length);
     t->length += n;
@@ -132,10 +149,11 @@ static int64_t write_line(const struct request *q, char *buf, size_t size)
 {
     struct text t = {.buf = buf, .size = size};
     for (size_t i = 0; i < q->count; i++) {
-        append(&t, i > 0 ? "; " : "");
-        append(&t, q->found[i]->name);
-        append(&t, q->found[i]->name[0] ? "=" : "");
-        append(&t, q->found[i]->value);
+        const shms_cookie *c = q->found[i].cookie;
+        append(&t, "; ", i > 0 ? 2 : 0);
+        append(&t, c->name, strlen(c->name));
+        append(&t, "=", c->name[0] ? 1 : 0);
+        append(&t, c->value, strlen(c->value));
     }
     if (size > 0)
         buf[t.length < size ? t.length : size - 1] = '\0';
@@ -147,9 +165,10 @@ static int64_t write_line(const struct request *q, char *buf, size_t size)
 static void note_use(const struct request *q, struct record *r)
 {
     bool due = false;
+    enum reach reach = reach_of(q, r->place.host);
     for (size_t i = 0; i < r->count; i++) {
         shms_cookie *c = &r->cookies[i];
-        if (is_sent(q, c) && q->now_ns - c->used_ns >= USED_AGAIN_NS) {
+        if (q->now_ns - c->used_ns >= USED_AGAIN_NS && reach != NONE && is_sent(q, c, reach)) {
             c->used_ns = q->now_ns;
             due = true;
         }
@@ -163,8 +182,7 @@ static int64_t answer(struct request *q, char *buf, size_t size)
     int rc = collect(q);
     if (rc < 0)
         return rc;
-    if (q->count > 1)
-        qsort(q->found, q->count, sizeof(*q->found), by_order);
+    sort_found(q);
     int64_t length = write_line(q, buf, size);
     for (struct looked_at *l = q->records; l; l = l->next)
         note_use(q, &l->record);

@@ -63,21 +63,20 @@ static bool decode_entry(const char *at, size_t left, struct record *r, size_t *
         return false;
     at += sizeof e;
     shms_cookie *c = &r->cookies[r->count++];
-    *c = (shms_cookie){
-        .struct_size = sizeof *c,
-        .flags = e.flags,
-        .same_site = e.same_site,
-        .host = r->place.host,
-        .partition = r->place.partition[0] ? r->place.partition : NULL,
-        .name = take_text(&at, e.name),
-        .value = take_text(&at, e.value),
-        .path = take_text(&at, e.path),
-        .expires_ns = e.expires_ns,
-        .created_ns = e.created_ns,
-        .used_ns = e.used_ns,
-        .created = e.created ? e.created : r->version,
-        .changed = e.changed ? e.changed : r->version,
-    };
+    c->struct_size = sizeof *c;
+    c->flags = e.flags;
+    c->same_site = e.same_site;
+    c->reserved = 0;
+    c->host = r->place.host;
+    c->partition = r->place.partition[0] ? r->place.partition : NULL;
+    c->name = take_text(&at, e.name);
+    c->value = take_text(&at, e.value);
+    c->path = take_text(&at, e.path);
+    c->expires_ns = e.expires_ns;
+    c->created_ns = e.created_ns;
+    c->used_ns = e.used_ns;
+    c->created = e.created ? e.created : r->version;
+    c->changed = e.changed ? e.changed : r->version;
     return c->name && c->value && c->path;
 }
 

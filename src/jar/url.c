@@ -152,6 +152,8 @@ bool shms__domain_match(const char *host, const char *domain)
 
 bool shms__path_match(const char *path, size_t size, const char *cookie_path)
 {
+    if (cookie_path[0] == '/' && cookie_path[1] == '\0' && size > 0 && path[0] == '/')
+        return true; /* most have this one */
     size_t n = strlen(cookie_path);
     if (n > size || memcmp(path, cookie_path, n) != 0)
         return false;
