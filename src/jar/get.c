@@ -49,7 +49,7 @@ static bool site_allows(const struct request *q, const shms_cookie *c)
            (c->same_site == SHMS_SAME_SITE_DEFAULT && q->now_ns - c->created_ns <= LAX_UNSAFE_NS);
 }
 
-/* Which cookies of a host go along: those of the request's own all, of one above those for a whole domain. The
+/* Which cookies of a host go along: of the request's own host all, of one above those for a whole domain. The
  * list of suffixes may have come to know that one since they were made. */
 enum reach { NONE, DOMAIN, ALL };
 
@@ -60,7 +60,8 @@ static enum reach reach_of(const struct request *q, const char *host)
 
 static bool is_sent(const struct request *q, const shms_cookie *c, enum reach reach)
 {
-    return !shms__is_gone(c, q->now_ns) && (reach == ALL || !(c->flags & SHMS_COOKIE_HOST_ONLY)) && (q->url.secure || !(c->flags & SHMS_COOKIE_SECURE)) &&
+    return !shms__is_gone(c, q->now_ns) && (reach == ALL || !(c->flags & SHMS_COOKIE_HOST_ONLY)) &&
+           (q->url.secure || !(c->flags & SHMS_COOKIE_SECURE)) &&
            (!(c->flags & SHMS_COOKIE_HTTP_ONLY) || !(q->asked->flags & SHMS_JAR_API)) &&
            shms__path_match(q->url.path, q->url.path_size, c->path) && site_allows(q, c);
 }
