@@ -54,6 +54,9 @@ touch "$work/go"
 wait $client || fail "curl of /slow: $?"
 try_cookie ls
 try_cookie get "$web/home"
+echo '# what curl left behind, and no server named, stays'
+try_cookie curl -- -sS --junk-session-cookies "$web/home"
+try_cookie get "$web/home"
 echo '# deleted by a server'
 try_cookie curl -- -sS "$web/logout"
 try_cookie get "$web/home"
