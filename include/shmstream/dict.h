@@ -78,7 +78,9 @@ typedef struct shms_dict_options {
     uint8_t keep;         /**< 1: the dict stays without members until unlinked */
     uint8_t no_bell;      /**< as in shms_stream_options */
     uint8_t no_guard;     /**< as in shms_stream_options */
-    uint8_t reserved[5];  /**< must be zero */
+    uint8_t secret;       /**< 1: what this handle replaces, evicts or finds expired is wiped, as is what is
+                               deleted by any; and core dumps of this process leave the dict out (Linux) */
+    uint8_t reserved[4];  /**< must be zero */
     int64_t (*now_ns)(void *context); /**< the clock of this handle: nanoseconds since 1970, positive. NULL:
                                the system's. Called inside changes: it must not use the dict, nor leave by
                                longjmp */

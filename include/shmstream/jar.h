@@ -16,9 +16,10 @@
  *
  * - The rules are those of RFC 6265bis (draft 22): attributes and dates, host-only cookies, domains, paths,
  *   public suffixes, Secure, HttpOnly, SameSite, the prefixes __Host- and __Secure-, sizes, order, expiry.
- *   A Partitioned attribute is ignored.
+ *   Beyond it: the prefixes __Http- and __Host-Http-, and cookies of a partition (Partitioned), which are
+ *   sent only where the page at the top is of the same site as when they were set.
  * - A change happens completely or not at all, at whatever instant a process is killed.
- * - A host is written in ASCII: a name in other letters as xn--...
+ * - A host in other letters, in UTF-8, is the one that its xn--... name means.
  * - Cookies are secrets: a jar is its user's alone (mode 0600) unless its creator says otherwise. They lie in
  *   shared memory as they are, in clear.
  * The rules of shmstream.h hold here, too: codes, time-outs, fork.
@@ -75,11 +76,13 @@ enum {
     SHMS_COOKIE_LONG = 3,         /**< more than SHMS_COOKIE_MAX */
     SHMS_COOKIE_DOMAIN = 4,       /**< a Domain that the host does not belong to */
     SHMS_COOKIE_SUFFIX = 5,       /**< a Domain that is a public suffix, such as co.uk */
-    SHMS_COOKIE_INSECURE = 6,     /**< Secure, or SameSite=None without it, where the connection is not */
+    SHMS_COOKIE_INSECURE = 6,     /**< Secure where the connection is not; SameSite=None or a partition
+                                       without Secure */
     SHMS_COOKIE_SHADOWS = 7,      /**< it would hide a Secure cookie, and the connection is not */
     SHMS_COOKIE_HIDDEN = 8,       /**< a script may not make or replace an HttpOnly cookie */
     SHMS_COOKIE_CROSS_SITE = 9,   /**< its SameSite does not let another site set it */
-    SHMS_COOKIE_PREFIX = 10,      /**< not what its prefix __Secure- or __Host- promises */
+    SHMS_COOKIE_PREFIX = 10,      /**< not what its prefix promises: __Secure-, __Host-, __Http-,
+                                       __Host-Http- */
     SHMS_COOKIE_UNWRITABLE = 11   /**< put only: a name, value or path that no Set-Cookie line can make */
 };
 
@@ -111,6 +114,9 @@ typedef struct shms_jar_request {
     uint32_t site;        /**< SHMS_SITE_... */
     uint32_t reserved;    /**< must be zero */
     const char *url;      /**< http, https, ws or wss; a user and password in it are passed over */
+    const char *partition; /**< the site of the page at the top, as https://example.com: its cookies go along,
+                               too, and Partitioned ones become its; 255 bytes without blanks at most. NULL:
+                               there is none, and the attribute Partitioned is ignored */
 } shms_jar_request;
 
 /** A cookie. Texts end with a zero byte; a callback's are valid during the call. */
@@ -123,12 +129,24 @@ typedef struct shms_cookie {
     const char *name;
     const char *value;
     const char *path;
+    const char *partition; /**< as in a request; NULL: none */
     int64_t expires_ns;   /**< nanoseconds since 1970; 0: with the session */
     int64_t created_ns;   /**< when it was made; a new value does not change that */
     int64_t used_ns;      /**< when it was last sent, to the minute */
     int64_t created;      /**< number of the change that made it: the order of cookies */
     int64_t changed;      /**< number of the change that gave it what it holds now */
 } shms_cookie;
+
+/** What can be told about a jar. */
+typedef struct shms_jar_stats {
+    uint32_t struct_size;  /**< set by the caller; at least 8 */
+    uint32_t reserved;     /**< zero */
+    uint64_t cookies;      /**< that have not expired */
+    uint64_t places;       /**< hosts with cookies; a host counts once for each partition */
+    uint64_t size;         /**< bytes of the region */
+    uint64_t max_size;     /**< bytes that it may grow to */
+    int64_t version;       /**< number of the last change */
+} shms_jar_stats;
 
 /** Called for a cookie; what it returns, if not 0, ends the call. It may use the jar. */
 typedef int shms_cookie_fn(const shms_cookie *cookie, void *context);
@@ -184,9 +202,10 @@ SHMS_API int shms_jar_unlink(const char *name);
  * @param size  its length in bytes
  * @return 0; above 0 the cookie was refused: SHMS_COOKIE_..., whose text shms_jar_reason() has; or
  *     SHMS_E_INVALID (NULL, a field that is not known, a URL without a host or of another scheme, a host
- *     that is not ASCII, a port that is no number up to 65535), SHMS_E_FULL (no room even after expired and
- *     little used cookies went), SHMS_E_TIMEOUT (a step waited open_timeout_ms for a writer, or others
- *     changed this host's cookies 10000 times in between), SHMS_E_NOMEM, SHMS_E_READ_ONLY, SHMS_E_DENIED,
+ *     that cannot be one, a port that is no number up to 65535, a partition that is empty or too long),
+ *     SHMS_E_FULL (no room even after expired and little used cookies went), SHMS_E_TIMEOUT (a step waited
+ *     open_timeout_ms for a writer, or others changed this host's cookies 10000 times in between),
+ *     SHMS_E_NOMEM, SHMS_E_READ_ONLY, SHMS_E_DENIED,
  *     SHMS_E_CORRUPT, SHMS_E_NOSPACE, SHMS_E_LOST as shms_dict_set().
  * Threads: safe.
  * Processes: safe; changes of one host made at the same time are all kept.
@@ -230,9 +249,10 @@ SHMS_API const char *shms_jar_reason(int reason);
 SHMS_API int64_t shms_jar_get(shms_jar *j, const shms_jar_request *request, char *buf, size_t size);
 
 /**
- * Tell each cookie, of one host or of all, those of one host from the oldest on. Expired ones are left out.
+ * Tell each cookie, of one host or of all; those of one host and partition from the oldest on. Expired ones
+ * are left out.
  * @param j  the handle
- * @param host  the host whose own cookies are told; NULL: all
+ * @param host  the host whose own cookies are told, in whatever partition; NULL: all
  * @param callback  called for each
  * @param context  passed on
  * @return how many were told; what the callback returned if not 0; or SHMS_E_INVALID (NULL, a host that
@@ -263,9 +283,9 @@ SHMS_API int64_t shms_jar_each(shms_jar *j, const char *host, shms_cookie_fn *ca
 SHMS_API int shms_jar_put(shms_jar *j, const shms_cookie *cookie);
 
 /**
- * Delete a cookie: those of this host and name, and of this path unless it is NULL.
+ * Delete a cookie: those of this host, partition and name, and of this path unless it is NULL.
  * @param j  the handle, read-write
- * @param cookie  host and name say which, and path; nothing else is looked at but struct_size
+ * @param cookie  host, partition and name say which, and path; nothing else is looked at but struct_size
  * @return 0, or SHMS_E_NOT_FOUND (there is none), or as shms_jar_put().
  * Threads: safe.
  * Processes: safe.
@@ -353,6 +373,20 @@ SHMS_API int shms_jar_poll_fd(shms_jar *j);
 SHMS_API int64_t shms_jar_version(shms_jar *j);
 
 /**
+ * What can be told about a jar. Its cookies are counted one by one.
+ * @param j  the handle
+ * @param ret  its struct_size is set; the rest is filled as far as that goes, on success
+ * @return 0, or SHMS_E_INVALID (NULL, struct_size below 8), or as shms_jar_each().
+ * Threads: safe.
+ * Processes: safe; disturbs nobody. Numbers of a moment, each for itself.
+ * Signals: not async-signal-safe.
+ * Fork: works in a child.
+ * Blocks: as shms_jar_each().
+ * Since: 0.2.0
+ */
+SHMS_API int shms_jar_info(shms_jar *j, shms_jar_stats *ret);
+
+/**
  * Lock a host, so that one process at a time does what all need once: log in, refresh a token. Cookies can be
  * read and changed meanwhile, by any process.
  * @param j  the handle, read-write. Threads that share it share its locks
@@ -407,7 +441,8 @@ SHMS_API int64_t shms_jar_import(shms_jar *j, const char *path, uint64_t *ret_le
  * one. The format knows no SameSite.
  * @param j  the handle
  * @param path  the file
- * @param ret_left_out  receives how many cookies were left out: the format has no place for a TAB; or NULL
+ * @param ret_left_out  receives how many cookies were left out: the format has no place for a TAB, nor for a
+ *     partition; or NULL
  * @return how many cookies were written, or SHMS_E_INVALID (NULL), SHMS_E_NOT_FOUND (no such directory),
  *     SHMS_E_DENIED, SHMS_E_NOSPACE, SHMS_E_OS (as to the file), or as shms_jar_each().
  * Threads: safe.

@@ -140,6 +140,7 @@ int shms__memfd_pass(const struct file *f, bool joins, bool frozen, int *ret_fd)
 /* `offset` is a multiple of every page size. `child`: a child of fork gets the mapping too. */
 int shms__map(const struct file *f, uint64_t offset, uint64_t size, bool writable, bool child, void **ret);
 void shms__map_hint_huge(void *address, uint64_t size);
+void shms__map_hide(void *address, uint64_t size); /* core dumps leave it out, where that can be */
 void shms__unmap(void *address, uint64_t size);
 /* Zeros of this process's own at an address where nothing is; false: something is. */
 bool shms__map_private(void *address, uint64_t size);

@@ -24,6 +24,7 @@ struct shms_dict {
     uint32_t key_max;
     uint32_t value_max;
     uint32_t policy;
+    bool secret;
     int timeout_ms; /* of the writers' lock */
     a32 held;       /* locks of keys that this handle holds, about; private */
     int64_t (*now_ns)(void *context);

@@ -196,6 +196,24 @@ static bool replace(shms_dict *d, struct queue *q, struct redo *r, const struct 
     return !p->cell || free_cells(d, q, r, p->cell, 0, shms__cells_for(d, (uint64_t)l->key + l->value));
 }
 
+/* Zeros over the bytes of a record behind its key. A late reader finds that its version has changed. */
+static void wipe(shms_dict *d, uint64_t cell, struct lengths l)
+{
+    static const unsigned char zeros[DICT_CELL_MAX];
+    uint64_t n = shms__cells_for(d, (uint64_t)l.key + l.value), skip = l.key;
+    uint64_t head = sizeof(struct record_head), room = shms__room_first(d);
+    /* orders: the new version before any zero; pairs with fence_acquire in try_record of table.c, walk.c */
+    fence_release();
+    for (uint64_t i = 0; i < n && cell; i++) {
+        if (skip < room)
+            racy_copy((unsigned char *)shms__cell_at(d, cell) + head + skip, zeros, (size_t)(room - skip));
+        skip -= min_u64(skip, room);
+        cell = i + 1 < n ? shms__cell_behind(d, cell, 1) : 0;
+        head = sizeof(struct cell_head);
+        room = shms__room_more(d);
+    }
+}
+
 int64_t shms__change_put(shms_dict *d, const struct wanted *w, const struct place *p, const struct content *c,
                          struct clock *clock)
 {
@@ -223,26 +241,14 @@ int64_t shms__change_put(shms_dict *d, const struct wanted *w, const struct plac
     if (!(w->flags & RECORD_LOCK))
         shms__redo_add(&r, &h->version, v);
     int rc = shms__redo_commit(d, &r);
+    if (rc == 0 && d->secret && p->cell) {
+        a64_store_relaxed(&shms__record_at(d, p->cell)->cell.version, 0); /* relaxed: ordered in wipe() */
+        wipe(d, p->cell, p->record.lengths);
+    }
     return rc < 0 ? rc : (int64_t)(v & ~VERSION_LOCK);
 }
 
 /* ---- drop */
-
-/* Zeros over the bytes of a record behind its key. Nobody reads them any more. */
-static void wipe(shms_dict *d, uint64_t cell, struct lengths l)
-{
-    static const unsigned char zeros[DICT_CELL_MAX];
-    uint64_t n = shms__cells_for(d, (uint64_t)l.key + l.value), skip = l.key;
-    uint64_t head = sizeof(struct record_head), room = shms__room_first(d);
-    for (uint64_t i = 0; i < n && cell; i++) {
-        if (skip < room)
-            racy_copy((unsigned char *)shms__cell_at(d, cell) + head + skip, zeros, (size_t)(room - skip));
-        skip -= min_u64(skip, room);
-        cell = i + 1 < n ? shms__cell_behind(d, cell, 1) : 0;
-        head = sizeof(struct cell_head);
-        room = shms__room_more(d);
-    }
-}
 
 static int64_t drop_lock(shms_dict *d, const struct place *p)
 {
@@ -285,7 +291,7 @@ int64_t shms__change_drop(shms_dict *d, const struct place *p, uint32_t why)
     int rc = shms__redo_commit(d, &r);
     if (rc < 0)
         return rc;
-    if (why == 0)
+    if (why == 0 || d->secret)
         wipe(d, p->cell, l);
     return (int64_t)(v & ~VERSION_LOCK); /* a peer's number is no code */
 }

@@ -175,6 +175,9 @@ static int join(shms_dict *d, const shms_dict_options *o)
     if (rc < 0)
         return rc;
     d->header = (struct dict_header *)(void *)d->section.member.region.data;
+    d->secret = o->secret;
+    if (d->secret)
+        shms__map_hide(d->section.member.region.data, d->section.member.region.capacity);
     d->now_ns = o->now_ns;
     d->now_context = o->now_context;
     d->timeout_ms = o->open_timeout_ms ? o->open_timeout_ms : OPEN_TIMEOUT_MS;
@@ -198,7 +201,8 @@ static int copy_options(const shms_dict_options *from, shms_dict_options *ret)
             return shms__fail(SHMS_E_INVALID);
     memcpy(ret, from, (size_t)min_u64(size, sizeof *ret));
     static const uint8_t zero[sizeof ret->reserved];
-    bool sound = memcmp(ret->reserved, zero, sizeof zero) == 0 && ret->open_timeout_ms >= 0;
+    bool sound = memcmp(ret->reserved, zero, sizeof zero) == 0 && ret->open_timeout_ms >= 0 &&
+                 ret->secret <= 1;
     return sound ? 0 : shms__fail(SHMS_E_INVALID);
 }
 

@@ -190,7 +190,7 @@ static int export_cookie(const shms_cookie *c, void *context)
 {
     struct export *export = context;
     bool below = !(c->flags & SHMS_COOKIE_HOST_ONLY);
-    if (strchr(c->name, '\t') || strchr(c->value, '\t') || strchr(c->path, '\t')) {
+    if (c->partition || strchr(c->name, '\t') || strchr(c->value, '\t') || strchr(c->path, '\t')) {
         export->left_out++;
         return 0;
     }

@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TRIES_ALONE 8
 #define TRIES_MOST 10000
+#define TURN_MS 1000 /* longest wait for a turn */
 
-/* ---- what is too much in one host */
+/* ---- what is too much in one place */
 
 static void drop_expired(struct record *r, int64_t now)
 {
@@ -76,11 +78,11 @@ static void keep_limits(const shms_jar *j, struct record *r)
 
 /* ---- one change */
 
-/* One try. ret_delta: by how many cookies the host has more. */
-static int edit_once(shms_jar *j, const char *host, edit_fn *edit, void *context, int64_t *ret_delta)
+/* One try. ret_delta: by how many cookies the place has more. */
+static int edit_once(shms_jar *j, const struct place *place, edit_fn *edit, void *context, int64_t *ret_delta)
 {
     struct record r;
-    int rc = shms__record_read(j, host, &r);
+    int rc = shms__record_read(j, place, &r);
     if (rc < 0)
         return rc;
     size_t before = shms__record_alive(&r);
@@ -95,17 +97,39 @@ static int edit_once(shms_jar *j, const char *host, edit_fn *edit, void *context
     return rc;
 }
 
+static bool is_race(int rc)
+{
+    return rc == SHMS_E_CHANGED || rc == SHMS_E_EXISTS;
+}
+
 /* Each try that fails for others' sake means that one of them has succeeded: so tries are counted, not time,
  * which would end early on a machine that is busy with those others. */
-static int edit_until_done(shms_jar *j, const char *host, edit_fn *edit, void *context, int64_t *ret_delta)
+static int edit_at_most(shms_jar *j, const struct place *place, edit_fn *edit, void *context, int tries,
+                        int64_t *ret_delta)
 {
-    for (int tries = 0; tries < TRIES_MOST; tries++) {
+    int rc = SHMS_E_CHANGED;
+    while (is_race(rc) && tries-- > 0) {
         *ret_delta = 0;
-        int rc = edit_once(j, host, edit, context, ret_delta);
-        if (rc != SHMS_E_CHANGED && rc != SHMS_E_EXISTS)
-            return rc;
+        rc = edit_once(j, place, edit, context, ret_delta);
     }
-    return SHMS_E_TIMEOUT;
+    return rc;
+}
+
+/* Who has failed a few times takes turns with others like it: a lock beside the one that shms_jar_lock()
+ * takes. It is for fairness only: if it cannot be had, the tries go on all the same. */
+static int edit_until_done(shms_jar *j, const struct place *place, edit_fn *edit, void *context,
+                           int64_t *ret_delta)
+{
+    char turn[KEY_ROOM + 1] = "";
+    int rc = edit_at_most(j, place, edit, context, TRIES_ALONE, ret_delta);
+    if (!is_race(rc))
+        return rc;
+    size_t size = 1 + shms__place_key(place, turn + 1);
+    int got = shms_dict_lock(j->dict, turn, size, TURN_MS);
+    rc = edit_at_most(j, place, edit, context, TRIES_MOST, ret_delta);
+    if (got >= 0)
+        shms_dict_unlock(j->dict, turn, size);
+    return is_race(rc) ? SHMS_E_TIMEOUT : rc;
 }
 
 /* ---- what is too much in the jar */
@@ -133,12 +157,12 @@ static int note_ages(const struct record *r, int64_t now, struct ages *ages)
 
 static int collect_ages(shms_jar *j, struct ages *ages)
 {
-    char host[HOST_ROOM];
+    struct place place;
     uint64_t cursor = 0;
     int rc;
-    while ((rc = shms__next_host(j, &cursor, host)) > 0) {
+    while ((rc = shms__next_place(j, &cursor, &place)) > 0) {
         struct record r;
-        rc = shms__record_read(j, host, &r);
+        rc = shms__record_read(j, &place, &r);
         if (rc < 0)
             return rc;
         rc = note_ages(&r, shms__jar_now(j), ages);
@@ -177,13 +201,13 @@ static int sweep_host(shms_jar *j, struct record *r, void *context)
 
 static int sweep_hosts(shms_jar *j, struct sweep *sweep)
 {
-    char host[HOST_ROOM];
+    struct place place;
     uint64_t cursor = 0;
     int rc;
-    while ((rc = shms__next_host(j, &cursor, host)) > 0) {
+    while ((rc = shms__next_place(j, &cursor, &place)) > 0) {
         int64_t delta = 0;
-        struct sweep try = *sweep; /* a try that fails is another one's change: that host stays for once */
-        rc = edit_once(j, host, sweep_host, &try, &delta);
+        struct sweep try = *sweep; /* a try that fails is another one's change: that place stays for once */
+        rc = edit_once(j, &place, sweep_host, &try, &delta);
         if (rc == 0)
             *sweep = try;
         else if (rc != SHMS_E_CHANGED && rc != SHMS_E_EXISTS)
@@ -222,32 +246,26 @@ static void count(shms_jar *j, int64_t delta)
         sweep_jar(j, false);
 }
 
-int shms__edit(shms_jar *j, const char *host, edit_fn *edit, void *context)
+int shms__edit(shms_jar *j, const struct place *place, edit_fn *edit, void *context)
 {
     int64_t delta;
-    int rc = edit_until_done(j, host, edit, context, &delta);
+    int rc = edit_until_done(j, place, edit, context, &delta);
     if (rc == SHMS_E_FULL && sweep_jar(j, true) == 0)
-        rc = edit_until_done(j, host, edit, context, &delta);
+        rc = edit_until_done(j, place, edit, context, &delta);
     if (rc == 0 && delta != 0)
         count(j, delta);
     return rc;
 }
 
-/* ---- hosts */
+/* ---- places */
 
-bool shms__key_host(const void *key, size_t size, char ret[HOST_ROOM])
-{
-    char host[HOST_ROOM];
-    return shms__host_parse(key, size, host) && memcpy(ret, host, size + 1);
-}
-
-int shms__next_host(shms_jar *j, uint64_t *cursor, char ret[HOST_ROOM])
+int shms__next_place(shms_jar *j, uint64_t *cursor, struct place *ret)
 {
     for (;;) {
-        char key[HOST_ROOM];
+        char key[KEY_ROOM];
         size_t size = sizeof key;
         int rc = shms_dict_next(j->dict, cursor, key, &size, NULL, NULL, NULL);
-        if (rc <= 0 || shms__key_host(key, size, ret))
+        if (rc <= 0 || shms__key_place(key, size, ret))
             return rc;
     }
 }

@@ -8,7 +8,17 @@
 #define SECOND_NS INT64_C(1000000000)
 #define USED_AGAIN_NS (60 * SECOND_NS)    /* that a cookie was used is noted so often at most */
 #define LAX_UNSAFE_NS (120 * SECOND_NS)   /* so long a new cookie without SameSite goes with unsafe methods */
-#define HOSTS_MOST 128                    /* labels of a name */
+
+struct looked_at {
+    struct record record;
+    struct looked_at *next;
+};
+
+/* A cookie that goes along. */
+struct found {
+    const shms_cookie *cookie;
+    size_t path_size;
+};
 
 /* What one request takes out of the jar. */
 struct request {
@@ -16,16 +26,16 @@ struct request {
     const shms_jar_request *asked;
     struct url url;
     int64_t now_ns;
-    struct record records[HOSTS_MOST]; /* of its host and those above */
-    size_t hosts;
-    const shms_cookie **found;
+    struct looked_at *records; /* those of its host and of hosts above that hold cookies */
+    struct found *found;
     size_t count;
 };
 
 bool shms__request_sound(const shms_jar_request *r)
 {
     return r && r->struct_size == sizeof *r && (r->flags & ~(uint32_t)SHMS_JAR_API) == 0 &&
-           r->site <= SHMS_SITE_CROSS && r->reserved == 0 && r->url;
+           r->site <= SHMS_SITE_CROSS && r->reserved == 0 && r->url &&
+           (!r->partition || shms__partition_parse(r->partition, NULL));
 }
 
 static bool site_allows(const struct request *q, const shms_cookie *c)
@@ -39,56 +49,88 @@ static bool site_allows(const struct request *q, const shms_cookie *c)
            (c->same_site == SHMS_SAME_SITE_DEFAULT && q->now_ns - c->created_ns <= LAX_UNSAFE_NS);
 }
 
-/* The list of suffixes may have come to know this one since the cookie was made. */
-static bool domain_allows(const struct request *q, const shms_cookie *c)
+/* Which cookies of a host go along: of the request's own host all, of one above those for a whole domain. The
+ * list of suffixes may have come to know that one since they were made. */
+enum reach { NONE, DOMAIN, ALL };
+
+static enum reach reach_of(const struct request *q, const char *host)
 {
-    if (strcmp(c->host, q->url.host) == 0)
-        return true;
-    return !(c->flags & SHMS_COOKIE_HOST_ONLY) && !shms__is_suffix(q->jar, c->host);
+    return strcmp(host, q->url.host) == 0 ? ALL : shms__is_suffix(q->jar, host) ? NONE : DOMAIN;
 }
 
-static bool is_sent(const struct request *q, const shms_cookie *c)
+static bool is_sent(const struct request *q, const shms_cookie *c, enum reach reach)
 {
-    return !shms__is_gone(c, q->now_ns) && (q->url.secure || !(c->flags & SHMS_COOKIE_SECURE)) &&
+    return !shms__is_gone(c, q->now_ns) && (reach == ALL || !(c->flags & SHMS_COOKIE_HOST_ONLY)) &&
+           (q->url.secure || !(c->flags & SHMS_COOKIE_SECURE)) &&
            (!(c->flags & SHMS_COOKIE_HTTP_ONLY) || !(q->asked->flags & SHMS_JAR_API)) &&
-           shms__path_match(q->url.path, q->url.path_size, c->path) && site_allows(q, c) &&
-           domain_allows(q, c);
+           shms__path_match(q->url.path, q->url.path_size, c->path) && site_allows(q, c);
 }
 
 static int select_cookies(struct request *q, const struct record *r)
 {
-    const shms_cookie **more = realloc(q->found, (q->count + r->count + 1) * sizeof(*more));
+    enum reach reach = reach_of(q, r->place.host);
+    struct found *more = realloc(q->found, (q->count + r->count + 1) * sizeof *more);
     if (!more)
         return SHMS_E_NOMEM;
     q->found = more;
-    for (size_t i = 0; i < r->count; i++)
-        if (is_sent(q, &r->cookies[i]))
-            q->found[q->count++] = &r->cookies[i];
+    for (size_t i = 0; i < r->count && reach != NONE; i++) {
+        const shms_cookie *c = &r->cookies[i];
+        if (is_sent(q, c, reach))
+            q->found[q->count++] = (struct found){c, strlen(c->path)};
+    }
     return 0;
+}
+
+/* A record that is found becomes the first of the request's. *spare: memory for one, or NULL. */
+static int look(struct request *q, const struct place *place, struct looked_at **spare)
+{
+    struct looked_at *l = *spare ? *spare : malloc(sizeof *l);
+    *spare = l;
+    if (!l)
+        return SHMS_E_NOMEM;
+    int rc = shms__record_read(q->jar, place, &l->record);
+    if (rc < 0 || l->record.version == 0)
+        return rc;
+    l->next = q->records;
+    q->records = l;
+    *spare = NULL;
+    return select_cookies(q, &l->record);
 }
 
 static int collect(struct request *q)
 {
     int rc = 0;
+    struct looked_at *spare = NULL;
     for (const char *host = q->url.host; host && rc == 0; host = shms__host_above(host)) {
-        struct record *r = &q->records[q->hosts];
-        rc = shms__record_read(q->jar, host, r);
-        if (rc < 0)
-            return rc;
-        q->hosts++;
-        rc = select_cookies(q, r);
+        struct place place = {.partition = ""};
+        strcpy(place.host, host);
+        rc = look(q, &place, &spare);
+        if (rc == 0 && q->asked->partition) {
+            shms__partition_parse(q->asked->partition, place.partition);
+            rc = look(q, &place, &spare);
+        }
     }
+    free(spare);
     return rc;
 }
 
-/* Longer paths first, then older cookies; of two hosts' cookies made by one change, the nearer host's. */
+/* Longer paths first, then older cookies. */
 static int by_order(const void *a, const void *b)
 {
-    const shms_cookie *x = *(const shms_cookie *const *)a, *y = *(const shms_cookie *const *)b;
-    size_t n = strlen(x->path), m = strlen(y->path);
-    if (n != m)
-        return n > m ? -1 : 1;
-    return (x->created > y->created) - (x->created < y->created);
+    const struct found *x = a, *y = b;
+    if (x->path_size != y->path_size)
+        return x->path_size > y->path_size ? -1 : 1;
+    return (x->cookie->created > y->cookie->created) - (x->cookie->created < y->cookie->created);
+}
+
+/* Most often they lie in that order. */
+static void sort_found(struct request *q)
+{
+    for (size_t i = 1; i < q->count; i++)
+        if (by_order(&q->found[i - 1], &q->found[i]) > 0) {
+            qsort(q->found, q->count, sizeof *q->found, by_order);
+            return;
+        }
 }
 
 struct text {
@@ -97,9 +139,8 @@ struct text {
     size_t length;
 };
 
-static void append(struct text *t, const char *text)
+static void append(struct text *t, const char *text, size_t n)
 {
-    size_t n = strlen(text);
     if (t->length < t->size)
         memcpy(t->buf + t->length, text, n < t->size - t->length ? n : t->size - t->length);
     t->length += n;
@@ -109,10 +150,11 @@ static int64_t write_line(const struct request *q, char *buf, size_t size)
 {
     struct text t = {.buf = buf, .size = size};
     for (size_t i = 0; i < q->count; i++) {
-        append(&t, i > 0 ? "; " : "");
-        append(&t, q->found[i]->name);
-        append(&t, q->found[i]->name[0] ? "=" : "");
-        append(&t, q->found[i]->value);
+        const shms_cookie *c = q->found[i].cookie;
+        append(&t, "; ", i > 0 ? 2 : 0);
+        append(&t, c->name, strlen(c->name));
+        append(&t, "=", c->name[0] ? 1 : 0);
+        append(&t, c->value, strlen(c->value));
     }
     if (size > 0)
         buf[t.length < size ? t.length : size - 1] = '\0';
@@ -124,9 +166,10 @@ static int64_t write_line(const struct request *q, char *buf, size_t size)
 static void note_use(const struct request *q, struct record *r)
 {
     bool due = false;
+    enum reach reach = reach_of(q, r->place.host);
     for (size_t i = 0; i < r->count; i++) {
         shms_cookie *c = &r->cookies[i];
-        if (is_sent(q, c) && q->now_ns - c->used_ns >= USED_AGAIN_NS) {
+        if (q->now_ns - c->used_ns >= USED_AGAIN_NS && reach != NONE && is_sent(q, c, reach)) {
             c->used_ns = q->now_ns;
             due = true;
         }
@@ -140,11 +183,10 @@ static int64_t answer(struct request *q, char *buf, size_t size)
     int rc = collect(q);
     if (rc < 0)
         return rc;
-    if (q->count > 1)
-        qsort(q->found, q->count, sizeof(*q->found), by_order);
+    sort_found(q);
     int64_t length = write_line(q, buf, size);
-    for (size_t i = 0; i < q->hosts; i++)
-        note_use(q, &q->records[i]);
+    for (struct looked_at *l = q->records; l; l = l->next)
+        note_use(q, &l->record);
     return length;
 }
 
@@ -157,11 +199,15 @@ int64_t shms_jar_get(shms_jar *j, const shms_jar_request *request, char *buf, si
     q.jar = j;
     q.asked = request;
     q.now_ns = shms__jar_now(j);
-    q.hosts = q.count = 0;
+    q.records = NULL;
+    q.count = 0;
     q.found = NULL;
     int64_t length = answer(&q, buf, size);
-    for (size_t i = 0; i < q.hosts; i++)
-        shms__record_free(&q.records[i]);
+    for (struct looked_at *l = q.records, *next; l; l = next) {
+        next = l->next;
+        shms__record_free(&l->record);
+        free(l);
+    }
     free(q.found);
     return length;
 }

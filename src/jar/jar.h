@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* An open jar, and how its dict is used.
  *
- * One record a host: the key is the host in lower case, the value its cookies (record.c). A request for
- * a.b.example.com looks at a.b.example.com, b.example.com, example.com and com: what it finds does not depend
- * on a list of public suffixes, so processes with different lists see each other's cookies. One more record,
- * under COUNT_KEY, counts the cookies of all hosts.
+ * One record a place, which is a host, or a host in a partition: the key is the host in lower case, with the
+ * partition and a zero byte before it; the value its cookies (record.c). A request for a.b.example.com looks
+ * at a.b.example.com, b.example.com, example.com and com: what it finds does not depend on a list of public
+ * suffixes, so processes with different lists see each other's cookies. One more record, under COUNT_KEY,
+ * counts the cookies of all places.
  *
  * A change is: read the record, edit it, set it on the condition that it still has the version that was read;
  * else again (edit.c). That set is the only step that others see, so a process that dies anywhere leaves the
@@ -20,7 +21,7 @@
 #include <libpsl.h>
 #include <stdbool.h>
 
-#define COUNT_KEY "\0count" /* no host: it holds a zero byte */
+#define COUNT_KEY "\0count" /* no place: before the zero byte is no partition */
 #define COUNT_KEY_SIZE 6
 #define JAR_SIZE (4u << 20)
 #define JAR_SIZE_MAX (64u << 20)

@@ -104,6 +104,8 @@ static void take_attribute(struct span name, struct span v, int64_t now_ns, stru
         c->cookie.flags |= SHMS_COOKIE_SECURE;
     else if (is(name, "httponly"))
         c->cookie.flags |= SHMS_COOKIE_HTTP_ONLY;
+    else if (is(name, "partitioned"))
+        c->partitioned = true;
     else if (is(name, "samesite"))
         c->cookie.same_site = same_site_of(v);
     else if (is(name, "domain")) {
@@ -165,15 +167,27 @@ static bool starts(const char *text, const char *prefix)
     return strncasecmp(text, prefix, strlen(prefix)) == 0;
 }
 
+static bool is_host_wide(const shms_cookie *c, bool has_path)
+{
+    return (c->flags & SHMS_COOKIE_HOST_ONLY) && has_path && strcmp(c->path, "/") == 0;
+}
+
+/* The prefixes that servers rely on, in whatever case. What begins with __Http- no script has made. */
 bool shms__prefix_kept(const shms_cookie *c, bool has_path)
 {
+    static const struct {
+        const char *prefix;
+        uint32_t flags;
+        bool host_wide;
+    } known[] = {{"__Secure-", SHMS_COOKIE_SECURE, false},
+                 {"__Http-", SHMS_COOKIE_SECURE | SHMS_COOKIE_HTTP_ONLY, false},
+                 {"__Host-Http-", SHMS_COOKIE_SECURE | SHMS_COOKIE_HTTP_ONLY, true},
+                 {"__Host-", SHMS_COOKIE_SECURE, true}};
     /* Without a name the value stands where a server looks for one. */
-    if (c->name[0] == '\0')
-        return !starts(c->value, "__Secure-") && !starts(c->value, "__Host-");
-    if (starts(c->name, "__Secure-"))
-        return c->flags & SHMS_COOKIE_SECURE;
-    if (starts(c->name, "__Host-"))
-        return (c->flags & SHMS_COOKIE_SECURE) && (c->flags & SHMS_COOKIE_HOST_ONLY) && has_path &&
-               strcmp(c->path, "/") == 0;
+    const char *name = c->name[0] ? c->name : c->value;
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (starts(name, known[i].prefix))
+            return c->name[0] && (c->flags & known[i].flags) == known[i].flags &&
+                   (!known[i].host_wide || is_host_wide(c, has_path));
     return true;
 }

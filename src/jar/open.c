@@ -48,9 +48,10 @@ static int open_dict(const char *name, const shms_jar_options *o, shms_dict **re
         .max_size = o->max_size,
         .open_timeout_ms = o->open_timeout_ms,
         .cell_size = CELL_SIZE,
-        .key_max = HOST_ROOM,
+        .key_max = KEY_ROOM,
         .value_max = RECORD_MAX,
         .keep = !o->no_keep,
+        .secret = 1,
         .now_ns = o->now_ns,
         .now_context = o->now_context,
     };
@@ -121,16 +122,16 @@ int64_t shms_jar_version(shms_jar *j)
 
 int shms_jar_lock(shms_jar *j, const char *host, int timeout_ms)
 {
-    char own[HOST_ROOM];
-    if (!j || !host || !shms__host_parse(host, strlen(host), own))
+    struct place own;
+    if (!j || !host || !shms__place_parse(host, NULL, &own))
         return SHMS_E_INVALID;
-    return shms_dict_lock(j->dict, own, strlen(own), timeout_ms);
+    return shms_dict_lock(j->dict, own.host, strlen(own.host), timeout_ms);
 }
 
 int shms_jar_unlock(shms_jar *j, const char *host)
 {
-    char own[HOST_ROOM];
-    if (!j || !host || !shms__host_parse(host, strlen(host), own))
+    struct place own;
+    if (!j || !host || !shms__place_parse(host, NULL, &own))
         return SHMS_E_INVALID;
-    return shms_dict_unlock(j->dict, own, strlen(own));
+    return shms_dict_unlock(j->dict, own.host, strlen(own.host));
 }

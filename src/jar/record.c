@@ -63,20 +63,20 @@ static bool decode_entry(const char *at, size_t left, struct record *r, size_t *
         return false;
     at += sizeof e;
     shms_cookie *c = &r->cookies[r->count++];
-    *c = (shms_cookie){
-        .struct_size = sizeof *c,
-        .flags = e.flags,
-        .same_site = e.same_site,
-        .host = r->host,
-        .name = take_text(&at, e.name),
-        .value = take_text(&at, e.value),
-        .path = take_text(&at, e.path),
-        .expires_ns = e.expires_ns,
-        .created_ns = e.created_ns,
-        .used_ns = e.used_ns,
-        .created = e.created ? e.created : r->version,
-        .changed = e.changed ? e.changed : r->version,
-    };
+    c->struct_size = sizeof *c;
+    c->flags = e.flags;
+    c->same_site = e.same_site;
+    c->reserved = 0;
+    c->host = r->place.host;
+    c->partition = r->place.partition[0] ? r->place.partition : NULL;
+    c->name = take_text(&at, e.name);
+    c->value = take_text(&at, e.value);
+    c->path = take_text(&at, e.path);
+    c->expires_ns = e.expires_ns;
+    c->created_ns = e.created_ns;
+    c->used_ns = e.used_ns;
+    c->created = e.created ? e.created : r->version;
+    c->changed = e.changed ? e.changed : r->version;
     return c->name && c->value && c->path;
 }
 
@@ -99,40 +99,52 @@ static int decode(struct record *r)
     return 0;
 }
 
-/* The value's bytes as they are at one moment; it may grow between two looks. */
+/* The value's bytes as they are at one moment; it may grow between two looks. Most are short: they are looked
+ * at here, and no memory is asked for where there is no record. */
 static int fetch(shms_jar *j, struct record *r)
 {
-    size_t room = FIRST_GUESS;
+    char key[KEY_ROOM], guess[FIRST_GUESS], *look = guess;
+    size_t key_size = shms__place_key(&r->place, key), room = sizeof guess;
     shms_dict_record about = {.struct_size = sizeof about};
-    for (;;) {
-        r->bytes = malloc(room);
-        if (!r->bytes)
-            return SHMS_E_NOMEM;
+    int64_t n = shms_dict_get(j->dict, key, key_size, look, room, &about);
+    while (n > (int64_t)room) {
         r->size = room; /* so much of it may have been written */
-        int64_t n = shms_dict_get(j->dict, r->host, strlen(r->host), r->bytes, room, &about);
-        if (n < 0)
-            return (int)n;
-        if ((uint64_t)n <= room) {
-            r->size = (size_t)n;
-            r->version = about.version;
-            return 0;
-        }
         shms__record_free(r);
         room = (size_t)n;
+        look = r->bytes = malloc(room);
+        n = look ? shms_dict_get(j->dict, key, key_size, look, room, &about) : SHMS_E_NOMEM;
     }
+    if (n >= 0 && look == guess)
+        r->bytes = malloc((size_t)n + 1);
+    if (n < 0 || !r->bytes) {
+        r->size = room;
+        return n < 0 ? (int)n : SHMS_E_NOMEM;
+    }
+    if (look == guess) {
+        memcpy(r->bytes, guess, (size_t)n);
+        explicit_bzero(guess, (size_t)n);
+    }
+    r->size = (size_t)n;
+    r->version = about.version;
+    return 0;
 }
 
-int shms__record_read(shms_jar *j, const char *host, struct record *ret)
+int shms__record_read(shms_jar *j, const struct place *place, struct record *ret)
 {
-    *ret = (struct record){0};
-    memcpy(ret->host, host, strlen(host) + 1);
+    ret->cookies = NULL;
+    ret->count = ret->size = 0;
+    ret->version = ret->forgotten = 0;
+    ret->dirty = false;
+    ret->bytes = NULL;
+    strcpy(ret->place.partition, place->partition);
+    strcpy(ret->place.host, place->host);
     int rc = fetch(j, ret);
     if (rc == SHMS_E_NOT_FOUND) {
-        ret->cookies = malloc(sizeof *ret->cookies);
-        rc = ret->cookies ? 0 : SHMS_E_NOMEM;
-    } else if (rc == 0) {
-        rc = decode(ret);
+        ret->cookies = &ret->only;
+        return 0;
     }
+    if (rc == 0)
+        rc = decode(ret);
     if (rc < 0)
         shms__record_free(ret);
     return rc;
@@ -144,7 +156,7 @@ void shms__record_free(struct record *r)
     if (r->bytes)
         explicit_bzero(r->bytes, r->size);
     free(r->bytes);
-    free(r->cookies);
+    free(r->cookies == &r->only ? NULL : r->cookies);
     r->bytes = NULL;
     r->cookies = NULL;
 }
@@ -210,7 +222,8 @@ int shms__record_write(shms_jar *j, const struct record *r)
     shms_dict_how how = {.struct_size = sizeof how,
                          .if_version = r->version ? r->version : -1,
                          .expires_ns = expiry(r, shms__jar_now(j))};
-    int64_t version = shms_dict_set(j->dict, r->host, strlen(r->host), bytes, size, &how);
+    char key[KEY_ROOM];
+    int64_t version = shms_dict_set(j->dict, key, shms__place_key(&r->place, key), bytes, size, &how);
     explicit_bzero(bytes, size);
     free(bytes);
     return version < 0 ? (int)version : 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The cookies of one host, and their bytes in the dict. */
+/* The cookies of one place, and their bytes in the dict. */
 #ifndef SHMS_RECORD_H
 #define SHMS_RECORD_H
 
@@ -12,8 +12,9 @@
  * `created` and `changed` are 0 in what the present change makes; read back, 0 is the version of the record:
  * so both are exact, though the version is not known before the change. */
 struct record {
-    char host[HOST_ROOM];
+    struct place place;
     shms_cookie *cookies; /* with room for one more than were read */
+    shms_cookie only;     /* that room, where there was no record */
     size_t count;
     int64_t version;   /* 0: there was no record */
     int64_t forgotten; /* changed of the newest mark that was given up; 0: none was */
@@ -22,8 +23,9 @@ struct record {
     size_t size;
 };
 
-/* Read a host's record; none is one without cookies. Free it after success only. */
-int shms__record_read(shms_jar *j, const char *host, struct record *ret);
+/* Read a place's record; none is one without cookies. Free it after success only. It must not be
+ * moved. */
+int shms__record_read(shms_jar *j, const struct place *place, struct record *ret);
 void shms__record_free(struct record *r);
 
 /* Set it, if it is unchanged since it was read: else SHMS_E_CHANGED or SHMS_E_EXISTS. */

@@ -9,7 +9,7 @@
 struct set_cookie {
     char *text;
     shms_cookie cookie;
-    bool has_domain, has_path;
+    bool has_domain, has_path, partitioned;
     const char *domain; /* as it was said, without a dot before it */
 };
 

@@ -15,12 +15,13 @@ const char *shms_jar_reason(int reason)
     case SHMS_COOKIE_LONG: return "its name and value have more than 4096 bytes";
     case SHMS_COOKIE_DOMAIN: return "its Domain is not the host's";
     case SHMS_COOKIE_SUFFIX: return "its Domain is a public suffix, under which strangers have their hosts";
-    case SHMS_COOKIE_INSECURE: return "it needs Secure and a secure connection";
+    case SHMS_COOKIE_INSECURE: return "it needs Secure, and a secure connection";
     case SHMS_COOKIE_SHADOWS: return "it would hide a Secure cookie, and the connection is not secure";
     case SHMS_COOKIE_HIDDEN: return "a script may neither make nor replace an HttpOnly cookie";
     case SHMS_COOKIE_CROSS_SITE: return "its SameSite does not let another site set it";
     case SHMS_COOKIE_PREFIX:
-        return "its prefix promises more: __Secure- wants Secure, __Host- also Path=/ and no Domain";
+        return "its prefix promises more: __Secure- wants Secure, __Host- also Path=/ and no Domain, "
+               "__Http- and __Host-Http- also HttpOnly";
     case SHMS_COOKIE_UNWRITABLE: return "no Set-Cookie line can make it: see its name, value, and path";
     default: return shms_strerror(reason);
     }
@@ -55,7 +56,11 @@ static int store_cookie(shms_jar *j, const shms_cookie *cookie, bool api)
     s.cookie.created_ns = s.cookie.used_ns = now;
     if (s.cookie.expires_ns > most)
         s.cookie.expires_ns = most;
-    return shms__edit(j, cookie->host, store, &s);
+    struct place place;
+    if (!shms__place_parse(cookie->host, cookie->partition, &place))
+        return SHMS_E_INVALID;
+    s.cookie.host = place.host;
+    return shms__edit(j, &place, store, &s);
 }
 
 /* ---- what a request may set */
@@ -99,17 +104,18 @@ static bool hides(const struct record *r, const shms_cookie *c, int64_t now)
 }
 
 /* Whether a cookie without Secure would be sent in the place of one that has it: of this host, of those above
- * and of those below. */
+ * and of those below. It has no partition: with one it would have Secure. */
 static int shadows(shms_jar *j, const shms_cookie *c)
 {
-    char host[HOST_ROOM];
+    struct place place;
     uint64_t cursor = 0;
     int rc;
-    while ((rc = shms__next_host(j, &cursor, host)) > 0) {
+    while ((rc = shms__next_place(j, &cursor, &place)) > 0) {
         struct record r;
-        if (!shms__domain_match(host, c->host) && !shms__domain_match(c->host, host))
+        if (place.partition[0] ||
+            (!shms__domain_match(place.host, c->host) && !shms__domain_match(c->host, place.host)))
             continue;
-        rc = shms__record_read(j, host, &r);
+        rc = shms__record_read(j, &place, &r);
         if (rc < 0)
             return rc;
         bool hidden = hides(&r, c, shms__jar_now(j));
@@ -130,7 +136,7 @@ static int check_request(shms_jar *j, const shms_jar_request *r, const struct ur
         return SHMS_COOKIE_HIDDEN;
     if (!site_allows(&c->cookie, r))
         return SHMS_COOKIE_CROSS_SITE;
-    if (c->cookie.same_site == SHMS_SAME_SITE_NONE && !secure)
+    if ((c->cookie.same_site == SHMS_SAME_SITE_NONE || c->cookie.partition) && !secure)
         return SHMS_COOKIE_INSECURE;
     if (!shms__prefix_kept(&c->cookie, c->has_path))
         return SHMS_COOKIE_PREFIX;
@@ -151,6 +157,7 @@ static int set_parsed(shms_jar *j, const shms_jar_request *request, const struct
         path[n] = '\0';
         c->cookie.path = path;
     }
+    c->cookie.partition = c->partitioned ? request->partition : NULL;
     rc = check_request(j, request, url, c);
     return rc != 0 ? rc : store_cookie(j, &c->cookie, request->flags & SHMS_JAR_API);
 }
@@ -193,21 +200,23 @@ static int check_put(const shms_jar *j, const shms_cookie *c)
         return SHMS_COOKIE_UNWRITABLE;
     if (!(c->flags & SHMS_COOKIE_HOST_ONLY) && shms__is_suffix(j, c->host))
         return SHMS_COOKIE_SUFFIX;
+    if (c->partition && !(c->flags & SHMS_COOKIE_SECURE))
+        return SHMS_COOKIE_INSECURE;
     return shms__prefix_kept(c, true) ? 0 : SHMS_COOKIE_PREFIX;
 }
 
 int shms_jar_put(shms_jar *j, const shms_cookie *cookie)
 {
-    char host[HOST_ROOM];
+    struct place place;
     const uint32_t known = SHMS_COOKIE_SECURE | SHMS_COOKIE_HTTP_ONLY | SHMS_COOKIE_HOST_ONLY;
     if (!j || !cookie || cookie->struct_size != sizeof *cookie || (cookie->flags & ~known) ||
         cookie->same_site > SHMS_SAME_SITE_STRICT || cookie->reserved || !cookie->host || !cookie->name ||
         !cookie->value || !cookie->path || cookie->expires_ns < 0 ||
-        !shms__host_parse(cookie->host, strlen(cookie->host), host))
+        !shms__place_parse(cookie->host, cookie->partition, &place))
         return SHMS_E_INVALID;
     shms_cookie c = *cookie;
-    c.host = host;
-    if (shms__host_is_address(host))
+    c.host = place.host;
+    if (shms__host_is_address(place.host))
         c.flags |= SHMS_COOKIE_HOST_ONLY;
     int rc = check_put(j, &c);
     return rc != 0 ? rc : store_cookie(j, &c, false);

@@ -3,6 +3,7 @@
 
 #include "shmstream.h"
 
+#include <idn2.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -57,6 +58,72 @@ bool shms__host_parse(const char *text, size_t size, char ret[HOST_ROOM])
     return name ? has_labels(ret) : is_ipv6(ret, size);
 }
 
+bool shms__host_canonical(const char *text, size_t size, char ret[HOST_ROOM])
+{
+    char utf8[HOST_ROOM * 4], *ascii;
+    bool plain = true;
+    for (size_t i = 0; i < size; i++)
+        plain = plain && (unsigned char)text[i] < 0x80;
+    if (plain)
+        return shms__host_parse(text, size, ret);
+    if (size >= sizeof utf8 || memchr(text, '\0', size))
+        return false;
+    memcpy(utf8, text, size);
+    utf8[size] = '\0';
+    if (idn2_to_ascii_8z(utf8, &ascii, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) != IDN2_OK)
+        return false;
+    bool sound = shms__host_parse(ascii, strlen(ascii), ret);
+    idn2_free(ascii);
+    return sound;
+}
+
+/* ---- places */
+
+static bool take_partition(const char *text, size_t size, char ret[PARTITION_ROOM])
+{
+    if (size == 0 || size >= PARTITION_ROOM)
+        return false;
+    for (size_t i = 0; i < size; i++)
+        if ((unsigned char)text[i] <= 0x20 || text[i] == 0x7f)
+            return false;
+    memcpy(ret, text, size);
+    ret[size] = '\0';
+    return true;
+}
+
+bool shms__partition_parse(const char *text, char ret[PARTITION_ROOM])
+{
+    char own[PARTITION_ROOM];
+    return take_partition(text, strlen(text), ret ? ret : own);
+}
+
+bool shms__place_parse(const char *host, const char *partition, struct place *ret)
+{
+    ret->partition[0] = '\0';
+    return shms__host_canonical(host, strlen(host), ret->host) &&
+           (!partition || shms__partition_parse(partition, ret->partition));
+}
+
+size_t shms__place_key(const struct place *place, char ret[KEY_ROOM])
+{
+    size_t n = strlen(place->partition), host = strlen(place->host);
+    if (n > 0)
+        memcpy(ret, place->partition, ++n);
+    memcpy(ret + n, place->host, host);
+    return n + host;
+}
+
+bool shms__key_place(const void *key, size_t size, struct place *ret)
+{
+    const char *zero = memchr(key, '\0', size), *host = zero ? zero + 1 : key;
+    ret->partition[0] = '\0';
+    if (zero && !take_partition(key, (size_t)(zero - (const char *)key), ret->partition))
+        return false;
+    return shms__host_parse(host, size - (size_t)(host - (const char *)key), ret->host);
+}
+
+/* ---- what lies above and below */
+
 bool shms__host_is_address(const char *host)
 {
     size_t n = strlen(host);
@@ -85,6 +152,8 @@ bool shms__domain_match(const char *host, const char *domain)
 
 bool shms__path_match(const char *path, size_t size, const char *cookie_path)
 {
+    if (cookie_path[0] == '/' && cookie_path[1] == '\0' && size > 0 && path[0] == '/')
+        return true; /* most have this one */
     size_t n = strlen(cookie_path);
     if (n > size || memcmp(path, cookie_path, n) != 0)
         return false;
@@ -145,7 +214,7 @@ int shms__url_parse(const char *text, struct url *ret)
         if (*p == '@')
             start = p + 1;
     const char *host = start, *stop = host_end(start, end);
-    if (!stop || !shms__host_parse(host, (size_t)(stop - host), ret->host))
+    if (!stop || !shms__host_canonical(host, (size_t)(stop - host), ret->host))
         return SHMS_E_INVALID;
     ret->secure = ret->secure || is_local(ret->host);
     ret->path_size = *end == '/' ? strcspn(end, "?#") : 1;

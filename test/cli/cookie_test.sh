@@ -4,6 +4,7 @@
 # shellcheck source=test/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 cookie=$(dirname "$SHMS")/cookie/shms-cookie
+[ -x "$cookie" ] || cookie=$(dirname "$SHMS")/shms-cookie # installed
 [ -x "$cookie" ] || fail "no program $cookie"
 https=https://www.example.com
 
@@ -44,6 +45,17 @@ try_cookie rm example.com
 try_cookie get $https/
 try_cookie rm
 try_cookie rm --all example.com
+echo '# partitions'
+echo 'p=1; Secure; Partitioned' | try_cookie set --partition https://top.example $https/
+try_cookie get --partition https://top.example $https/
+try_cookie get $https/
+try_cookie ls www.example.com
+try_cookie ls --json www.example.com
+try_cookie get --partition '' $https/
+try_cookie rm www.example.com p
+try_cookie rm --partition https://top.example www.example.com p
+try_cookie ls www.example.com
+echo 'p=1; Secure; Partitioned' | try_cookie set --partition https://top.example $https/
 echo '# cookies.txt'
 try_cookie export "$work/cookies.txt"
 cat "$work/cookies.txt"
@@ -55,13 +67,20 @@ try_cookie import "$work/cookies.txt"
 try_cookie get $https/
 echo '{}' >"$work/other"
 try_cookie import "$work/other"
+head -c 1048576 /dev/zero | tr '\0' a >"$work/long"
+try_cookie import "$work/long"
+printf '.example.com\tTRUE\t/\tFALSE\t0\tlatin\t\xe9\xff\n.example.com\tTRUE\t/\tFALSE\t0\ta\ttab\tmore\n' >"$work/tabs"
+printf 'example.com\tTRUE\t/\tFALSE\t0\tcut\tsho' >>"$work/tabs"
+try_cookie import "$work/tabs"
+try_cookie rm example.com latin
 try_cookie import "$work/none"
 try_cookie import "$work"
 try_cookie export "$work/none/x"
 echo '# bad words'
-for url in www.example.com https:// https://a:b@/ https://a:99999/ https://bücher.example/; do
+for url in www.example.com https:// https://user:s3cret@/ https://a:99999/ https://a:8x/ https://bücher.example/; do
     try_cookie get "$url"
 done
+"$cookie" get --jar "$id" $'https://b\xfccher.example/' 2>&1 # Latin-1
 try_cookie ls 'a b'
 try_cookie get
 try_cookie get $https/ more
@@ -72,6 +91,15 @@ try_cookie nonsense
 status=0
 "$cookie" ls --jar "$id-stream" 2>&1 || status=$?
 echo "=> $status"
+
+# A jar of another user, for all to find: denied, and the message says what to do. Only root can act as another.
+if [ "$(id -u)" = 0 ] && setpriv --reuid=65534 --clear-groups test -x "$cookie" 2>/dev/null; then
+    echo 'a=1' | setpriv --reuid=65534 --clear-groups "$cookie" set --jar "Global\\$id-other" $https/ ||
+        fail "another user's jar cannot be made"
+    said=$("$cookie" ls --jar "Global\\$id-other" 2>&1) && fail "another user's jar was listed"
+    setpriv --reuid=65534 --clear-groups "$SHMS" rm "Global\\$id-other"
+    [[ $said == *"may be another user's"* ]] || fail "of another user's jar: $said"
+fi
 
 echo '# watch'
 try_cookie rm --all

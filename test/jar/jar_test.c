@@ -47,6 +47,82 @@ static void secret_by_default(void **state)
     shms_jar_close(j);
 }
 
+/* One cookie of `count`, each a second after the one before, in one host or in one each. */
+static void fill(shms_jar *j, int from, int count, bool hosts, const char *more)
+{
+    for (int i = from; i < from + count; i++) {
+        char url[64], line[64];
+        snprintf(url, sizeof url, hosts ? "https://h%d.example.com/" : "https://h.example.com/", i);
+        snprintf(line, sizeof line, "c%d=%d%s", i, i, more);
+        clock_ns += SECOND;
+        assert_int_equal(set(j, url, line), 0);
+    }
+}
+
+/* ---- secrets */
+
+/* Whether the bytes of the jar's file hold a text. */
+static bool file_holds(const char *text)
+{
+    char path[128];
+    static char bytes[8 << 20];
+    snprintf(path, sizeof path, "/dev/shm/shms-%d/%s.data", (int)geteuid(), jar_name());
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    size_t n = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    assert_true(n > 0 && n < sizeof bytes);
+    return memmem(bytes, n, text, strlen(text));
+}
+
+/* What is replaced, deleted, cleared, expired or evicted is nowhere in the shared bytes any more. */
+static void wiped(void **state)
+{
+    (void)state;
+    clock_ns = START;
+    shms_jar *j = jar_open((shms_jar_options){.host_cookies = 6});
+    assert_int_equal(set(j, A, "a=replaced-secret"), 0);
+    assert_true(file_holds("replaced-secret"));
+    assert_int_equal(set(j, A, "a=deleted-secret"), 0);
+    assert_false(file_holds("replaced-secret"));
+    assert_int_equal(set(j, A, "a=; Max-Age=0"), 0);
+    assert_false(file_holds("deleted-secret"));
+    assert_int_equal(set(j, A, "a=cleared-secret"), 0);
+    assert_int_equal(shms_jar_clear(j, NULL), 1);
+    assert_false(file_holds("cleared-secret"));
+    assert_int_equal(set(j, A, "a=expired-secret; Max-Age=10"), 0);
+    clock_ns += 11 * SECOND;
+    assert_int_equal(set(j, A, "b=1"), 0);
+    assert_false(file_holds("expired-secret"));
+    assert_int_equal(set(j, "https://h.example.com/", "old=evicted-secret"), 0);
+    fill(j, 0, 6, false, "");
+    assert_false(file_holds("evicted-secret"));
+    assert_int_equal(set(j, A, "b=2"), 0);
+    shms_jar_close(j);
+}
+
+/* Core dumps leave the jar out: its mapping says "dd". */
+static void not_dumped(void **state)
+{
+    (void)state;
+    char line[512];
+    unsigned long from, to;
+    int hidden = 0;
+    bool here = false;
+    shms_jar *j = jar_new();
+    FILE *file = fopen("/proc/self/smaps", "r");
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file)) {
+        if (sscanf(line, "%lx-%lx ", &from, &to) == 2) /* the large one is the data, the small one control */
+            here = strstr(line, "/dev/shm/shms-") && to - from >= 8 << 20;
+        if (here && strncmp(line, "VmFlags:", 8) == 0)
+            hidden += strstr(line, " dd") ? 1 : 100;
+    }
+    fclose(file);
+    assert_int_equal(hidden, 1);
+    shms_jar_close(j);
+}
+
 static void expiry(void **state)
 {
     (void)state;
@@ -64,18 +140,6 @@ static void expiry(void **state)
     clock_ns += 401 * DAY; /* none lives longer than 400 days */
     assert_string_equal(get(j, A), "b=1");
     shms_jar_close(j);
-}
-
-/* One cookie of `count`, each a second after the one before, in one host or in one each. */
-static void fill(shms_jar *j, int from, int count, bool hosts, const char *more)
-{
-    for (int i = from; i < from + count; i++) {
-        char url[64], line[64];
-        snprintf(url, sizeof url, hosts ? "https://h%d.example.com/" : "https://h.example.com/", i);
-        snprintf(line, sizeof line, "c%d=%d%s", i, i, more);
-        clock_ns += SECOND;
-        assert_int_equal(set(j, url, line), 0);
-    }
 }
 
 static void host_limit(void **state)
@@ -209,6 +273,22 @@ static void fat_host(void **state)
     shms_jar_close(j);
 }
 
+static int write_change(const shms_cookie *c, void *context)
+{
+    char *text = context;
+    sprintf(text + strlen(text), "%s%s/%s=%s%s%s ", c->flags & SHMS_COOKIE_GONE ? "-" : "+", c->host, c->name,
+            c->value, c->partition ? "@" : "", c->partition ? c->partition : "");
+    return 0;
+}
+
+static const char *changes(shms_jar *j, int64_t *since)
+{
+    static char text[65536];
+    text[0] = '\0';
+    assert_true(shms_jar_changes(j, since, write_change, text) >= 0);
+    return text;
+}
+
 /* ---- put, del, clear */
 
 static shms_cookie cookie_of(const char *host, const char *name, const char *value)
@@ -254,6 +334,31 @@ static void put(void **state)
     shms_jar_close(j);
 }
 
+/* Get-cookies.txt-LOCALLY#57: those of a partition are told, deleted and cleared like others, with it. */
+static void partition_is_told(void **state)
+{
+    (void)state;
+    shms_jar *j = jar_new();
+    shms_cookie c = cookie_of("a.example.com", "a", "1");
+    int64_t since = 0;
+    c.partition = "https://top.example";
+    assert_int_equal(shms_jar_put(j, &c), SHMS_COOKIE_INSECURE);
+    c.flags |= SHMS_COOKIE_SECURE;
+    assert_int_equal(shms_jar_put(j, &c), 0);
+    assert_int_equal(set(j, A, "a=2"), 0);
+    assert_int_equal(count_of(j, "a.example.com"), 2);
+    assert_int_equal(count_of(j, NULL), 2);
+    assert_string_equal(changes(j, &since), "+a.example.com/a=1@https://top.example +a.example.com/a=2 ");
+    assert_int_equal(shms_jar_del(j, &c), 0);
+    assert_string_equal(get(j, A), "a=2");
+    assert_string_equal(changes(j, &since), "-a.example.com/a=@https://top.example ");
+    assert_int_equal(shms_jar_del(j, &c), SHMS_E_NOT_FOUND);
+    assert_int_equal(shms_jar_put(j, &c), 0);
+    assert_int_equal(shms_jar_clear(j, "a.example.com"), 2);
+    assert_int_equal(count_of(j, NULL), 0);
+    shms_jar_close(j);
+}
+
 static void del_and_clear(void **state)
 {
     (void)state;
@@ -280,22 +385,6 @@ static void del_and_clear(void **state)
 }
 
 /* ---- changes */
-
-static int write_change(const shms_cookie *c, void *context)
-{
-    char *text = context;
-    sprintf(text + strlen(text), "%s%s/%s=%s ", c->flags & SHMS_COOKIE_GONE ? "-" : "+", c->host, c->name,
-            c->value);
-    return 0;
-}
-
-static const char *changes(shms_jar *j, int64_t *since)
-{
-    static char text[65536];
-    text[0] = '\0';
-    assert_true(shms_jar_changes(j, since, write_change, text) >= 0);
-    return text;
-}
 
 static void changes_are_told(void **state)
 {
@@ -355,6 +444,39 @@ static void waiting(void **state)
     assert_int_equal(shms_jar_unlock(j, "a.example.com"), 0);
     assert_int_equal(shms_jar_unlock(j, "a.example.com"), SHMS_E_NOT_OWNER);
     shms_jar_close(other);
+    shms_jar_close(j);
+}
+
+static void info(void **state)
+{
+    (void)state;
+    struct {
+        shms_jar_stats s;
+        char more[8];
+    } longer = {.s = {.struct_size = sizeof longer}, .more = "more"};
+    shms_jar *j = jar_new();
+    shms_cookie c = cookie_of("a.example.com", "a", "1");
+    c.partition = "https://top.example";
+    c.flags |= SHMS_COOKIE_SECURE;
+    assert_int_equal(shms_jar_put(j, &c), 0);
+    assert_int_equal(set(j, A, "a=1"), 0);
+    assert_int_equal(set(j, A, "b=1; Max-Age=10"), 0);
+    assert_int_equal(set(j, "https://example.com/", "c=1; Max-Age=5"), 0);
+    clock_ns += 5 * SECOND;
+    assert_int_equal(shms_jar_info(j, &longer.s), 0);
+    assert_int_equal(longer.s.cookies, 3);
+    assert_int_equal(longer.s.places, 2);
+    assert_int_equal(longer.s.max_size, 64 << 20);
+    assert_true(longer.s.size > 0 && longer.s.size <= longer.s.max_size);
+    assert_int_equal(longer.s.version, shms_jar_version(j));
+    assert_string_equal(longer.more, "more");
+    longer.s = (shms_jar_stats){.struct_size = 16, .places = 7};
+    assert_int_equal(shms_jar_info(j, &longer.s), 0);
+    assert_int_equal(longer.s.cookies, 3);
+    assert_int_equal(longer.s.places, 7);
+    longer.s.struct_size = 7;
+    assert_int_equal(shms_jar_info(j, &longer.s), SHMS_E_INVALID);
+    assert_int_equal(shms_jar_info(j, NULL), SHMS_E_INVALID);
     shms_jar_close(j);
 }
 
@@ -479,6 +601,8 @@ int main(void)
         cmocka_unit_test(sharing),
         cmocka_unit_test(growth),
         cmocka_unit_test(secret_by_default),
+        cmocka_unit_test(wiped),
+        cmocka_unit_test(not_dumped),
         cmocka_unit_test(expiry),
         cmocka_unit_test(host_limit),
         cmocka_unit_test(new_one_stays),
@@ -489,9 +613,11 @@ int main(void)
         cmocka_unit_test(fat_host),
         cmocka_unit_test(put),
         cmocka_unit_test(del_and_clear),
+        cmocka_unit_test(partition_is_told),
         cmocka_unit_test(changes_are_told),
         cmocka_unit_test(forgotten_marks),
         cmocka_unit_test(waiting),
+        cmocka_unit_test(info),
         cmocka_unit_test(bad_calls),
         cmocka_unit_test(bad_lines),
         cmocka_unit_test(bad_bytes),

@@ -74,6 +74,23 @@ static void domains(void **state)
           {"http://[::1]:80/", "a=1", 0, "http://[::1]/", "a=1"});
 }
 
+/* A name in other letters is the one that its xn--... form means, also in the eyes of the suffix list. */
+static void letters(void **state)
+{
+#define BUCH "https://b\xc3\xbc" "cher.example/"
+    CHECK({BUCH, "a=1", 0, "https://xn--bcher-kva.example/", "a=1"},
+          {"https://XN--BCHER-KVA.example/", "a=1", 0, BUCH, "a=1"},
+          {"https://B\xc3\x9c" "CHER.example/", "a=1", 0, BUCH, "a=1"},
+          {"https://bu\xcc\x88" "cher.example/", "a=1", 0, BUCH, "a=1"}, /* u and two dots */
+          {"https://\xe4\xbe\x8b\xe3\x80\x82jp/", "a=1", 0, "https://xn--fsq.jp/", "a=1"}, /* its own dot */
+          {"https://\xef\xbc\x91\xef\xbc\x92\xef\xbc\x97.0.0.1/", "a=1; Domain=0.0.1", SHMS_COOKIE_DOMAIN,
+           "http://127.0.0.1/", ""},
+          {"https://stra\xc3\x9f" "e.example/", "a=1", 0, "https://strasse.example/", ""},
+          {"https://a.\xe5\x85\xac\xe5\x8f\xb8.cn/", "a=1; Domain=xn--55qx5d.cn", SHMS_COOKIE_SUFFIX,
+           "https://b.xn--55qx5d.cn/", ""},
+          {BUCH, "a=1; Domain=b\xc3\xbc" "cher.example", SHMS_COOKIE_DOMAIN, BUCH, ""});
+}
+
 static void suffixes(void **state)
 {
     /* CVE-2023-46218: a suffix in capitals is one, too. And with a dot behind it. */
@@ -120,6 +137,14 @@ static void secure_and_prefixes(void **state)
           {A, "__host-a=1; Path=/", SHMS_COOKIE_PREFIX, A, ""},
           {A, "__Host-a=1; Secure; Path=/x", SHMS_COOKIE_PREFIX, A, ""},
           {A, "__Host-a=1; Secure; Path=/; Domain=a.example.com", SHMS_COOKIE_PREFIX, A, ""},
+          {A, "__Http-a=1; Secure; HttpOnly", 0, A, "__Http-a=1"},
+          {A, "__Http-a=1; Secure", SHMS_COOKIE_PREFIX, A, ""},
+          {A, "__http-a=1; HttpOnly", SHMS_COOKIE_PREFIX, A, ""},
+          {A, "__Host-Http-a=1; Secure; HttpOnly; Path=/", 0, A, "__Host-Http-a=1"},
+          {A, "__Host-Http-a=1; Secure; Path=/", SHMS_COOKIE_PREFIX, A, ""},
+          {A, "__host-HTTP-a=1; Secure; HttpOnly; Path=/; Domain=example.com", SHMS_COOKIE_PREFIX, A, ""},
+          {A, "__Host-Http-a=1; Secure; HttpOnly", SHMS_COOKIE_PREFIX, A, ""},
+          {A, "=__Http-a=1; Secure; HttpOnly", SHMS_COOKIE_PREFIX, A, ""},
           {A, "=__Host-a=1", SHMS_COOKIE_PREFIX, A, ""},
           {A, "__secure-x", SHMS_COOKIE_PREFIX, A, ""});
 }
@@ -185,6 +210,32 @@ static void same_site(void **state)
     r.site = SHMS_SITE_LAX;
     assert_int_equal(shms_jar_set(j, &r, "lax=2; SameSite=Lax", 19), 0);
     assert_string_equal(get(j, A), "strict=1; lax=2; none=2; plain=1");
+    shms_jar_close(j);
+}
+
+/* Cookies of a partition go along only with requests of its own site, beside those of no partition. */
+static void partitions(void **state)
+{
+    (void)state;
+    shms_jar *j = jar_new();
+    shms_jar_request in_a = request_of(A), in_b = in_a, nowhere = in_a;
+    in_a.partition = "https://top-a.example";
+    in_b.partition = "https://top-b.example";
+    assert_int_equal(shms_jar_set(j, &in_a, "p=a; Secure; Partitioned", 24), 0);
+    assert_int_equal(shms_jar_set(j, &in_b, "p=b; Secure; partitioned=x", 26), 0);
+    assert_int_equal(shms_jar_set(j, &in_a, "q=1; Secure", 11), 0); /* not said: it is everybody's */
+    assert_int_equal(shms_jar_set(j, &nowhere, "p=0; Partitioned", 16), 0);
+    assert_int_equal(shms_jar_set(j, &in_a, "r=1; Partitioned", 16), SHMS_COOKIE_INSECURE);
+    assert_string_equal(get_as(j, in_a), "p=a; q=1; p=0");
+    assert_string_equal(get_as(j, in_b), "p=b; q=1; p=0");
+    assert_string_equal(get_as(j, nowhere), "q=1; p=0");
+    assert_int_equal(shms_jar_set(j, &in_a, "p=; Secure; Partitioned; Max-Age=0", 34), 0);
+    assert_string_equal(get_as(j, in_a), "q=1; p=0");
+    assert_string_equal(get_as(j, in_b), "p=b; q=1; p=0");
+    in_a.partition = "";
+    assert_int_equal(shms_jar_get(j, &in_a, NULL, 0), SHMS_E_INVALID);
+    in_a.partition = "two words";
+    assert_int_equal(shms_jar_set(j, &in_a, "p=1", 3), SHMS_E_INVALID);
     shms_jar_close(j);
 }
 
@@ -263,7 +314,8 @@ static void urls(void **state)
         "", "a.example.com", "ftp://a.example.com/", "https:///x", "https://", "https://:80/",
         "https://user@/", "https://a.example.com:65536/", "https://a.example.com:999999/",
         "https://a.example.com:8x/",
-        "https://a.example.com:-1/", "https://a b.com/", "https://\xc3\xa9.com/", "https://a..com/",
+        "https://a.example.com:-1/", "https://a b.com/", "https://\xc3.com/", "https://\xc3\xa9 .com/",
+        "https://\xe3\x80\x82.com/", "https://a\xe2\x80\xae.com/", "https://a..com/",
         "https://.a.com/", "https://a.com/\n", "https://[::1/", "https://[x]/", "https://a%41.com/",
         "https://a;b.com/"};
     shms_jar *j = jar_new();
@@ -283,12 +335,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines),
         cmocka_unit_test(domains),
+        cmocka_unit_test(letters),
         cmocka_unit_test(suffixes),
         cmocka_unit_test(paths),
         cmocka_unit_test(secure_and_prefixes),
         cmocka_unit_test(expiry_lines),
         cmocka_unit_test(sizes),
         cmocka_unit_test(same_site),
+        cmocka_unit_test(partitions),
         cmocka_unit_test(scripts),
         cmocka_unit_test(shadowed),
         cmocka_unit_test(order),

@@ -9,14 +9,15 @@
 static shms_jar_request request_of(const arguments *args)
 {
     return (shms_jar_request){.struct_size = sizeof(shms_jar_request), .flags = args->flags,
-                              .site = args->site, .url = args->operand[0]};
+                              .site = args->site, .url = args->operand[0],
+                              .partition = args->partition};
 }
 
 /* The URL is not repeated: there may be a password in it. */
 static int fail_url(const arguments *args)
 {
-    return cookie_error(args, "that is no URL of a web server; write https://HOST[:PORT][/PATH], with a host "
-                              "in other letters as xn--...");
+    return cookie_error(args, "that is no URL of a web server; write https://HOST[:PORT][/PATH]%s",
+                        args->partition ? ", and the partition as https://SITE" : "");
 }
 
 /* ---- set, get */
@@ -132,6 +133,8 @@ static int list_json(const shms_cookie *c, void *context)
     print_json("name", c->name);
     print_json("value", c->value);
     print_json("path", c->path);
+    if (c->partition)
+        print_json("partition", c->partition);
     printf("\"expires\": %lld, ", (long long)(c->expires_ns / 1000000000));
     printf("\"secure\": %s, \"http_only\": %s, \"host_only\": %s, \"same_site\": \"%s\"}\n",
            truth(c->flags & SHMS_COOKIE_SECURE), truth(c->flags & SHMS_COOKIE_HTTP_ONLY),
@@ -149,23 +152,27 @@ static int list(const shms_cookie *c, void *context)
     printf(" %s%s%s%s", c->expires_ns ? "persistent" : "session",
            c->flags & SHMS_COOKIE_SECURE ? ",secure" : "",
            c->flags & SHMS_COOKIE_HTTP_ONLY ? ",http-only" : "", c->same_site ? "," : "");
-    puts(c->same_site ? same_site_name(c->same_site) : "");
+    fputs(c->same_site ? same_site_name(c->same_site) : "", stdout);
+    putchar(c->partition ? ' ' : '\n');
+    if (c->partition) {
+        print_text(c->partition);
+        putchar('\n');
+    }
     return 0;
 }
 
-static int fail_host(const arguments *args, const char *host, int64_t code)
+int cookie_fail_host(const arguments *args, const char *host, int64_t code)
 {
-    if (code == SHMS_E_INVALID)
-        return cookie_error(args, "%s: no name of a host; write it as example.com, in other letters as "
-                                  "xn--...",
-                            host);
+    if (host && code == SHMS_E_INVALID)
+        return cookie_error(args, "%s: no name of a host; write it as example.com%s", host,
+                            args->partition ? ", and the partition as https://SITE" : "");
     return cookie_fail(args, host ? host : args->jar, (int)code);
 }
 
 static int run_ls(shms_jar *j, const arguments *args)
 {
     int64_t n = shms_jar_each(j, args->operand[0], args->json ? list_json : list, NULL);
-    return n < 0 ? fail_host(args, args->operand[0], n) : EXIT_SUCCESS;
+    return n < 0 ? cookie_fail_host(args, args->operand[0], n) : EXIT_SUCCESS;
 }
 
 /* ---- rm */
@@ -179,13 +186,13 @@ static int run_rm(shms_jar *j, const arguments *args)
     }
     if (!name) {
         int64_t n = shms_jar_clear(j, host);
-        return n < 0 ? fail_host(args, host, n) : EXIT_SUCCESS;
+        return n < 0 ? cookie_fail_host(args, host, n) : EXIT_SUCCESS;
     }
-    shms_cookie like = {.struct_size = sizeof like, .host = host, .name = name};
+    shms_cookie like = {.struct_size = sizeof like, .host = host, .name = name, .partition = args->partition};
     int rc = shms_jar_del(j, &like);
     if (rc == SHMS_E_NOT_FOUND)
         return cookie_error(args, "%s: it has no cookie of that name; see `shms-cookie ls %s`", host, host);
-    return rc < 0 ? fail_host(args, host, rc) : EXIT_SUCCESS;
+    return rc < 0 ? cookie_fail_host(args, host, rc) : EXIT_SUCCESS;
 }
 
 /* ---- import, export */
@@ -227,7 +234,7 @@ static int run_export(shms_jar *j, const arguments *args)
 {
     uint64_t left_out = 0;
     int64_t n = shms_jar_export(j, args->operand[0], &left_out);
-    return report(args, n, left_out, "cookies.txt has no place for a TAB");
+    return report(args, n, left_out, "cookies.txt has no place for a TAB or a partition");
 }
 
 /* ---- watch */
@@ -268,18 +275,19 @@ const command commands[] = {
     {"set", "URL",
      "Take Set-Cookie lines from standard input, as an answer to URL.\n"
      "A refused line is told with its number; the status is 1 then.",
-     "as", 1, 1, true, run_set},
+     "asp", 1, 1, true, run_set},
     {"get", "URL",
      "Print the Cookie line for a request to URL.\n"
      "Nothing is printed if there is none.",
-     "as", 1, 1, false, run_get},
+     "asp", 1, 1, false, run_get},
     {"ls", "[HOST]",
      "List cookies, without their values.\n"
      "A dot before the host: they are sent to hosts below it, too.",
      "J", 0, 1, false, run_ls},
     {"rm", "[HOST [NAME]]",
-     "Delete the cookies of a host, or one by name, or all.",
-     "A", 0, 2, false, run_rm},
+     "Delete the cookies of a host, or one by name, or all.\n"
+     "One by name: of the partition, or of none.",
+     "Ap", 0, 2, false, run_rm},
     {"import", "FILE",
      "Take the cookies of a cookies.txt in.\n"
      "Lines that are left out are counted; the status is 1 then.",
@@ -293,5 +301,15 @@ const command commands[] = {
      "`set HOST NAME PATH` or `gone HOST NAME PATH`. `gone HOST` alone: look with ls at what is left.\n"
      "`missed`: changes came too fast, and what is there is told once more.",
      "", 0, 0, true, run_watch},
+    {"curl", "-- ARGUMENT...",
+     "Run curl with the cookies of the jar, and keep what servers set.\n"
+     "Redirects are followed with --location, as ever. The status is curl's.",
+     "", 0, -1, true, run_curl},
+    {"lock", "HOST -- COMMAND...",
+     "Run a command that no other process runs for HOST meanwhile.\n"
+     "To log in or refresh a token once: look first whether another has done it. Cookies are not locked.\n"
+     "The status is the command's, 128+N if signal N killed it, 124 if the lock was not got in time,\n"
+     "125 if shms-cookie failed, 126 if the command cannot be run, 127 if there is none.",
+     "t", 2, -1, true, run_lock},
     {0},
 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "cookie.h"
+#include "run.h"
 
 #include <getopt.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,9 @@ static const struct {
     {'j', "jar", "NAME", "the jar; `cookies` unless given"},
     {'a', "api", NULL, "as a script of the page: HttpOnly cookies are hidden"},
     {'s', "site", "FROM", "where the request comes from: same (default), lax, lax-unsafe or cross"},
+    {'p', "partition", "SITE", "the site of the page at the top, as https://example.com"},
     {'J', "json", NULL, "one JSON object a line, with the values"},
+    {'t', "timeout", "TIME", "longest wait: 500ms, 2s, 1.5m, plain seconds, or forever (default)"},
     {'A', "all", NULL, "all cookies of the jar"},
     {'h', "help", NULL, "show this"},
 };
@@ -68,7 +71,7 @@ static void print_help(const command *c)
         if (!strchr(c->options, words[i].key) && !strchr("jh", words[i].key))
             continue;
         snprintf(left, sizeof left, "%s %s", words[i].name, words[i].value ? words[i].value : "");
-        printf("  --%-12s %s\n", left, words[i].about);
+        printf("  --%-14s %s\n", left, words[i].about);
     }
 }
 
@@ -95,12 +98,34 @@ static bool take_site(const char *text, uint32_t *ret)
     return false;
 }
 
+/* -1: without end. */
+static const char *take_time(const char *text, int *ret_ms)
+{
+    static const struct {
+        const char *unit;
+        double ms;
+    } units[] = {{"ms", 1}, {"s", 1000}, {"", 1000}, {"m", 60000}, {"h", 3600000}};
+    char *end;
+    double n = strtod(text, &end);
+    *ret_ms = -1;
+    if (strcmp(text, "forever") == 0)
+        return NULL;
+    for (size_t i = 0; *text >= '0' && *text <= '9' && i < sizeof units / sizeof units[0]; i++)
+        if (strcmp(end, units[i].unit) == 0 && n * units[i].ms < INT_MAX) {
+            *ret_ms = (int)(n * units[i].ms);
+            return NULL;
+        }
+    return " is not a time; write it as 500ms, 2s, 1.5m, 1h, seconds without a unit, or forever";
+}
+
 static const char *take_option(arguments *args, int key, const char *value)
 {
     switch (key) {
     case 'j': args->jar = value; return *value ? NULL : " is no name of a jar";
     case 'a': args->flags |= SHMS_JAR_API; return NULL;
     case 's': return take_site(value, &args->site) ? NULL : " is none of same, lax, lax-unsafe and cross";
+    case 'p': args->partition = value; return NULL;
+    case 't': return take_time(value, &args->timeout_ms);
     case 'J': args->json = true; return NULL;
     default: args->all = true; return NULL;
     }
@@ -141,10 +166,13 @@ static int parse(arguments *args, int argc, char **argv)
     int given = argc - optind;
     if (given < args->command->least)
         return usage(args, args->command->operands, "give it ");
-    if (given > args->command->most)
+    if (args->command->most < 0)
+        given = args->command->least > 0;
+    else if (given > args->command->most)
         return usage(args, " is one operand too many", argv[optind + args->command->most]);
     for (int i = 0; i < given; i++)
         args->operand[i] = argv[optind + i];
+    args->words = argv + optind + given;
     return -1;
 }
 
@@ -154,10 +182,13 @@ static int run(const arguments *args)
                           .create = args->command->makes ? SHMS_CREATE_OR_OPEN : SHMS_OPEN_ONLY};
     shms_jar *j;
     int rc = shms_jar_open(args->jar, &o, &j);
-    if (rc == SHMS_E_NOT_FOUND)
-        return cookie_error(args, "%s: there is no such jar; `set` and `import` make one", args->jar);
-    if (rc < 0)
-        return cookie_fail(args, args->jar, rc);
+    if (rc < 0) {
+        if (rc == SHMS_E_NOT_FOUND)
+            cookie_error(args, "%s: there is no such jar; `set` and `import` make one", args->jar);
+        else
+            cookie_fail(args, args->jar, rc);
+        return args->command->most < 0 ? EXIT_OURS : EXIT_FAILURE;
+    }
     int status = args->command->run(j, args);
     shms_jar_close(j);
     if (fflush(stdout) != 0)
@@ -167,7 +198,7 @@ static int run(const arguments *args)
 
 int main(int argc, char **argv)
 {
-    arguments args = {.jar = "cookies"};
+    arguments args = {.jar = "cookies", .timeout_ms = -1};
     if (argc < 2)
         return print_overview(stderr, EXIT_USAGE);
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)

@@ -375,6 +375,11 @@ void shms__map_hint_huge(void *address, uint64_t size)
     madvise(address, (size_t)size, MADV_HUGEPAGE); /* refusal is fine */
 }
 
+void shms__map_hide(void *address, uint64_t size)
+{
+    madvise(address, (size_t)size, MADV_DONTDUMP); /* refusal is fine */
+}
+
 void shms__unmap(void *address, uint64_t size)
 {
     munmap(address, (size_t)size);
