@@ -81,13 +81,18 @@ static bool become_first(struct readers *r)
     return shms__reader_first(r) || a64_cas_relaxed(&r->first, &nobody, shms__thread());
 }
 
+static uint64_t passing(void)
+{
+    return READER_PASSING | shms__thread();
+}
+
 /* Claim an entry; *ret_entry is its number. False: all of this member's are taken. */
 static bool claim(struct readers *r, uint32_t *ret_entry)
 {
     for (uint32_t i = become_first(r) ? 0 : 1; i < LAYOUT_READERS; i++) {
         uint64_t nobody = 0;
         /* acquire: the shared entry is out; pairs with the release in shms__reader_out */
-        if (!a64_cas_acquire(&r->by[i], &nobody, r->tasks ? READER_TASK : shms__thread()))
+        if (!a64_cas_acquire(&r->by[i], &nobody, r->tasks ? passing() : shms__thread()))
             continue;
         uint32_t high = a32_load_relaxed(&r->high); /* relaxed: repeated by the compare-and-swap */
         while (high < i && !a32_cas_relaxed(&r->high, &high, i)) /* relaxed: private */
@@ -102,7 +107,7 @@ static bool claim(struct readers *r, uint32_t *ret_entry)
 static void count_first(struct readers *r, uint32_t entry)
 {
     if (r->tasks)
-        a64_store_relaxed(&r->by[entry], READER_TASK | 1); /* relaxed: private; it stood at no holds */
+        a64_store_relaxed(&r->by[entry], READER_TASK | 1); /* relaxed: private; it was this thread's */
 }
 
 /* ---- entering */
@@ -124,11 +129,14 @@ static bool cell_lets_in(const struct member *m)
 static int uncount(struct member *m, struct readers *r, uint32_t entry, bool *ret_done)
 {
     uint64_t by = a64_load_relaxed(&r->by[entry]); /* relaxed: repeated by the compare-and-swap */
-    while (by > READER_TASK)
-        if (a64_cas_relaxed(&r->by[entry], &by, by - 1)) { /* relaxed: private; entry stands till it is out */
+    while (by > READER_TASK) {
+        bool last = by == (READER_TASK | 1);
+        /* relaxed: private; the entry stands till it is out */
+        if (a64_cas_relaxed(&r->by[entry], &by, last ? passing() : by - 1)) {
             *ret_done = true;
-            return by - 1 == READER_TASK ? shms__reader_out(m, r, entry) : 0;
+            return last ? shms__reader_out(m, r, entry) : 0;
         }
+    }
     *ret_done = false;
     return 0;
 }
@@ -198,13 +206,17 @@ static int leave_any(struct member *m, struct readers *r)
     for (uint32_t i = 0; i < readers_end(r); i++) {
         uint64_t by = a64_load_relaxed(&r->by[i]); /* relaxed: repeated by the compare-and-swap */
         bool done = false;
-        if (by == 0 || by == READER_TASK) /* just being put in or taken out */
-            continue;
-        if (r->tasks)
-            uncount(m, r, i, &done);
-        /* relaxed: private; decides between two threads that release the same one */
-        else if ((done = a64_cas_relaxed(&r->by[i], &by, READER_TASK)))
+        if (by == passing()) { /* this thread was cut off while it put the entry in, or took it out */
+            done = true;
             shms__reader_out(m, r, i);
+        } else if (by == 0 || ((by & READER_PASSING) && by < READER_TASK)) {
+            continue; /* just being put in or taken out */
+        } else if (r->tasks) {
+            uncount(m, r, i, &done);
+        } else if ((done = a64_cas_relaxed(&r->by[i], &by, passing()))) {
+            /* relaxed: private; decides between two threads that release the same one */
+            shms__reader_out(m, r, i);
+        }
         if (done)
             return 0;
     }

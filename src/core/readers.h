@@ -6,7 +6,8 @@
 #include "cell.h"
 
 /* The shared lock through one handle: for each entry of the member's slot, private to the process, who put it
- * in. A thread (shms__thread), or with `tasks` READER_TASK and the number of holds. */
+ * in. A thread (shms__thread), or with `tasks` READER_TASK and the number of holds. Where that does not say
+ * who may take the entry out, READER_PASSING and a thread, meanwhile. */
 struct readers {
     a64 first;  /* the thread to which entry 0 belongs; 0: none yet */
     a32 high;   /* the highest of the other entries that were ever used */
@@ -40,6 +41,7 @@ int shms__readers_await(struct member *m, int64_t deadline);
 /* ---- the usual case, inline as that of the exclusive lock: the handle's first reading thread, no writer */
 
 #define READER_TASK (1ull << 63)
+#define READER_PASSING (1ull << 62) /* with a thread: it puts the entry in just now, or takes it out */
 
 /* Any entry, or an error. */
 int shms__readers_try_any(struct member *m, struct readers *r);

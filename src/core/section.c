@@ -345,10 +345,8 @@ int shms__rollback(struct section *s)
         return shms__fail(SHMS_E_NOT_OWNER);
     if (s->opening)
         return shms__fail(SHMS_E_INVALID);
-    if (s->member.region.atomic && shms__journal_committed(&s->member, &s->journal)) {
-        shms__unlock_wake(s); /* which was cut off behind its commit; the change must be told */
-        return shms__fail(SHMS_E_NOT_OWNER);
-    }
+    if (s->member.region.atomic && shms__journal_committed(&s->member, &s->journal))
+        return shms__unlock_wake(s); /* which was cut off behind its commit; the change must be told */
     uint32_t changes = shms__section_changes(s);
     int rc = 0;
     if (s->member.region.atomic)

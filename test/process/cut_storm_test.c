@@ -152,7 +152,8 @@ static void be_in_a_section(struct user *u)
 
 static void be_a_reader(struct user *u)
 {
-    const unsigned locking = MAY(SHMS_E_TIMEOUT) | MAY(SHMS_E_DEADLOCK) | MAY(SHMS_E_FULL);
+    const unsigned locking = MAY(SHMS_E_TIMEOUT) | MAY(SHMS_E_DEADLOCK) | MAY(SHMS_E_FULL) |
+                             MAY(SHMS_E_NOMEM) | MAY(SHMS_E_OS);
     if (CALL(shms_stream_lock_shared(u->s, any(u, 2) ? 20 : -1), locking) < 0)
         return;
     write_and_read(u, 4);
@@ -179,7 +180,7 @@ static void look_around(struct user *u)
     case 4: CALL(shms_list(see, NULL), looking); break;
     default:
         check_bytes(u, bytes, CALL(shms_stream_snapshot(u->s, bytes, sizeof bytes, any(u, LARGEST)),
-                                   MAY(SHMS_E_TIMEOUT) | MAY(SHMS_E_CORRUPT) | MAY(SHMS_E_FULL)));
+                                   MAY(SHMS_E_TIMEOUT) | MAY(SHMS_E_CORRUPT) | MAY(SHMS_E_FULL) | looking));
     }
 }
 
