@@ -40,8 +40,8 @@ test: ## the quick tests
 	$(build) --target all tests
 	cd $(BUILD) && ctest -L quick -j$(JOBS) --output-on-failure
 
-test-all: ## all tests: quick, long, sanitize, package, cross, windows
-	bash ci/setup build demo test bench verify long fuzz peers pascal windows deb rpm
+test-all: ## all tests: quick, long, sanitize, package, cross, windows, binding
+	bash ci/setup build demo test bench verify long fuzz peers pascal windows deb rpm node
 	$(MAKE) everything
 	cd $(BUILD) && ctest -j$(JOBS) --output-on-failure --output-junit tests.xml
 
