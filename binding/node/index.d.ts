@@ -138,7 +138,7 @@ export class Channel {
   tryReceive(): Buffer | null | undefined;
   /** Of the message that was received last. A number of 0n is unknown. */
   readonly message: { number: bigint; missed: bigint; tries: number; size: number };
-  [Symbol.asyncIterator](): AsyncGenerator<Buffer, void, void>;
+  [Symbol.asyncIterator](): AsyncIterableIterator<Buffer>;
   /** Each message is a chunk; its end closes the channel. */
   readable(): Readable;
 

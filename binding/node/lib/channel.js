@@ -13,6 +13,9 @@ const kinds = { queue: 0, broadcast: 1 };
 const slow = { block: 0, drop: 1, expel: 2 };
 const wordOf = (table, number) => Object.keys(table).find((word) => table[word] === number);
 
+const sent = Promise.resolve();
+const nothing = () => {};
+
 const waitOf = (options) => {
   const o = check.options(options);
   return { timeout: check.timeout(o.timeout), signal: check.signal(o.signal) };
@@ -69,8 +72,14 @@ class Channel {
     return Channel.#send(this.#id, check.bytes(data, 'data')) === true;
   }
 
-  async send(data, options) {
-    await this.#queue.add('send', check.bytes(data, 'data'), waitOf(options));
+  send(data, options) {
+    try {
+      const bytes = check.bytes(data, 'data');
+      if (options === undefined && this.#queue.now(bytes) !== undefined) return sent;
+      return this.#queue.add('send', bytes, waitOf(options)).then(nothing);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** Each chunk is a message. Its end closes the channel. */
@@ -102,8 +111,26 @@ class Channel {
     return checked(addon.message(this.#id), 'message');
   }
 
-  async *[Symbol.asyncIterator]() {
-    for (let message; (message = await this.receive()) !== null; ) yield message;
+  /** Each step receives one message; breaking off leaves the channel open. */
+  [Symbol.asyncIterator]() {
+    let done = false;
+    const step = (message) => {
+      done ||= message === null;
+      return { value: message ?? undefined, done };
+    };
+    return {
+      next: async () => {
+        if (done) return { value: undefined, done };
+        return step(this.#queue.now() ?? (await this.receive()));
+      },
+      return: async (value) => {
+        done = true;
+        return { value, done };
+      },
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
   }
 
   /** Each message is a chunk. Its end closes the channel. */

@@ -156,17 +156,20 @@ class PollQueue {
     this.#keep = keep;
   }
 
+  /** What attempt(what) gives, where nobody is before it; undefined: it has to wait. */
+  now(what, once = false) {
+    if ((this.#inOrder && this.#requests.size > 0) || (this.#lucky++ >= LUCKY_MOST && !once)) return undefined;
+    return this.#attempt(what);
+  }
+
   /** A promise of what attempt(what) gives. */
   add(call, what, options) {
     if (options.signal?.aborted) return Promise.reject(aborted(options.signal));
-    const first = this.#requests.size === 0 || !this.#inOrder;
-    if (first && (this.#lucky++ < LUCKY_MOST || options.timeout === 0)) {
-      try {
-        const result = this.#attempt(what);
-        if (result !== undefined) return Promise.resolve(result);
-      } catch (error) {
-        return Promise.reject(error);
-      }
+    try {
+      const result = this.now(what, options.timeout === 0);
+      if (result !== undefined) return Promise.resolve(result);
+    } catch (error) {
+      return Promise.reject(error);
     }
     if (options.timeout === 0) return Promise.reject(new ShmsError(codes.E_TIMEOUT, call));
     const request = new Request(call, options, () => {
