@@ -41,7 +41,7 @@ test: ## the quick tests
 	cd $(BUILD) && ctest -L quick -j$(JOBS) --output-on-failure
 
 test-all: ## all tests: quick, long, sanitize, package, cross, windows, binding
-	bash ci/setup build demo test bench verify long fuzz peers pascal windows deb rpm node
+	bash ci/setup build demo test bench verify long fuzz peers pascal windows deb rpm node rust
 	$(MAKE) everything
 	cd $(BUILD) && ctest -j$(JOBS) --output-on-failure --output-junit tests.xml
 
