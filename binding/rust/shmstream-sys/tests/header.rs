@@ -79,10 +79,10 @@ fn structs() {
         at!(shms_dict_record, expires_ns),
         at!(shms_dict_how, ttl_ms),
     ]);
-    let mut program = String::from("#include <shmstream/channel.h>\n#include <shmstream/dict.h>\n");
-    for (what, value) in &facts {
-        program += &format!("_Static_assert({what} == {value}, \"{what}\");\n");
-    }
+    let checks =
+        facts.iter().map(|(what, value)| format!("_Static_assert({what} == {value}, \"{what}\");\n"));
+    let program = "#include <shmstream/channel.h>\n#include <shmstream/dict.h>\n".to_string()
+        + &checks.collect::<String>();
     let source = env::temp_dir().join(format!("shms-header-{}.c", std::process::id()));
     fs::write(&source, program).unwrap();
     let cc = env::var("CC").unwrap_or_else(|_| "cc".into());
