@@ -1,0 +1,17 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# build.sh LIBRARY INCLUDE [FLAG...]: builds the addon into prebuilds/, by the C compiler alone.
+#   LIBRARY  libshmstream.a, which becomes part of the addon
+#   INCLUDE  the folder of shmstream.h
+# NODE_INCLUDE: the folder of node_api.h (/usr/include/node)
+set -eu
+cd "$(dirname "$0")"
+library=$1 include=$2
+shift 2
+target=$(node -p "process.platform + '-' + process.arch")
+case $("${CC:-cc}" -dumpmachine) in *musl*) libc=musl ;; *) libc=glibc ;; esac
+mkdir -p "prebuilds/$target"
+"${CC:-cc}" -std=c11 -D_GNU_SOURCE -DSHMS_STATIC -O2 -fPIC -shared -fvisibility=hidden -pthread \
+    -Wall -Wextra -Wshadow -Wconversion "$@" \
+    "-I$include" -isystem "${NODE_INCLUDE:-/usr/include/node}" src/*.c "$library" \
+    -Wl,--exclude-libs,ALL -o "prebuilds/$target/node.napi.$libc.node"

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT
+'use strict';
+const { Readable, Writable } = require('stream');
+const addon = require('./addon.js');
+const check = require('./check.js');
+const { checked, codes, ShmsError } = require('./errors.js');
+const { collected, PollQueue } = require('./requests.js');
+const room = require('./room.js');
+const { dispose } = require('./stream.js');
+
+const roles = { look: 0, send: 1, receive: 2 };
+const kinds = { queue: 0, broadcast: 1 };
+const slow = { block: 0, drop: 1, expel: 2 };
+const wordOf = (table, number) => Object.keys(table).find((word) => table[word] === number);
+
+const sent = Promise.resolve();
+const nothing = () => {};
+
+const waitOf = (options) => {
+  const o = check.options(options);
+  return { timeout: check.timeout(o.timeout), signal: check.signal(o.signal) };
+};
+
+class Channel {
+  #id;
+  #queue;
+
+  constructor(name, role, options) {
+    const o = check.options(options);
+    const opening = check.opening(o);
+    if (role === undefined) throw check.wrongType('role', 'a string', role);
+    this.#id = checked(
+      addon.openChannel(check.text(name, 'name'), check.whole(o.size, 'size', 0), check.choice(role, 'role', roles),
+        check.choice(o.kind, 'kind', kinds), check.choice(o.slow, 'slow', slow),
+        check.whole(o.history, 'history', 0, 2 ** 32 - 1), check.flag(o.oneSender, 'oneSender'),
+        check.flag(o.oneReceiver, 'oneReceiver'), opening.create, opening.mode, opening.keep, opening.openTimeout),
+      'open',
+    );
+    const id = this.#id;
+    this.#queue = role === 'send'
+      ? new PollQueue(id, (bytes) => Channel.#send(id, bytes), { inOrder: true, keep: Buffer.from })
+      : new PollQueue(id, () => Channel.#receive(id), { inOrder: true });
+    collected.register(this, id, this);
+  }
+
+  /** true; undefined: there is no room. */
+  static #send(id, bytes) {
+    const code = addon.send(id, bytes);
+    return code === codes.E_TIMEOUT ? undefined : checked(code, 'send') === 0;
+  }
+
+  /** A message; null at the end; undefined: there is none yet. */
+  static #receive(id) {
+    let message = addon.recv(id, room.bytes);
+    // Another receiver may take the one that did not fit, and the next one be longer still.
+    while (message === codes.E_SIZE) {
+      room.grow(addon.message(id).size);
+      message = addon.recv(id, room.bytes);
+    }
+    if (message >= 0) return room.copy(message);
+    if (message === codes.E_TIMEOUT) return undefined;
+    if (message === codes.E_CLOSED) return null;
+    const error = new ShmsError(message, 'receive', addon.oserror());
+    if (message === codes.E_MISSED) error.missed = addon.message(id).missed;
+    throw error;
+  }
+
+  // ---- sending
+
+  /** false if there is no room now. What waits in send() goes first. */
+  trySend(data) {
+    return Channel.#send(this.#id, check.bytes(data, 'data')) === true;
+  }
+
+  send(data, options) {
+    try {
+      const bytes = check.bytes(data, 'data');
+      if (options === undefined && this.#queue.now(bytes) !== undefined) return sent;
+      return this.#queue.add('send', bytes, waitOf(options)).then(nothing);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Each chunk is a message. Its end closes the channel. */
+  writable() {
+    return new Writable({
+      decodeStrings: true,
+      write: (chunk, encoding, done) => void this.send(chunk).then(() => done(), done),
+      destroy: (error, done) => {
+        this.close();
+        done(error);
+      },
+    });
+  }
+
+  // ---- receiving
+
+  /** A message; undefined if there is none now; null if all senders have closed. */
+  tryReceive() {
+    return Channel.#receive(this.#id);
+  }
+
+  /** A message, or null when all senders have closed. */
+  async receive(options) {
+    return this.#queue.add('receive', undefined, waitOf(options));
+  }
+
+  /** What else is known of the message that was received last. */
+  get message() {
+    return checked(addon.message(this.#id), 'message');
+  }
+
+  /** Each step receives one message; breaking off leaves the channel open. */
+  [Symbol.asyncIterator]() {
+    let done = false;
+    const step = (message) => {
+      done ||= message === null;
+      return { value: message ?? undefined, done };
+    };
+    return {
+      next: async () => {
+        if (done) return { value: undefined, done };
+        return step(this.#queue.now() ?? (await this.receive()));
+      },
+      return: async (value) => {
+        done = true;
+        return { value, done };
+      },
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
+  }
+
+  /** Each message is a chunk. Its end closes the channel. */
+  readable() {
+    const channel = this;
+    return new Readable({
+      objectMode: true, // so that messages are not joined, and an empty one is no end
+      read() {
+        const failed = (error) => {
+          if (!this.destroyed) this.destroy(error);
+        };
+        channel.receive().then((message) => this.push(message), failed);
+      },
+      destroy(error, done) {
+        channel.close();
+        done(error);
+      },
+    });
+  }
+
+  // ---- the channel
+
+  /** Ends every wait of this channel once, in other processes too. */
+  notify() {
+    checked(addon.channelNotify(this.#id), 'notify');
+  }
+
+  get info() {
+    const info = checked(addon.channelInfo(this.#id), 'info');
+    return { ...info, kind: wordOf(kinds, info.kind), slow: wordOf(slow, info.slow) };
+  }
+
+  get closed() {
+    return this.#id === 0;
+  }
+
+  close() {
+    if (this.#id === 0) return;
+    const id = this.#id;
+    this.#id = 0;
+    collected.unregister(this);
+    this.#queue.close();
+    addon.close(id);
+  }
+
+  [dispose]() {
+    this.close();
+  }
+}
+
+module.exports = { Channel };

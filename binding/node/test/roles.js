@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+'use strict';
+// What the other processes of the tests do.
+const { Channel, Stream } = require('..');
+
+const say = (words) => process.stdout.write(words + '\n');
+const increment = (stream) => {
+  const bytes = stream.read(0, 4);
+  bytes.writeUInt32LE(bytes.readUInt32LE() + 1);
+  stream.write(bytes);
+};
+
+const roles = {
+  /** Several tasks count in one stream. */
+  async count(name, tasks, rounds) {
+    const stream = new Stream(name, 4);
+    const task = async () => {
+      for (let i = 0; i < rounds; i++) await stream.withLock(() => increment(stream));
+    };
+    await Promise.all(Array.from({ length: Number(tasks) }, task));
+    stream.close();
+  },
+
+  /** Killed in the middle of a section. */
+  async die(name) {
+    const stream = new Stream(name);
+    await stream.lock();
+    stream.write('half');
+    process.kill(process.pid, 'SIGKILL');
+  },
+
+  /** Ends by exit while it waits. */
+  async exit(name) {
+    const stream = new Stream(name);
+    stream.lock().then(() => say('got it'));
+    setImmediate(() => process.exit(3));
+  },
+
+  /** Ends with all open that can be. */
+  async leave(name) {
+    const stream = new Stream(name, 4);
+    stream.changes().next();
+    new Channel(name + '-channel', 'receive', { size: 4096 }).tryReceive();
+    stream.buffer[0] = 1;
+    setImmediate(() => process.exit());
+  },
+
+  async hold(name) {
+    const stream = new Stream(name);
+    const section = await stream.lock();
+    say('held');
+    process.stdin.once('data', () => {
+      stream.write('later');
+      section.release();
+      stream.close();
+      process.stdin.destroy();
+    });
+  },
+
+  async send(name, count) {
+    const channel = new Channel(name, 'send');
+    for (let i = 0; i < count; i++) await channel.send(`message ${i}`);
+    channel.close();
+  },
+
+  async sendAndDie(name) {
+    const channel = new Channel(name, 'send');
+    await channel.send('last words');
+    process.kill(process.pid, 'SIGKILL');
+  },
+};
+
+roles[process.argv[2]](...process.argv.slice(3));

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+// Compiled, never run: what index.d.ts promises.
+import { Channel, Dict, ShmsError, Stream, codes, list, unlink } from 'shmstream';
+
+export async function sample(signal: AbortSignal): Promise<number> {
+  const stream = new Stream('visits', 4, { keep: true, atomic: true, create: 'or-open', maxSize: 1 << 20 });
+  const section = stream.tryLock();
+  if (section?.ownerDied) section.repaired();
+  section?.release();
+  const visits: number = await stream.withLock((held) => {
+    if (held.ownerDied) held.rollback();
+    stream.write(new Uint8Array(4), 0);
+    return stream.read(0, 4).readUInt32LE();
+  }, { timeout: 1000, signal });
+  for await (const version of stream.changes({ signal })) if (version > 5n) break;
+  stream.buffer.writeUInt32LE(5);
+  stream.close();
+
+  const jobs = new Channel('jobs', 'receive', { size: 4096, kind: 'broadcast', slow: 'drop' });
+  for await (const job of jobs) if (job.length > 5) break;
+  const job: Buffer | null = await jobs.receive({ timeout: 5 });
+  jobs.readable().on('data', (chunk) => chunk.length);
+
+  const dict = new Dict('config', 65536, { evict: 'lru' });
+  const version: bigint = dict.set('k', 'v', { ttl: 5 });
+  dict.delete('k', { ifVersion: version });
+  for (const [key, value] of dict) key.toUpperCase() + value.length;
+  (await dict.lock('k')).release();
+  const error = new ShmsError('x');
+  unlink('visits');
+  return visits + (job?.length ?? 0) + list().length + codes.E_TIMEOUT + error.errno;
+}
+
+// @ts-expect-error: a name is no number
+new Stream(5);
+// @ts-expect-error: no such role
+new Channel('jobs', 'both');
+// @ts-expect-error: a version is a bigint
+new Dict('d').set('k', 'v', { ifVersion: 5 });

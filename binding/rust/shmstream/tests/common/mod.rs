@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+//! What the tests share: names, and other processes, which are this program in a role.
+#![allow(dead_code)]
+use std::env;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+/// A name that no other test has.
+pub fn name() -> String {
+    // Only a count: nothing is ordered by it.
+    format!("test-rust-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Another process.
+pub struct Other {
+    pub child: Child,
+    pub keys: Option<ChildStdin>,
+    screen: BufReader<ChildStdout>,
+}
+
+impl Other {
+    /// It runs the test `role` of this program, which does what `role` says.
+    pub fn start(role: &str, name: &str) -> Other {
+        let mut child = Command::new(env::current_exe().unwrap())
+            .args(["--exact", "role", "--nocapture", "--quiet"])
+            .env("SHMS_ROLE", role)
+            .env("SHMS_NAME", name)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (keys, screen) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));
+        Other { child, keys, screen }
+    }
+
+    /// Reads until it says that.
+    pub fn says(&mut self, words: &str) {
+        let mut line = String::new();
+        while line.trim_end() != words {
+            line.clear();
+            assert!(self.screen.read_line(&mut line).unwrap() > 0, "it has ended, and never said {words}");
+        }
+    }
+
+    pub fn ends_well(mut self) {
+        self.keys = None;
+        assert!(self.child.wait().unwrap().success());
+    }
+
+    pub fn ends_killed(mut self) {
+        use std::os::unix::process::ExitStatusExt;
+        assert_eq!(self.child.wait().unwrap().signal(), Some(9));
+    }
+}
+
+/// The role of this process and the name it works on, if it is another one.
+pub fn role() -> Option<(String, String)> {
+    Some((env::var("SHMS_ROLE").ok()?, env::var("SHMS_NAME").ok()?))
+}
+
+/// Ends this process as a crash would.
+pub fn die() -> ! {
+    Command::new("kill").args(["-KILL", &std::process::id().to_string()]).status().unwrap();
+    unreachable!()
+}
