@@ -213,9 +213,11 @@ static int leave_any(struct member *m, struct readers *r)
             continue; /* just being put in or taken out */
         } else if (r->tasks) {
             uncount(m, r, i, &done);
-        } else if ((done = a64_cas_relaxed(&r->by[i], &by, passing()))) {
+        } else {
             /* relaxed: private; decides between two threads that release the same one */
-            shms__reader_out(m, r, i);
+            done = a64_cas_relaxed(&r->by[i], &by, passing());
+            if (done)
+                shms__reader_out(m, r, i);
         }
         if (done)
             return 0;
