@@ -2,7 +2,8 @@
 'use strict';
 const test = require('node:test');
 const assert = require('node:assert');
-const { Stream, unlink, list } = require('..');
+const { codes, list, Stream, unlink } = require('..');
+const addon = require('../lib/addon.js');
 const { leavesNothing, name, start } = require('./help.js');
 
 leavesNothing();
@@ -179,6 +180,21 @@ test('it is the descriptor that tells of a change, not the look once a second', 
     global.setTimeout = real;
   }
   assert.strictEqual(await other.ends, 0);
+  stream.close();
+});
+
+test('where there is no descriptor more to be had, changes are told all the same', async () => {
+  const stream = new Stream(name(), 16);
+  const real = addon.watch;
+  addon.watch = () => codes.E_OS;
+  try {
+    const next = stream.changes().next();
+    await new Promise(setImmediate);
+    await stream.withLock(() => stream.write('x'));
+    assert.strictEqual((await next).value, stream.version);
+  } finally {
+    addon.watch = real;
+  }
   stream.close();
 });
 
