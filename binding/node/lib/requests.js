@@ -88,7 +88,9 @@ class LockQueue {
     const request = new Request(call, options, () => this.#ended(request));
     request.what = what;
     this.#waiting.push(request);
-    this.pump();
+    // The loop of events has its turn, too.
+    if (this.#lucky > OFTEN) setImmediate(() => this.pump());
+    else this.pump();
     return request.promise;
   }
 

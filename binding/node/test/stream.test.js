@@ -2,7 +2,7 @@
 'use strict';
 const test = require('node:test');
 const assert = require('node:assert');
-const { codes, list, Stream, unlink } = require('..');
+const { list, Stream, unlink } = require('..');
 const addon = require('../lib/addon.js');
 const { leavesNothing, name, start } = require('./help.js');
 
@@ -185,15 +185,14 @@ test('it is the descriptor that tells of a change, not the look once a second', 
 
 test('where there is no descriptor more to be had, changes are told all the same', async () => {
   const stream = new Stream(name(), 16);
-  const real = addon.watch;
-  addon.watch = () => codes.E_OS;
+  addon.refuse(2);
   try {
     const next = stream.changes().next();
     await new Promise(setImmediate);
     await stream.withLock(() => stream.write('x'));
     assert.strictEqual((await next).value, stream.version);
   } finally {
-    addon.watch = real;
+    addon.refuse(0);
   }
   stream.close();
 });
