@@ -88,7 +88,9 @@ class LockQueue {
     const request = new Request(call, options, () => this.#ended(request));
     request.what = what;
     this.#waiting.push(request);
-    this.pump();
+    // The loop of events has its turn, too.
+    if (this.#lucky > OFTEN) setImmediate(() => this.pump());
+    else this.pump();
     return request.promise;
   }
 
@@ -133,6 +135,7 @@ class LockQueue {
 }
 
 const TICK_MS = 1000; // deaths are not told by a descriptor
+const BLIND_MS = 10; // where there is none: the system has a limit of them
 const LUCKY_MOST = 128; // after so many results at once, the loop of events has its turn
 
 /**
@@ -208,22 +211,14 @@ class PollQueue {
       if (polls.delete(this.#id)) addon.watch(this.#id, 0);
       return;
     }
-    if (!polls.has(this.#id) && !this.#start()) return;
-    this.#timer = setTimeout(() => this.pump(), TICK_MS);
-  }
-
-  /** What changed before the descriptor was there is not told by it. */
-  #start() {
-    const code = addon.watch(this.#id, 1);
-    if (code < 0) {
-      for (const request of this.#requests) request.fail(new ShmsError(code, request.call, addon.oserror()));
-      this.#requests.clear();
-      return false;
+    let code = 0;
+    if (!polls.has(this.#id)) {
+      code = addon.watch(this.#id, 1);
+      if (code >= 0) polls.set(this.#id, this);
     }
-    polls.set(this.#id, this);
-    if (code !== 1) return true;
-    this.pump();
-    return false;
+    // What changed before the descriptor was there is not told by it.
+    if (code === 1) this.pump();
+    else this.#timer = setTimeout(() => this.pump(), code < 0 ? BLIND_MS : TICK_MS);
   }
 
   close() {

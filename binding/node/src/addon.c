@@ -393,11 +393,11 @@ static napi_value codes(napi_env env)
     return rows;
 }
 
-static napi_value refuse_external(napi_env env, napi_callback_info info)
+static napi_value refuse(napi_env env, napi_callback_info info)
 {
     struct call call;
     call_begin(&call, env, info);
-    call.me->refuse_external = int_at(&call, 0) != 0;
+    call.me->refuses = int_at(&call, 0);
     return NULL;
 }
 
@@ -466,7 +466,7 @@ static const napi_property_descriptor functions[] = {
     FUNCTION("list", list),
     FUNCTION("unlink", unlink_name),
     FUNCTION("oserror", oserror),
-    FUNCTION("refuseExternal", refuse_external),
+    FUNCTION("refuse", refuse),
 };
 
 NAPI_MODULE_INIT(/* napi_env env, napi_value exports */)

@@ -41,6 +41,9 @@ struct handle {
     bool closing; /* its id is known no more; it is closed when JavaScript lets go of the memory */
 };
 
+/* What a test can have refused: memory of ours as an ArrayBuffer, as in Electron; poll descriptors. */
+enum { REFUSES_EXTERNAL = 1, REFUSES_DESCRIPTORS = 2 };
+
 struct slot {
     struct handle *handle;
     uint16_t round; /* the upper half of the id: an old id does not fit the next handle here */
@@ -59,7 +62,7 @@ struct instance {
     napi_async_cleanup_hook_handle hook;
     size_t watches; /* that libuv has not closed yet */
     bool ending;
-    bool refuse_external; /* for a test: as in Electron, no memory of ours becomes an ArrayBuffer */
+    int64_t refuses; /* for tests: REFUSES_... */
     /* the waiter's, guarded by its lock */
     napi_threadsafe_function answer;
     struct wait *done; /* waits that have ended and are not told yet */

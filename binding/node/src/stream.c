@@ -101,7 +101,7 @@ static napi_value make_memory(struct instance *me, struct handle *h)
         return number(env, SHMS_E_NOMEM);
     *exposure = (struct exposure){me, h};
     h->exposure = exposure;
-    if (!me->refuse_external)
+    if ((me->refuses & REFUSES_EXTERNAL) == 0)
         status =
             napi_create_external_arraybuffer(env, shms_stream_memory(h->stream),
                                              (size_t)shms_stream_size(h->stream), let_go, exposure, &buffer);

@@ -41,7 +41,7 @@ static int descriptor(struct handle *h)
 static int make(struct instance *me, struct handle *h)
 {
     uv_loop_t *loop;
-    int fd = descriptor(h);
+    int fd = (me->refuses & REFUSES_DESCRIPTORS) == 0 ? descriptor(h) : SHMS_E_OS;
     if (fd < 0)
         return fd;
     struct watch *w = calloc(1, sizeof *w);

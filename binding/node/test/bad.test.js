@@ -120,13 +120,13 @@ test('a reading handle', async () => {
 
 test('a runtime that takes no memory of others, as Electron: copies go on', () => {
   const stream = new Stream(name(), 16);
-  addon.refuseExternal(1);
+  addon.refuse(1);
   try {
     assert.throws(() => stream.buffer, { code: 'ERR_SHMS_NO_EXTERNAL' });
     stream.write('copied');
     assert.strictEqual(stream.read(0, 6).toString(), 'copied');
   } finally {
-    addon.refuseExternal(0);
+    addon.refuse(0);
   }
   assert.strictEqual(stream.buffer.length, 16);
   stream.close();
@@ -200,7 +200,7 @@ test('channels and dicts: wrong types and numbers', async () => {
 test('the addon itself: nothing of what it is given makes it crash', () => {
   const values = [undefined, null, -1, 0, 1, 65536, 2 ** 32, NaN, '', 'x', 5n, -5n, {}, [], new Uint8Array(3), () => {}, Symbol('x')];
   for (const [called, call] of Object.entries(addon)) {
-    if (typeof call !== 'function' || called === 'refuseExternal') continue;
+    if (typeof call !== 'function' || called === 'refuse') continue;
     for (const value of values) {
       for (let n = 0; n < 4; n++) {
         try {

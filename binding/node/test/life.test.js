@@ -28,6 +28,19 @@ test('four locks that wait do not hold up the pool of libuv', async () => {
   for (const stream of [holder, ...waiters]) stream.close();
 });
 
+test('a process whose waits have ended ends by itself, and leaves nothing', async () => {
+  const called = name();
+  const stream = new Stream(called, 16);
+  const section = await stream.lock(); // until after its end
+  const other = start('giveUp', called);
+  assert.strictEqual(await other.says(), 'ERR_SHMS_TIMEOUT ABORT_ERR ERR_SHMS_TIMEOUT');
+  assert.strictEqual(await other.ends, 0);
+  assert.strictEqual(members(called), 1);
+  assert.strictEqual(region(called + '-channel'), undefined);
+  section.release();
+  stream.close();
+});
+
 test('process.exit while a lock waits', async () => {
   const called = name();
   const stream = new Stream(called, 16);

@@ -45,6 +45,16 @@ const roles = {
     setImmediate(() => process.exit());
   },
 
+  /** Has waited for all that there is, in vain, and has nothing more to do. */
+  async giveUp(name) {
+    const stream = new Stream(name);
+    const channel = new Channel(name + '-channel', 'receive', { size: 4096 });
+    const signal = AbortSignal.timeout(20);
+    const waits = [stream.lock({ timeout: 20 }), stream.changes({ signal }).next(), channel.receive({ timeout: 20 })];
+    const ends = await Promise.allSettled(waits);
+    say(ends.map((end) => end.reason.code).join(' '));
+  },
+
   async hold(name) {
     const stream = new Stream(name);
     const section = await stream.lock();

@@ -2,7 +2,8 @@
 'use strict';
 const test = require('node:test');
 const assert = require('node:assert');
-const { Stream, unlink, list } = require('..');
+const { list, Stream, unlink } = require('..');
+const addon = require('../lib/addon.js');
 const { leavesNothing, name, start } = require('./help.js');
 
 leavesNothing();
@@ -164,6 +165,38 @@ test('changes of another process are told, and the version moves', async () => {
   stream.close();
 });
 
+test('it is the descriptor that tells of a change, not the look once a second', async () => {
+  const called = name();
+  const stream = new Stream(called, 16);
+  const other = start('hold', called);
+  assert.strictEqual(await other.says(), 'held');
+  const real = global.setTimeout;
+  global.setTimeout = () => undefined; // never
+  try {
+    const next = stream.changes().next();
+    other.child.stdin.write('go on\n');
+    assert.strictEqual((await next).done, false);
+  } finally {
+    global.setTimeout = real;
+  }
+  assert.strictEqual(await other.ends, 0);
+  stream.close();
+});
+
+test('where there is no descriptor more to be had, changes are told all the same', async () => {
+  const stream = new Stream(name(), 16);
+  addon.refuse(2);
+  try {
+    const next = stream.changes().next();
+    await new Promise(setImmediate);
+    await stream.withLock(() => stream.write('x'));
+    assert.strictEqual((await next).value, stream.version);
+  } finally {
+    addon.refuse(0);
+  }
+  stream.close();
+});
+
 test('several that wait for one change all see it', async () => {
   const stream = new Stream(name(), 16);
   const waits = [stream.changes().next(), stream.changes().next(), stream.changes().next()];
@@ -213,6 +246,35 @@ test('a region without a name, and a snapshot inside its own section', () => {
   assert.strictEqual(stream.read(64).length, 0);
   assert.strictEqual(stream.read(1000, 5).length, 0);
   section.release();
+  stream.close();
+});
+
+test('a lock that was got while its handle is closed is given back', async () => {
+  const called = name();
+  const one = new Stream(called, 16);
+  const two = new Stream(called);
+  const section = await one.lock();
+  const wait = two.lock();
+  section.release();
+  while (!list().find((region) => region.name.endsWith(called)).locked); // the thread gets it; this one hears of it later
+  two.close();
+  await assert.rejects(wait, { code: 'ERR_SHMS_INVALID' });
+  assert.strictEqual(one.tryLock().ownerDied, false);
+  one.close();
+});
+
+test('locks in a loop let the loop of events have its turns', async () => {
+  const stream = new Stream(name(), 16);
+  let turns = 0;
+  let done = false;
+  const turn = () => {
+    turns++;
+    if (!done) setImmediate(turn);
+  };
+  setImmediate(turn);
+  for (let i = 0; i < 3000; i++) (await stream.lock()).release();
+  done = true;
+  assert.ok(turns >= 3000 / 64, `${turns} turns`);
   stream.close();
 });
 

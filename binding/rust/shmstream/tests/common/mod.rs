@@ -3,6 +3,7 @@
 #![allow(dead_code)]
 use std::env;
 use std::io::{BufRead, BufReader};
+use std::os::unix::io::{AsRawFd, BorrowedFd};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -65,4 +66,13 @@ pub fn role() -> Option<(String, String)> {
 pub fn die() -> ! {
     Command::new("kill").args(["-KILL", &std::process::id().to_string()]).status().unwrap();
     unreachable!()
+}
+
+/// Or the user has no more of them: inotify has a limit, which other programs of this user share.
+pub fn is_a_descriptor(fd: Result<BorrowedFd<'_>, shmstream::Error>) {
+    const EMFILE: i32 = 24;
+    match fd {
+        Ok(fd) => assert!(fd.as_raw_fd() > 2),
+        Err(error) => assert_eq!(error.raw_os_error(), Some(EMFILE), "{error:?}"),
+    }
 }
