@@ -242,7 +242,8 @@ static void use_in_two_threads(struct user *u)
 static void visit(struct user *u, char *name, unsigned which)
 {
     const unsigned opening = MAY(SHMS_E_SIZE) | MAY(SHMS_E_FORMAT) | MAY(SHMS_E_CORRUPT) |
-                             MAY(SHMS_E_NOSPACE) | MAY(SHMS_E_NOMEM) | MAY(SHMS_E_TIMEOUT);
+                             MAY(SHMS_E_NOSPACE) | MAY(SHMS_E_NOMEM) | MAY(SHMS_E_TIMEOUT) |
+                             MAY(SHMS_E_UNSUPPORTED); /* a hole where it said that it is atomic */
     shms_stream_options o = {.struct_size = sizeof o, .max_size = LARGEST};
     u->reads = any(u, 4) == 0;
     o.access = u->reads ? SHMS_ACCESS_READ : SHMS_ACCESS_READ_WRITE;
