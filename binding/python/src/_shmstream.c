@@ -230,6 +230,67 @@ int handle_close(Handle *self, void (*close_it)(void *h))
     return 0;
 }
 
+int handle_may_open(Handle *self)
+{
+    if (!self->h && !self->exports && !self->busy)
+        return 0;
+    PyErr_SetString(PyExc_RuntimeError, "the handle is open already");
+    return -1;
+}
+
+int handle_opened(Handle *self, int64_t rc, void *h)
+{
+    if (rc < 0) {
+        raise_code(rc, self->name);
+        return -1;
+    }
+    self->h = h;
+    self->opened_life = self->life = forks_behind;
+    return 0;
+}
+
+void handle_dealloc(PyObject *object, void (*close_it)(void *h))
+{
+    Handle *self = (Handle *)object;
+    void *h = self->h;
+    self->h = NULL;
+    if (h)
+        UNLOCKED(close_it(h));
+    if (self->turn)
+        PyThread_free_lock(self->turn);
+    Py_CLEAR(self->name);
+    free_object(object);
+}
+
+PyObject *handle_name(PyObject *object, void *unused)
+{
+    PyObject *name = ((Handle *)object)->name;
+    (void)unused;
+    return Py_NewRef(name ? name : Py_None);
+}
+
+PyObject *handle_closed(PyObject *object, void *unused)
+{
+    (void)unused;
+    return PyBool_FromLong(!((Handle *)object)->h);
+}
+
+PyObject *handle_with_path(PyObject *object, PyObject *args, int64_t (*call)(void *h, const char *path))
+{
+    Handle *self = (Handle *)object;
+    PyObject *path;
+    int64_t rc;
+    if (!PyArg_ParseTuple(args, "O&", PyUnicode_FSConverter, &path))
+        return NULL;
+    if (!handle_of(self)) {
+        Py_DECREF(path);
+        return NULL;
+    }
+    WITHOUT_GIL(self, rc = call(self->h, PyBytes_AsString(path)));
+    Py_DECREF(path);
+    return rc < 0 ? raise_code(rc, self->name) : PyLong_FromLongLong(rc);
+}
+
 /* How long the next slice may be; 0: the time is over. */
 int deadline_slice(const Deadline *deadline)
 {

@@ -22,10 +22,8 @@ static int channel_init(PyObject *object, PyObject *args, PyObject *kw)
     shms_stream_options region = {.struct_size = sizeof region};
     shms_channel_options o = {.struct_size = sizeof o, .region = &region};
     shms_channel *c = NULL;
-    if (self->h || self->busy) {
-        PyErr_SetString(PyExc_RuntimeError, "the handle is open already");
+    if (handle_may_open(self) < 0)
         return -1;
-    }
     if (!PyArg_ParseTupleAndKeywords(args, kw, "sO&i|$O&O&O&ppO&pO&O&O&O:Channel", names, &name, convert_u64,
                                      &size, &self->role, convert_u32, &o.kind, convert_u32, &o.slow,
                                      convert_u32, &o.history, &one_sender, &one_receiver, convert_u32,
@@ -46,27 +44,12 @@ static int channel_init(PyObject *object, PyObject *args, PyObject *kw)
         return -1;
     }
     UNLOCKED(rc = shms_channel_open(name, size, self->role, &o, &c));
-    if (rc < 0) {
-        raise_code(rc, text);
-        return -1;
-    }
-    self->h = c;
-    self->opened_life = self->life = forks_behind;
-    return 0;
+    return handle_opened(self, rc, c);
 }
 
 static void channel_dealloc(PyObject *object)
 {
-    Handle *self = (Handle *)object;
-    void *h = self->h;
-    self->h = NULL;
-    if (h) {
-        UNLOCKED(close_channel(h));
-    }
-    if (self->turn)
-        PyThread_free_lock(self->turn);
-    Py_CLEAR(self->name);
-    free_object(object);
+    handle_dealloc(object, close_channel);
 }
 
 static PyObject *channel_close(PyObject *self, PyObject *unused)
@@ -341,19 +324,6 @@ static PyObject *channel_info(PyObject *object, PyObject *unused)
                          "senders_died", (unsigned long long)t.senders_died);
 }
 
-static PyObject *get_name(PyObject *object, void *unused)
-{
-    PyObject *name = ((Handle *)object)->name;
-    (void)unused;
-    return Py_NewRef(name ? name : Py_None);
-}
-
-static PyObject *get_closed(PyObject *object, void *unused)
-{
-    (void)unused;
-    return PyBool_FromLong(!((Handle *)object)->h);
-}
-
 static PyMethodDef channel_methods[] = {
     {"close", channel_close, METH_NOARGS, "Close. A sender that closes ends what it sends."},
     {"send", METHOD(channel_send), METH_VARARGS | METH_KEYWORDS, "send(data, timeout=None)"},
@@ -370,8 +340,8 @@ static PyMethodDef channel_methods[] = {
 };
 
 static PyGetSetDef channel_properties[] = {
-    {"name", get_name, NULL, NULL, NULL},
-    {"closed", get_closed, NULL, NULL, NULL},
+    {"name", handle_name, NULL, NULL, NULL},
+    {"closed", handle_closed, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -19,10 +19,8 @@ static int dict_init(PyObject *object, PyObject *args, PyObject *kw)
     PyObject *timeout = NULL;
     shms_dict_options o = {.struct_size = sizeof o};
     shms_dict *d = NULL;
-    if (self->h || self->busy) {
-        PyErr_SetString(PyExc_RuntimeError, "the handle is open already");
+    if (handle_may_open(self) < 0)
         return -1;
-    }
     if (!PyArg_ParseTupleAndKeywords(
             args, kw, "s|O&$pO&pO&O&O&O&O&O&O&O&O&O:Dict", names, &name, convert_u64, &size, &self->read_only,
             convert_u32, &o.create, &keep, convert_u32, &o.mode, convert_u64, &o.max_size, convert_u32,
@@ -38,25 +36,12 @@ static int dict_init(PyObject *object, PyObject *args, PyObject *kw)
         return -1;
     set_object(&self->name, text);
     UNLOCKED(rc = shms_dict_open(name, size, &o, &d));
-    if (rc < 0) {
-        raise_code(rc, text);
-        return -1;
-    }
-    self->h = d;
-    self->opened_life = self->life = forks_behind;
-    return 0;
+    return handle_opened(self, rc, d);
 }
 
 static void dict_dealloc(PyObject *object)
 {
-    Handle *self = (Handle *)object;
-    void *h = self->h;
-    self->h = NULL;
-    if (h) {
-        UNLOCKED(close_dict(h));
-    }
-    Py_CLEAR(self->name);
-    free_object(object);
+    handle_dealloc(object, close_dict);
 }
 
 static PyObject *dict_close(PyObject *self, PyObject *unused)
@@ -409,30 +394,24 @@ static PyObject *dict_unlock(PyObject *object, PyObject *name)
     return number_or_error(self, rc);
 }
 
-static PyObject *with_path(PyObject *object, PyObject *args, int64_t (*call)(shms_dict *, const char *))
+static int64_t save(void *h, const char *path)
 {
-    Handle *self = (Handle *)object;
-    PyObject *path;
-    int64_t rc;
-    if (!PyArg_ParseTuple(args, "O&", PyUnicode_FSConverter, &path))
-        return NULL;
-    if (!handle_of(self)) {
-        Py_DECREF(path);
-        return NULL;
-    }
-    WITHOUT_GIL(self, rc = call(self->h, PyBytes_AsString(path)));
-    Py_DECREF(path);
-    return number_or_error(self, rc);
+    return shms_dict_save(h, path);
+}
+
+static int64_t load(void *h, const char *path)
+{
+    return shms_dict_load(h, path);
 }
 
 static PyObject *dict_save(PyObject *self, PyObject *args)
 {
-    return with_path(self, args, shms_dict_save);
+    return handle_with_path(self, args, save);
 }
 
 static PyObject *dict_load(PyObject *self, PyObject *args)
 {
-    return with_path(self, args, shms_dict_load);
+    return handle_with_path(self, args, load);
 }
 
 static PyObject *dict_fileno(PyObject *object, PyObject *unused)
@@ -470,19 +449,6 @@ static PyObject *get_version(PyObject *object, void *unused)
     return handle_of(self) ? number_or_error(self, shms_dict_version(self->h)) : NULL;
 }
 
-static PyObject *get_name(PyObject *object, void *unused)
-{
-    PyObject *name = ((Handle *)object)->name;
-    (void)unused;
-    return Py_NewRef(name ? name : Py_None);
-}
-
-static PyObject *get_closed(PyObject *object, void *unused)
-{
-    (void)unused;
-    return PyBool_FromLong(!((Handle *)object)->h);
-}
-
 static PyMethodDef dict_methods[] = {
     {"close", dict_close, METH_NOARGS, "Leave the region. Locks of keys are given back."},
     {"get", METHOD(dict_get), METH_FASTCALL, "get(key, default=None)"},
@@ -506,8 +472,8 @@ static PyMethodDef dict_methods[] = {
 
 static PyGetSetDef dict_properties[] = {
     {"version", get_version, NULL, "The number of the last change.", NULL},
-    {"name", get_name, NULL, NULL, NULL},
-    {"closed", get_closed, NULL, NULL, NULL},
+    {"name", handle_name, NULL, NULL, NULL},
+    {"closed", handle_closed, NULL, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 

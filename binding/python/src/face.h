@@ -94,7 +94,15 @@ int bytes_of(PyObject *str_or_bytes, Py_buffer *ret); /* release with PyBuffer_R
 void *handle_of(Handle *self); /* NULL, and ValueError, where it is closed */
 void handle_enter(Handle *self);
 void handle_leave(Handle *self);
+int handle_may_open(Handle *self); /* -1, with an exception: it is open already */
+/* What opening gave: 0, or -1 with an exception. The name is set before. */
+int handle_opened(Handle *self, int64_t rc, void *h);
 int handle_close(Handle *self, void (*close_it)(void *h));
+void handle_dealloc(PyObject *object, void (*close_it)(void *h));
+PyObject *handle_name(PyObject *object, void *unused);
+PyObject *handle_closed(PyObject *object, void *unused);
+/* A call with a path as its one argument; what it gives, or NULL. */
+PyObject *handle_with_path(PyObject *object, PyObject *args, int64_t (*call)(void *h, const char *path));
 int deadline_slice(const Deadline *deadline); /* ms that the next slice may take; 0: the time is over */
 int64_t attempt(Handle *self, attempt_fn *call, void *arguments, const Deadline *deadline);
 

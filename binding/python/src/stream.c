@@ -10,16 +10,6 @@ static void close_stream(void *h)
     shms_stream_close(h);
 }
 
-static int64_t open_named(const char *name, uint64_t size, const shms_stream_options *options, Handle *self)
-{
-    shms_stream *s = NULL;
-    int rc;
-    UNLOCKED(rc = shms_stream_open(name, size, options, &s));
-    if (rc >= 0)
-        self->h = s;
-    return rc;
-}
-
 static int stream_init(PyObject *object, PyObject *args, PyObject *kw)
 {
     static char *names[] = {"name",     "size",   "readonly",  "create", "keep",         "atomic", "mode",
@@ -27,13 +17,12 @@ static int stream_init(PyObject *object, PyObject *args, PyObject *kw)
     Handle *self = (Handle *)object;
     const char *name;
     uint64_t size = 0;
-    int keep = 0, atomic = 0, tasks = 1, sparse = 0;
+    int rc, keep = 0, atomic = 0, tasks = 1, sparse = 0;
     PyObject *timeout = NULL;
+    shms_stream *s = NULL;
     shms_stream_options o = {.struct_size = sizeof o};
-    if (self->h || self->exports || self->busy) {
-        PyErr_SetString(PyExc_RuntimeError, "the handle is open already");
+    if (handle_may_open(self) < 0)
         return -1;
-    }
     if (!PyArg_ParseTupleAndKeywords(args, kw, "z|O&$pO&ppO&O&O&O&pOp:Stream", names, &name, convert_u64,
                                      &size, &self->read_only, convert_u32, &o.create, &keep, &atomic,
                                      convert_u32, &o.mode, convert_u64, &o.max_size, convert_u32, &o.owners,
@@ -53,11 +42,8 @@ static int stream_init(PyObject *object, PyObject *args, PyObject *kw)
     if (!text)
         return -1;
     set_object(&self->name, text);
-    const int64_t rc = open_named(name, size, &o, self);
-    self->opened_life = self->life = forks_behind;
-    if (rc < 0)
-        raise_code(rc, text);
-    return rc < 0 ? -1 : 0;
+    UNLOCKED(rc = shms_stream_open(name, size, &o, &s));
+    return handle_opened(self, rc, s);
 }
 
 static PyObject *stream_join(PyObject *object, PyObject *args)
@@ -67,30 +53,21 @@ static PyObject *stream_join(PyObject *object, PyObject *args)
     shms_stream *s = NULL;
     if (!PyArg_ParseTuple(args, "ip:_join", &fd, &self->read_only))
         return NULL;
-    if (self->h)
-        return PyErr_Format(PyExc_RuntimeError, "the handle is open already");
+    if (handle_may_open(self) < 0)
+        return NULL;
     shms_stream_options o = {.struct_size = sizeof o, .tasks = 1};
     o.access = self->read_only ? SHMS_ACCESS_READ : SHMS_ACCESS_READ_WRITE;
     UNLOCKED(rc = shms_stream_open_fd(fd, &o, &s));
-    if (rc < 0)
-        return raise_code(rc, NULL);
-    self->h = s;
-    self->opened_life = self->life = forks_behind;
-    self->tasks = 1;
     set_object(&self->name, Py_NewRef(Py_None));
+    if (handle_opened(self, rc, s) < 0)
+        return NULL;
+    self->tasks = 1;
     Py_RETURN_NONE;
 }
 
 static void stream_dealloc(PyObject *object)
 {
-    Handle *self = (Handle *)object;
-    void *h = self->h;
-    self->h = NULL;
-    if (h) {
-        UNLOCKED(close_stream(h));
-    }
-    Py_CLEAR(self->name);
-    free_object(object);
+    handle_dealloc(object, close_stream);
 }
 
 static PyObject *stream_close(PyObject *self, PyObject *unused)
@@ -408,30 +385,24 @@ static PyObject *stream_resize(PyObject *object, PyObject *args)
     return none_or_error(self, rc);
 }
 
-static PyObject *with_path(PyObject *object, PyObject *args, int64_t (*call)(shms_stream *, const char *))
+static int64_t save(void *h, const char *path)
 {
-    Handle *self = (Handle *)object;
-    PyObject *path;
-    int64_t rc;
-    if (!PyArg_ParseTuple(args, "O&", PyUnicode_FSConverter, &path))
-        return NULL;
-    if (!handle_of(self)) {
-        Py_DECREF(path);
-        return NULL;
-    }
-    WITHOUT_GIL(self, rc = call(self->h, PyBytes_AsString(path)));
-    Py_DECREF(path);
-    return number_or_error(self, rc);
+    return shms_stream_save(h, path);
+}
+
+static int64_t load(void *h, const char *path)
+{
+    return shms_stream_load(h, path);
 }
 
 static PyObject *stream_save(PyObject *self, PyObject *args)
 {
-    return with_path(self, args, shms_stream_save);
+    return handle_with_path(self, args, save);
 }
 
 static PyObject *stream_load(PyObject *self, PyObject *args)
 {
-    return with_path(self, args, shms_stream_load);
+    return handle_with_path(self, args, load);
 }
 
 /* ----------------------------------------------------------------- version */
@@ -536,19 +507,6 @@ static PyObject *get_existed(PyObject *object, void *unused)
     return handle_of(self) ? PyBool_FromLong(shms_stream_existed(self->h)) : NULL;
 }
 
-static PyObject *get_name(PyObject *object, void *unused)
-{
-    PyObject *name = ((Handle *)object)->name;
-    (void)unused;
-    return Py_NewRef(name ? name : Py_None);
-}
-
-static PyObject *get_closed(PyObject *object, void *unused)
-{
-    (void)unused;
-    return PyBool_FromLong(!((Handle *)object)->h);
-}
-
 static PyObject *get_flag(PyObject *object, void *offset)
 {
     return PyBool_FromLong(*(int *)((char *)object + (size_t)offset));
@@ -613,8 +571,8 @@ static PyGetSetDef stream_properties[] = {
     {"version", get_version, NULL, "Moves on with each section that changed something.", NULL},
     {"size", get_size, NULL, "Bytes.", NULL},
     {"existed", get_existed, NULL, "Whether the region was there before.", NULL},
-    {"name", get_name, NULL, NULL, NULL},
-    {"closed", get_closed, NULL, NULL, NULL},
+    {"name", handle_name, NULL, NULL, NULL},
+    {"closed", handle_closed, NULL, NULL, NULL},
     {"readonly", get_flag, NULL, NULL, (void *)offsetof(Handle, read_only)},
     {"tasks", get_flag, NULL, NULL, (void *)offsetof(Handle, tasks)},
     {NULL, NULL, NULL, NULL, NULL},
