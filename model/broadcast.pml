@@ -21,8 +21,8 @@
  * Mortal are all but the last sender. A receiver's slot has LIVES members, one after another.
  *
  * Shown: what a receiver takes for the message at its position is that message, whole; with BLOCK nothing is
- * missed; whoever missed something goes forward; a reservation of a living sender is never overwritten; with
- * DROP no sender waits for a receiver; nobody sleeps for ever.
+ * missed; a reader that missed something goes forward; a reservation of a living sender is never
+ * overwritten; with DROP no sender waits for a receiver; nobody sleeps for ever.
  */
 #ifndef NS
 #define NS 1

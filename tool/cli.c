@@ -56,7 +56,7 @@ int cli_lock(const cli_args *args, const char *name, shms_stream *s, bool shared
         return lock_not_got(args, name, s);
     if (rc < 0)
         return cli_fail(args, name, rc);
-    system_hold_stops();
+    hold_stops();
     if (ret_died)
         *ret_died = rc == SHMS_OWNER_DIED;
     else if (rc == SHMS_OWNER_DIED)
@@ -68,7 +68,7 @@ int cli_lock(const cli_args *args, const char *name, shms_stream *s, bool shared
 int cli_unlock(const cli_args *args, const char *name, shms_stream *s)
 {
     int rc = shms_stream_unlock(s);
-    system_release_stops();
+    release_stops();
     return rc < 0 ? cli_fail(args, name, rc) : 0;
 }
 

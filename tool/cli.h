@@ -13,23 +13,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "command.h"
 #include "shmstream.h"
 #include "shmstream/channel.h"
 #include "shmstream/dict.h"
 
 #define CLI_PRINTF(at) __attribute__((format(printf, at, at + 1)))
-
-/* Besides EXIT_SUCCESS and EXIT_FAILURE; the numbers above 3 are those of timeout(1). */
-enum {
-    EXIT_USAGE = 2,
-    EXIT_DIED = 3, /* the other side of a channel died without closing */
-    EXIT_CHANGED = 3, /* the record has another version than --if-version */
-    EXIT_TIMED_OUT = 124,
-    EXIT_LOCK_FAILED = 125,
-    EXIT_CANNOT_RUN = 126,
-    EXIT_NO_COMMAND = 127,
-    EXIT_SIGNALLED = 128
-};
 
 typedef struct cli_args cli_args;
 

@@ -43,7 +43,7 @@ static int lock_key(const cli_args *args, shms_dict *d, bool *ret_died)
     }
     if (rc < 0)
         return cli_dict_fail(args, d, rc);
-    system_hold_stops();
+    hold_stops();
     *ret_died = rc == SHMS_OWNER_DIED;
     return 0;
 }
@@ -51,7 +51,7 @@ static int lock_key(const cli_args *args, shms_dict *d, bool *ret_died)
 static int unlock_key(const cli_args *args, shms_dict *d)
 {
     int rc = shms_dict_unlock(d, args->key, strlen(args->key));
-    system_release_stops();
+    release_stops();
     return rc < 0 ? cli_dict_fail(args, d, rc) : 0;
 }
 
@@ -65,10 +65,10 @@ static int run_with_key(const cli_args *args)
     if (d)
         status = lock_key(args, d, &died);
     if (status) {
-        status = status == EXIT_TIMED_OUT ? status : EXIT_LOCK_FAILED;
+        status = status == EXIT_TIMED_OUT ? status : EXIT_OURS;
     } else {
         status = run_locked(args, died);
-        status = unlock_key(args, d) ? EXIT_LOCK_FAILED : status;
+        status = unlock_key(args, d) ? EXIT_OURS : status;
     }
     shms_dict_close(d);
     return status;
@@ -86,10 +86,10 @@ static int run_with_region(const cli_args *args)
     if (s)
         status = cli_lock(args, args->name, s, args->shared, &died);
     if (status) {
-        status = status == EXIT_TIMED_OUT ? status : EXIT_LOCK_FAILED;
+        status = status == EXIT_TIMED_OUT ? status : EXIT_OURS;
     } else {
         status = run_locked(args, died);
-        status = cli_unlock(args, args->name, s) ? EXIT_LOCK_FAILED : status;
+        status = cli_unlock(args, args->name, s) ? EXIT_OURS : status;
     }
     shms_stream_close(s);
     return status;
@@ -104,7 +104,7 @@ static int run(cli_args *args)
         return cli_usage(args, "--hold goes on without '%s'; leave one of them out", args->operand[1]);
     if (args->hold && !system_watch_process(args->hold)) {
         cli_error(args, NULL, "there is no process %d", args->hold);
-        return EXIT_LOCK_FAILED;
+        return EXIT_OURS;
     }
     if (args->hold && !system_detach(args, &status))
         return status;

@@ -15,7 +15,7 @@
 static int fail_errno(const cli_args *args)
 {
     cli_error(args, args->name, "%s", strerror(errno));
-    return EXIT_LOCK_FAILED;
+    return EXIT_OURS;
 }
 
 /* The region's bytes into the file, to be read from its beginning. 0 or an exit status. */
@@ -27,7 +27,7 @@ static int fill_input(const cli_args *args, shms_stream *s, FILE *in)
     int status = 0;
     if (n < 0) {
         cli_fail(args, args->name, (int)n);
-        status = EXIT_LOCK_FAILED;
+        status = EXIT_OURS;
     } else {
         size_t wanted = args->text ? strnlen(bytes, (size_t)n) : (size_t)n;
         if (fwrite(bytes, 1, wanted, in) < wanted || fflush(in) != 0)
@@ -44,7 +44,7 @@ static int put(const cli_args *args, shms_stream *s, const char *bytes, size_t n
     if (rc >= 0)
         return 0;
     cli_fail(args, args->name, (int)rc);
-    return EXIT_LOCK_FAILED;
+    return EXIT_OURS;
 }
 
 /* What the command printed, into the region. 0 or an exit status. */
@@ -55,7 +55,7 @@ static int take_output(const cli_args *args, shms_stream *s, FILE *out)
     int status = 0;
     if (!bytes) {
         cli_fail(args, args->name, SHMS_E_NOMEM);
-        return EXIT_LOCK_FAILED;
+        return EXIT_OURS;
     }
     rewind(out);
     size_t n = fread(bytes, 1, room + 1 - zero, out);
@@ -64,7 +64,7 @@ static int take_output(const cli_args *args, shms_stream *s, FILE *out)
     } else if (n + zero > room) {
         cli_error(args, args->name, "the command printed more than fits (%llu B); nothing is written",
                   (unsigned long long)(room - zero));
-        status = EXIT_LOCK_FAILED;
+        status = EXIT_OURS;
     } else {
         status = put(args, s, bytes, n + zero); /* bytes has a zero behind the last */
     }
@@ -90,10 +90,10 @@ static int run_section(const cli_args *args, shms_stream *s)
     if (out)
         fclose(out);
     int rc = status ? shms_stream_rollback(s) : shms_stream_unlock(s);
-    system_release_stops();
+    release_stops();
     if (rc < 0) {
         cli_fail(args, args->name, rc);
-        return EXIT_LOCK_FAILED;
+        return EXIT_OURS;
     }
     return status;
 }
@@ -115,12 +115,12 @@ static int run(cli_args *args)
     int status = 0;
     shms_stream *s = cli_open_existing(args, args->name, SHMS_ACCESS_READ_WRITE, &status);
     if (!s)
-        return EXIT_LOCK_FAILED;
-    status = is_atomic(args, s) ? cli_lock(args, args->name, s, false, NULL) : EXIT_LOCK_FAILED;
+        return EXIT_OURS;
+    status = is_atomic(args, s) ? cli_lock(args, args->name, s, false, NULL) : EXIT_OURS;
     if (status == 0)
         status = run_section(args, s);
     else if (status != EXIT_TIMED_OUT)
-        status = EXIT_LOCK_FAILED;
+        status = EXIT_OURS;
     shms_stream_close(s);
     return status;
 }

@@ -35,10 +35,6 @@ int64_t system_file_size(const char *path);
 /* Room of the file system that the regions are in. False: there is none of its own. */
 bool system_room(uint64_t *ret_free, uint64_t *ret_all);
 
-/* While the lock is held, what would end the process is held back; afterwards it comes. */
-void system_hold_stops(void);
-void system_release_stops(void);
-
 /* Before the first sleep. */
 void system_begin_waiting(void);
 /* Sleep up to ms, or until the descriptor (-1: none) tells of a change. False: the process is asked to end.

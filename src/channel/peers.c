@@ -4,9 +4,9 @@
  *
  * A role stands in its member's slot together with the member's generation, so the slot's next member is not
  * taken for it. A member that leaves clears it. One that died leaves it there, even where its slot has got
- * another member: whoever finds it counts the death and then clears it, by compare-and-swap. In this order,
- * since a death must not go untold if its finder dies; two that find it in the same moment may count it
- * twice.
+ * another member: the one that finds it counts the death and then clears it, by compare-and-swap. In this
+ * order, since a death must not go untold if its finder dies; two that find it in the same moment may count
+ * it twice.
  *
  * An opener counts all deaths that are there, and remembers their number: so a later one is news to it.
  */

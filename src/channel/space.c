@@ -9,9 +9,9 @@
  * finds a smaller one, lets a receiver start in bytes that a sender had begun to overwrite before it died.)
  *
  * What makes room tells the senders that sleep: a receiver that passes a frame; one that joins and goes on,
- * since the cursor that it showed first may have been in the way of the second look; and whoever settles a
- * reservation, which limit does not pass (model/broadcast.pml: without the last two they sleep for a slice,
- * and a poll loop for ever).
+ * since the cursor that it showed first may have been in the way of the second look; and a member that
+ * settles a reservation, which limit does not pass (model/broadcast.pml: without the last two they sleep for
+ * a slice, and a poll loop for ever).
  */
 #include "channel.h"
 

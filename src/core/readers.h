@@ -5,9 +5,9 @@
 
 #include "cell.h"
 
-/* The shared lock through one handle: for each entry of the member's slot, private to the process, who put it
- * in. A thread (shms__thread), or with `tasks` READER_TASK and the number of holds. Where that does not say
- * who may take the entry out, READER_PASSING and a thread, meanwhile. */
+/* The shared lock through one handle: for each entry of the member's slot, private to the process, what put
+ * it in: a thread (shms__thread), or with `tasks` READER_TASK and the number of holds. While that does not
+ * say which thread may take the entry out: READER_PASSING and that thread. */
 struct readers {
     a64 first;  /* the thread to which entry 0 belongs; 0: none yet */
     a32 high;   /* the highest of the other entries that were ever used */

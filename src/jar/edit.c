@@ -115,8 +115,8 @@ static int edit_at_most(shms_jar *j, const struct place *place, edit_fn *edit, v
     return rc;
 }
 
-/* Who has failed a few times takes turns with others like it: a lock beside the one that shms_jar_lock()
- * takes. It is for fairness only: if it cannot be had, the tries go on all the same. */
+/* A writer that has failed a few times takes turns with others like it: a lock beside the one that
+ * shms_jar_lock() takes. It is for fairness only: if it cannot be had, the tries go on all the same. */
 static int edit_until_done(shms_jar *j, const struct place *place, edit_fn *edit, void *context,
                            int64_t *ret_delta)
 {

@@ -15,6 +15,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 SRC=${SRC:-$here/../..}
 id=cli-$$-t
 work=$(mktemp -d)
+mkfifo "$work/never" # nobody writes into it: its reader goes on until it is killed
 export SHMS id work
 started=()
 

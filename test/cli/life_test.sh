@@ -46,7 +46,7 @@ try info "$id-b"
 listed
 
 echo '# a region whose only member was killed'
-"$SHMS" lock --size 4096 "$id-dead" -- sh -c 'echo $$ >"$work/child"; exec sleep 600' &
+"$SHMS" lock --size 4096 "$id-dead" -- sh -c 'echo $$ >"$work/child"; exec cat "$work/never"' &
 holder=$!
 ends_with_test $holder
 until_true test -s "$work/child"

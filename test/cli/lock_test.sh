@@ -28,7 +28,7 @@ try read --text "$id"
 echo
 
 echo '# signals go to the command, and its end is the end'
-"$SHMS" lock "$id" -- sh -c 'trap "exit 3" TERM; echo $$ >"$work/ready"; while :; do sleep 0.02; done' &
+"$SHMS" lock "$id" -- sh -c 'trap "kill \$!; exit 3" TERM; cat "$work/never" & echo $$ >"$work/ready"; wait' &
 pid=$!
 ends_with_test $pid
 until_true test -s "$work/ready"
@@ -36,7 +36,7 @@ ends_with_test "$(cat "$work/ready")"
 kill -TERM $pid
 wait $pid
 echo "=> $?"
-"$SHMS" lock "$id" -- sh -c 'echo $$ >"$work/ready2"; exec sleep 600' &
+"$SHMS" lock "$id" -- sh -c 'echo $$ >"$work/ready2"; exec cat "$work/never"' &
 pid=$!
 ends_with_test $pid
 until_true test -s "$work/ready2"
@@ -64,7 +64,7 @@ wait
 try read --text "$id"
 
 echo '# a holder that is killed'
-"$SHMS" lock "$id" -- sh -c 'printf half | "$SHMS" write --no-lock "$id"; echo $$ >"$work/ready3"; exec sleep 600' &
+"$SHMS" lock "$id" -- sh -c 'printf half | "$SHMS" write --no-lock "$id"; echo $$ >"$work/ready3"; exec cat "$work/never"' &
 pid=$!
 ends_with_test $pid
 until_true test -s "$work/ready3"
@@ -87,7 +87,7 @@ try read --text "$id"
 echo
 
 echo '# a stopped holder keeps it'
-"$SHMS" lock "$id" -- sh -c 'echo $$ >"$work/ready4"; exec sleep 600' &
+"$SHMS" lock "$id" -- sh -c 'echo $$ >"$work/ready4"; exec cat "$work/never"' &
 pid=$!
 ends_with_test $pid
 until_true test -s "$work/ready4"

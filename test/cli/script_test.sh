@@ -143,7 +143,7 @@ done
 wait
 try read --text "$id-a"
 echo '# shms is killed meanwhile'
-"$SHMS" run --text "$id-a" -- sh -c 'echo lost; echo $$ >"$work/inside"; exec sleep 600' &
+"$SHMS" run --text "$id-a" -- sh -c 'echo lost; echo $$ >"$work/inside"; exec cat "$work/never"' &
 runner=$!
 ends_with_test $runner
 until_true test -s "$work/inside"
@@ -204,7 +204,7 @@ done
 wait $watcher
 echo "=> $?"
 echo '# a signal reaches the line, and ends the watch'
-"$SHMS" watch --since 0 --exec 'trap "echo trapped; exit 0" TERM; echo ready; while :; do sleep 0.02; done' "$id" >"$work/lines" &
+"$SHMS" watch --since 0 --exec 'trap "kill \$!; echo trapped; exit 0" TERM; cat "$work/never" >&2 & echo ready; wait' "$id" >"$work/lines" &
 watcher=$!
 ends_with_test $watcher
 until_true grep -q ready "$work/lines"

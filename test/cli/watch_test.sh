@@ -52,7 +52,7 @@ try copy "$id" --to "$work/file"
 field_is "$id" version "$version" || fail "a look was a change"
 
 echo '# the last watcher that is interrupted takes the region with it'
-"$SHMS" lock --size 10 "$id-brief" -- sh -c 'echo $$ >"$work/ready"; exec sleep 600' &
+"$SHMS" lock --size 10 "$id-brief" -- sh -c 'echo $$ >"$work/ready"; exec cat "$work/never"' &
 holder=$!
 ends_with_test $holder
 until_true test -s "$work/ready"

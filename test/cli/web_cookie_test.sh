@@ -50,7 +50,7 @@ echo 'lang=de; Path=/; Max-Age=600' | try_cookie set "$web/home"
 listed=$(cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' ' ')
 [[ $listed == *"$web/slow"* ]] || fail 'curl is not among the processes'
 [[ $listed != *s3cret* ]] || fail 'a secret is in a command line'
-touch "$work/go"
+curl -sS -o "$work/body" "$web/go"
 wait $client || fail "curl of /slow: $?"
 try_cookie ls
 try_cookie get "$web/home"
@@ -70,7 +70,7 @@ try_cookie curl -- -sS "$web/home" -o "$work/none/x"
 try_cookie get "$web/home"
 env PATH=/nowhere "$cookie" curl --jar "$id" -- "$web/home" 2>&1
 echo "=> $?"
-rm "$work/slow" "$work/go"
+rm "$work/slow"
 "$cookie" curl --jar "$id" -- -sS -o "$work/slow.body" "$web/slow" &
 client=$!
 ends_with_test $client
@@ -78,7 +78,7 @@ until_true test -e "$work/slow"
 kill -TERM $client
 wait $client
 echo "=> $?"
-touch "$work/go"
+curl -sS -o "$work/body" "$web/go"
 try_cookie curl
 printf 'tab=a\tb\n' | try_cookie set "$web/home"
 try_cookie curl -- -sS -L "$web/login"
@@ -95,7 +95,7 @@ try_cookie lock 'a b' -- true
 try_cookie lock --timeout soon $host -- true
 try_cookie lock $host -- "$cookie" lock --jar "$id" --timeout 20ms $host -- echo never
 try_cookie lock $host -- "$cookie" lock --jar "$id" --timeout 0 other.example -- echo another host
-"$cookie" lock --jar "$id" $host -- sh -c 'echo $$ >"$work/held"; exec sleep 600' &
+"$cookie" lock --jar "$id" $host -- sh -c 'echo $$ >"$work/held"; exec cat "$work/never"' &
 holder=$!
 ends_with_test $holder
 until_true test -s "$work/held"

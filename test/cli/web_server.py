@@ -5,7 +5,8 @@
     /login      sets sid and lang, and redirects to /home
     /home       what cookies were sent, sorted
     /logout     deletes sid
-    /slow       writes FOLDER/slow, waits until FOLDER/go is there, and sets slow=1
+    /slow       writes FOLDER/slow, waits until /go is asked for, and sets slow=1
+    /go         lets the /slow that waits go on
     /rotate     the next token, if the one sent is the last one; else 401. Writes each time a byte to FOLDER/rotated
     /first/...  sets a cookie for /first only
 """
@@ -14,17 +15,11 @@ import os
 import pathlib
 import sys
 import threading
-import time
 
 folder = pathlib.Path(sys.argv[1])
 lock = threading.Lock()
 token = [0]
-
-
-def wait_for(name):
-    end = time.monotonic() + 60
-    while not (folder / name).exists() and time.monotonic() < end:
-        time.sleep(0.01)
+go = threading.Semaphore(0)
 
 
 def rotate(sent):
@@ -58,8 +53,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(200, ["sid=; Path=/; Max-Age=0"], body)
         elif self.path == "/slow":
             (folder / "slow").touch()
-            wait_for("go")
+            go.acquire(timeout=60)
             self.answer(200, ["slow=1; Path=/", "sid=new; Path=/; SameSite=lax"], body)
+        elif self.path == "/go":
+            go.release()
+            self.answer(200, [], body)
         elif self.path == "/rotate":
             status, cookies = rotate(sent)
             self.answer(status, cookies, body)

@@ -3,21 +3,20 @@
 #include "jar.h"
 #include "unit.h"
 
+#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 
 #define WRITERS 16
 #define CHANGES 150
 
-static volatile int *started; /* a page that all share */
+static pthread_barrier_t *all_opened; /* in a page that all share */
 
 static void change_often(int writer)
 {
     char line[64];
     shms_jar *j = jar_open((shms_jar_options){.open_timeout_ms = 60000}); /* the machine may be busy */
-    __atomic_add_fetch(started, 1, __ATOMIC_SEQ_CST);
-    while (*started < WRITERS)
-        usleep(100);
+    pthread_barrier_wait(all_opened);
     for (int i = 1; i <= CHANGES; i++) {
         snprintf(line, sizeof line, "w%d=%d", writer, i);
         int rc = set(j, "https://one.example.com/", line);
@@ -35,14 +34,25 @@ static int take_last(const shms_cookie *c, void *context)
     return count_cookie(c, context);
 }
 
+static void share_barrier(void)
+{
+    pthread_barrierattr_t shared;
+    all_opened =
+        mmap(NULL, sizeof *all_opened, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(all_opened, MAP_FAILED);
+    pthread_barrierattr_init(&shared);
+    pthread_barrierattr_setpshared(&shared, PTHREAD_PROCESS_SHARED);
+    assert_int_equal(pthread_barrier_init(all_opened, &shared, WRITERS), 0);
+    pthread_barrierattr_destroy(&shared);
+}
+
 static void all_get_through(void **state)
 {
     (void)state;
     shms_jar *j = jar_new();
     int count = 0, status;
     pid_t pids[WRITERS];
-    started = mmap(NULL, sizeof *started, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    assert_ptr_not_equal(started, MAP_FAILED);
+    share_barrier();
     for (int w = 0; w < WRITERS; w++) {
         pids[w] = fork();
         assert_true(pids[w] >= 0);
@@ -57,7 +67,7 @@ static void all_get_through(void **state)
     shms_jar_close(j);
 }
 
-/* The turn is another lock than that of the host: who holds that one is in nobody's way. */
+/* The turn is another lock than that of the host, whose holder is in nobody's way. */
 static shms_jar *others;
 static int meddle;
 

@@ -206,7 +206,7 @@ static void the_descriptor_tells_of_what_is_settled(void **state)
     }
 }
 
-/* A sender that is about to sleep, and finds the turn taken, has not seen whether there is room. It waits for
+/* A sender that finds no room, and then the turn taken, has not seen whether there is room. It waits for
  * the turn, since its holder may have made room before that sender asked to be told. */
 static void *sends_large(void *c)
 {

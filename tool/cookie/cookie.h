@@ -3,11 +3,10 @@
 #ifndef SHMS_COOKIE_H
 #define SHMS_COOKIE_H
 
+#include "../command.h"
 #include "shmstream/jar.h"
 
 #include <stdbool.h>
-
-#define EXIT_USAGE 2
 
 typedef struct arguments arguments;
 

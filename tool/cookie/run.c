@@ -101,29 +101,6 @@ static void drain_rest(struct flow *flows, size_t count)
 
 /* ---- signals */
 
-static sigset_t mask_before;
-
-static sigset_t held_signals(void)
-{
-    static const int held[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGCHLD};
-    sigset_t set;
-    sigemptyset(&set);
-    for (size_t i = 0; i < sizeof held / sizeof held[0]; i++)
-        sigaddset(&set, held[i]);
-    return set;
-}
-
-void hold_stops(void)
-{
-    sigset_t held = held_signals();
-    sigprocmask(SIG_BLOCK, &held, &mask_before);
-}
-
-void release_stops(void)
-{
-    sigprocmask(SIG_SETMASK, &mask_before, NULL);
-}
-
 /* What another process sends this one goes on to the program. What the terminal sends the program gets by
  * itself, as one of the group. True: it has ended. */
 static bool take_signal(int signals, pid_t pid, int *ret_status)
@@ -134,7 +111,7 @@ static bool take_signal(int signals, pid_t pid, int *ret_status)
         kill(pid, (int)info.ssi_signo);
     if (waitpid(pid, &status, WNOHANG) != pid)
         return false;
-    *ret_status = WIFSIGNALED(status) ? EXIT_SIGNALLED + WTERMSIG(status) : WEXITSTATUS(status);
+    *ret_status = exit_status(status);
     return true;
 }
 
@@ -161,7 +138,7 @@ static int spawn(const arguments *args, char **words, struct flow *flows, size_t
     if (!error)
         return 0;
     cookie_error(args, "%s: %s", words[0], strerror(error));
-    return error == ENOENT ? EXIT_NO_COMMAND : EXIT_CANNOT_RUN;
+    return spawn_failed(error);
 }
 
 static int serve(pid_t pid, int signals, struct flow *flows, size_t count)

@@ -5,15 +5,6 @@
 
 #include "cookie.h"
 
-/* As shms(1) has them, and timeout(1). */
-enum {
-    EXIT_TIMED_OUT = 124,
-    EXIT_OURS = 125,
-    EXIT_CANNOT_RUN = 126,
-    EXIT_NO_COMMAND = 127,
-    EXIT_SIGNALLED = 128
-};
-
 /* Bytes that go to a program, or come from it, through a pipe that it opens under `path`. */
 struct flow {
     bool to_program;
@@ -29,11 +20,7 @@ bool flow_add(struct flow *f, const void *bytes, size_t size);
 bool flow_open(struct flow *f, bool to_program);
 void flow_close(struct flow *f);
 
-/* What would end this process is held back from here on, and goes to the program while one runs. */
-void hold_stops(void);
-void release_stops(void);
-
-/* Run it to its end, between hold and release: its exit status, or EXIT_... above. */
+/* Run it to its end, between hold and release: its exit status, or one of command.h. */
 int run_program(const arguments *args, char **words, struct flow *flows, size_t count);
 
 #endif

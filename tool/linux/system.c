@@ -90,29 +90,6 @@ bool system_room(uint64_t *ret_free, uint64_t *ret_all)
 
 /* ---- signals */
 
-static sigset_t mask_before;
-
-static sigset_t held_signals(void)
-{
-    static const int held[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGCHLD};
-    sigset_t set;
-    sigemptyset(&set);
-    for (size_t i = 0; i < sizeof held / sizeof held[0]; i++)
-        sigaddset(&set, held[i]);
-    return set;
-}
-
-void system_hold_stops(void)
-{
-    sigset_t held = held_signals();
-    sigprocmask(SIG_BLOCK, &held, &mask_before);
-}
-
-void system_release_stops(void)
-{
-    sigprocmask(SIG_SETMASK, &mask_before, NULL);
-}
-
 static volatile sig_atomic_t stop_signal;
 
 static void note_stop(int number)
@@ -190,7 +167,7 @@ static int wait_for(pid_t pid)
         int status;
         int number = sigwaitinfo(&held, &info);
         if (number == SIGCHLD && waitpid(pid, &status, WNOHANG) == pid)
-            return WIFSIGNALED(status) ? EXIT_SIGNALLED + WTERMSIG(status) : WEXITSTATUS(status);
+            return exit_status(status);
         if (number > 0 && number != SIGCHLD && info.si_code <= 0)
             kill(pid, number);
         if (number > 0 && number != SIGCHLD && between_sleeps && !is_ignored(number))
@@ -223,7 +200,7 @@ int system_run(const cli_args *args, char **words, FILE *in, FILE *out)
     posix_spawnattr_destroy(&attributes);
     if (error) {
         cli_error(args, NULL, "%s: %s", words[0], strerror(error));
-        return error == ENOENT ? EXIT_NO_COMMAND : EXIT_CANNOT_RUN;
+        return spawn_failed(error);
     }
     return wait_for(pid);
 }
@@ -270,7 +247,7 @@ bool system_detach(const cli_args *args, int *ret_status)
     pid_t pid = pipe2(ends, O_CLOEXEC) < 0 ? -1 : fork();
     if (pid < 0) {
         cli_error(args, NULL, "no second process: %s", strerror(errno));
-        *ret_status = EXIT_LOCK_FAILED;
+        *ret_status = EXIT_OURS;
         return false;
     }
     close(ends[pid == 0 ? 0 : 1]);
@@ -285,7 +262,7 @@ bool system_detach(const cli_args *args, int *ret_status)
         n = read(ends[0], &byte, 1);
     while (n < 0 && errno == EINTR);
     if (n != 1 && waitpid(pid, &status, 0) == pid)
-        status = WIFSIGNALED(status) ? EXIT_SIGNALLED + WTERMSIG(status) : WEXITSTATUS(status);
+        status = exit_status(status);
     *ret_status = n == 1 ? EXIT_SUCCESS : status;
     return false;
 }

@@ -129,13 +129,13 @@ static BOOL WINAPI note_stop(DWORD kind)
     return TRUE;
 }
 
-void system_hold_stops(void)
+void hold_stops(void)
 {
     SetConsoleCtrlHandler(note_stop, TRUE);
     holding = 1;
 }
 
-void system_release_stops(void)
+void release_stops(void)
 {
     holding = 0;
     SetConsoleCtrlHandler(note_stop, FALSE);
@@ -204,7 +204,7 @@ static wchar_t *command_line(char **words)
 
 static int wait_for(const PROCESS_INFORMATION *child)
 {
-    DWORD status = EXIT_LOCK_FAILED;
+    DWORD status = EXIT_OURS;
     WaitForSingleObject(child->hProcess, INFINITE);
     GetExitCodeProcess(child->hProcess, &status);
     CloseHandle(child->hProcess);
@@ -267,7 +267,7 @@ bool system_stopped(void)
 bool system_detach(const cli_args *args, int *ret_status)
 {
     cli_error(args, NULL, "--hold: not on this system");
-    *ret_status = EXIT_LOCK_FAILED;
+    *ret_status = EXIT_OURS;
     return false;
 }
 

@@ -2,7 +2,7 @@
 /*
  * One thread of the process that waits for locks, so that neither JavaScript nor libuv's pool does.
  *
- * Who takes part: the threads of JavaScript submit, cancel and forget waits; the waiter thread turns from one
+ * Roles: the threads of JavaScript submit, cancel and forget waits; the waiter thread turns from one
  * wait to the next, each for a slice; an environment takes what is done by its thread-safe function.
  *
  * What always holds, under `lock`: a wait is in `turns`, or in its instance's `done`, or freed. While the
