@@ -2,6 +2,7 @@
 #include "../command.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <sys/wait.h>
 
 sigset_t mask_before;
