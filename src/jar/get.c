@@ -11,13 +11,15 @@
 
 struct looked_at {
     struct record record;
+    bool due; /* its use is to be noted */
     struct looked_at *next;
 };
 
-/* A cookie that goes along. */
+/* A cookie that goes along. Its texts lie in a record. */
 struct found {
-    const shms_cookie *cookie;
-    size_t path_size;
+    const char *name, *value;
+    size_t name_size, value_size, path_size;
+    int64_t created;
 };
 
 /* What one request takes out of the jar. */
@@ -66,19 +68,30 @@ static bool is_sent(const struct request *q, const shms_cookie *c, enum reach re
            shms__path_match(q->url.path, q->url.path_size, c->path) && site_allows(q, c);
 }
 
-static int select_cookies(struct request *q, const struct record *r)
+static bool is_due(const struct request *q, const shms_cookie *c)
 {
+    return q->now_ns - c->used_ns >= USED_AGAIN_NS;
+}
+
+static int select_cookies(struct request *q, struct looked_at *l)
+{
+    const struct record *r = &l->record;
     enum reach reach = reach_of(q, r->place.host);
-    struct found *more = realloc(q->found, (q->count + r->count + 1) * sizeof *more);
+    struct found *more = realloc(q->found, (q->count + r->in_bytes + 1) * sizeof *more);
+    struct stored s;
+    size_t at = RECORD_BEGIN, last = q->count + r->in_bytes;
+    int rc = 1;
     if (!more)
         return SHMS_E_NOMEM;
     q->found = more;
-    for (size_t i = 0; i < r->count && reach != NONE; i++) {
-        const shms_cookie *c = &r->cookies[i];
-        if (is_sent(q, c, reach))
-            q->found[q->count++] = (struct found){c, strlen(c->path)};
+    while (reach != NONE && q->count < last && (rc = shms__record_next(r, &at, &s)) == 1) {
+        if (!is_sent(q, &s.cookie, reach))
+            continue;
+        l->due = l->due || is_due(q, &s.cookie);
+        q->found[q->count++] = (struct found){s.cookie.name, s.cookie.value, s.name_size,
+                                              s.value_size,  s.path_size,    s.cookie.created};
     }
-    return 0;
+    return rc < 0 ? rc : 0;
 }
 
 /* A record that is found becomes the first of the request's. *spare: memory for one, or NULL. */
@@ -88,13 +101,14 @@ static int look(struct request *q, const struct place *place, struct looked_at *
     *spare = l;
     if (!l)
         return SHMS_E_NOMEM;
-    int rc = shms__record_read(q->jar, place, &l->record);
+    int rc = shms__record_fetch(q->jar, place, &l->record);
     if (rc < 0 || l->record.version == 0)
         return rc;
+    l->due = false;
     l->next = q->records;
     q->records = l;
     *spare = NULL;
-    return select_cookies(q, &l->record);
+    return select_cookies(q, l);
 }
 
 static int collect(struct request *q)
@@ -120,7 +134,7 @@ static int by_order(const void *a, const void *b)
     const struct found *x = a, *y = b;
     if (x->path_size != y->path_size)
         return x->path_size > y->path_size ? -1 : 1;
-    return (x->cookie->created > y->cookie->created) - (x->cookie->created < y->cookie->created);
+    return (x->created > y->created) - (x->created < y->created);
 }
 
 /* Most often they lie in that order. */
@@ -139,10 +153,13 @@ struct text {
     size_t length;
 };
 
-static void append(struct text *t, const char *text, size_t n)
+static inline void append(struct text *t, const char *text, size_t n)
 {
-    if (t->length < t->size)
-        memcpy(t->buf + t->length, text, n < t->size - t->length ? n : t->size - t->length);
+    size_t room = t->length < t->size ? t->size - t->length : 0;
+    if (n < room)
+        memcpy(t->buf + t->length, text, n);
+    else if (room > 0)
+        memcpy(t->buf + t->length, text, room);
     t->length += n;
 }
 
@@ -150,11 +167,13 @@ static int64_t write_line(const struct request *q, char *buf, size_t size)
 {
     struct text t = {.buf = buf, .size = size};
     for (size_t i = 0; i < q->count; i++) {
-        const shms_cookie *c = q->found[i].cookie;
-        append(&t, "; ", i > 0 ? 2 : 0);
-        append(&t, c->name, strlen(c->name));
-        append(&t, "=", c->name[0] ? 1 : 0);
-        append(&t, c->value, strlen(c->value));
+        const struct found *f = &q->found[i];
+        if (i > 0)
+            append(&t, "; ", 2);
+        append(&t, f->name, f->name_size);
+        if (f->name_size > 0)
+            append(&t, "=", 1);
+        append(&t, f->value, f->value_size);
     }
     if (size > 0)
         buf[t.length < size ? t.length : size - 1] = '\0';
@@ -165,17 +184,15 @@ static int64_t write_line(const struct request *q, char *buf, size_t size)
  * one. It is not tried again: the next request does it. */
 static void note_use(const struct request *q, struct record *r)
 {
-    bool due = false;
     enum reach reach = reach_of(q, r->place.host);
+    if (shms__record_decode(r) < 0)
+        return;
     for (size_t i = 0; i < r->count; i++) {
         shms_cookie *c = &r->cookies[i];
-        if (q->now_ns - c->used_ns >= USED_AGAIN_NS && reach != NONE && is_sent(q, c, reach)) {
+        if (is_due(q, c) && is_sent(q, c, reach))
             c->used_ns = q->now_ns;
-            due = true;
-        }
     }
-    if (due)
-        shms__record_write(q->jar, r);
+    shms__record_write(q->jar, r);
 }
 
 static int64_t answer(struct request *q, char *buf, size_t size)
@@ -186,7 +203,8 @@ static int64_t answer(struct request *q, char *buf, size_t size)
     sort_found(q);
     int64_t length = write_line(q, buf, size);
     for (struct looked_at *l = q->records; l; l = l->next)
-        note_use(q, &l->record);
+        if (l->due)
+            note_use(q, &l->record);
     return length;
 }
 

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #define MAGIC 0x3152414a534d4853ull /* "SHMSJAR1" */
-#define FIRST_GUESS 4096
 #define MARKS_LIVE_NS (3600 * INT64_C(1000000000)) /* a record without cookies, for those that watch */
 
 struct head {
@@ -16,6 +15,7 @@ struct head {
     int64_t forgotten;
     uint64_t count;
 };
+_Static_assert(sizeof(struct head) == RECORD_BEGIN, "the cookies follow the head");
 
 struct entry {
     int64_t created, changed, created_ns, used_ns, expires_ns;
@@ -49,38 +49,63 @@ static const char *take_text(const char **at, uint32_t length)
     return memchr(text, '\0', (size_t)length + 1) == text + length ? text : NULL;
 }
 
-static bool decode_entry(const char *at, size_t left, struct record *r, size_t *ret_size)
+int shms__record_next(const struct record *r, size_t *at, struct stored *ret)
 {
     struct entry e;
+    size_t left = r->size - *at;
+    const char *text = r->bytes + *at;
+    if (left == 0)
+        return 0;
     if (left < sizeof e)
-        return false;
-    memcpy(&e, at, sizeof e);
+        return SHMS_E_CORRUPT;
+    memcpy(&e, text, sizeof e);
     if (e.name > SHMS_COOKIE_MAX || e.value > SHMS_COOKIE_MAX || e.path > SHMS_COOKIE_ATTRIBUTE_MAX ||
-        e.flags > 15 || e.same_site > SHMS_SAME_SITE_STRICT)
-        return false;
-    *ret_size = entry_size(e.name, e.value, e.path);
-    if (*ret_size > left)
-        return false;
-    at += sizeof e;
-    shms_cookie *c = &r->cookies[r->count++];
+        e.flags > 15 || e.same_site > SHMS_SAME_SITE_STRICT || entry_size(e.name, e.value, e.path) > left)
+        return SHMS_E_CORRUPT;
+    *at += entry_size(e.name, e.value, e.path);
+    text += sizeof e;
+    shms_cookie *c = &ret->cookie;
     c->struct_size = sizeof *c;
     c->flags = e.flags;
     c->same_site = e.same_site;
     c->reserved = 0;
     c->host = r->place.host;
     c->partition = r->place.partition[0] ? r->place.partition : NULL;
-    c->name = take_text(&at, e.name);
-    c->value = take_text(&at, e.value);
-    c->path = take_text(&at, e.path);
+    c->name = take_text(&text, e.name);
+    c->value = take_text(&text, e.value);
+    c->path = take_text(&text, e.path);
     c->expires_ns = e.expires_ns;
     c->created_ns = e.created_ns;
     c->used_ns = e.used_ns;
     c->created = e.created ? e.created : r->version;
     c->changed = e.changed ? e.changed : r->version;
-    return c->name && c->value && c->path;
+    ret->name_size = e.name;
+    ret->value_size = e.value;
+    ret->path_size = e.path;
+    return c->name && c->value && c->path ? 1 : SHMS_E_CORRUPT;
 }
 
-static int decode(struct record *r)
+int shms__record_decode(struct record *r)
+{
+    struct stored next;
+    size_t at = RECORD_BEGIN;
+    int rc;
+    if (r->version == 0) {
+        r->cookies = &r->only;
+        return 0;
+    }
+    r->cookies = malloc((r->in_bytes + 1) * sizeof *r->cookies);
+    if (!r->cookies)
+        return SHMS_E_NOMEM;
+    while ((rc = shms__record_next(r, &at, &next)) == 1) {
+        if (r->count == r->in_bytes)
+            return SHMS_E_CORRUPT;
+        r->cookies[r->count++] = next.cookie;
+    }
+    return rc < 0 ? rc : r->count == r->in_bytes ? 0 : SHMS_E_CORRUPT;
+}
+
+static int read_head(struct record *r)
 {
     struct head head;
     if (r->size < sizeof head)
@@ -89,62 +114,59 @@ static int decode(struct record *r)
     if (head.magic != MAGIC || head.count > r->size / sizeof(struct entry))
         return SHMS_E_CORRUPT;
     r->forgotten = head.forgotten == FORGOTTEN_NOW ? r->version : head.forgotten;
-    r->cookies = malloc(((size_t)head.count + 1) * sizeof *r->cookies);
-    if (!r->cookies)
-        return SHMS_E_NOMEM;
-    size_t at = sizeof head, n;
-    for (uint64_t i = 0; i < head.count; i++, at += n)
-        if (!decode_entry(r->bytes + at, r->size - at, r, &n))
-            return SHMS_E_CORRUPT;
+    r->in_bytes = (size_t)head.count;
     return 0;
 }
 
-/* The value's bytes as they are at one moment; it may grow between two looks. Most are short: they are looked
- * at here, and no memory is asked for where there is no record. */
+/* The value's bytes as they are at one moment; it may grow between two looks. Most are short. */
 static int fetch(shms_jar *j, struct record *r)
 {
-    char key[KEY_ROOM], guess[FIRST_GUESS], *look = guess;
-    size_t key_size = shms__place_key(&r->place, key), room = sizeof guess;
+    char key[KEY_ROOM];
+    size_t key_size = shms__place_key(&r->place, key);
     shms_dict_record about = {.struct_size = sizeof about};
-    int64_t n = shms_dict_get(j->dict, key, key_size, look, room, &about);
-    while (n > (int64_t)room) {
-        r->size = room; /* so much of it may have been written */
-        shms__record_free(r);
-        room = (size_t)n;
-        look = r->bytes = malloc(room);
-        n = look ? shms_dict_get(j->dict, key, key_size, look, room, &about) : SHMS_E_NOMEM;
+    r->bytes = r->brief;
+    r->size = sizeof r->brief;
+    for (;;) {
+        int64_t n = shms_dict_get(j->dict, key, key_size, r->bytes, r->size, &about);
+        if (n < 0)
+            return (int)n;
+        if (n <= (int64_t)r->size) {
+            r->size = (size_t)n;
+            r->version = about.version;
+            return read_head(r);
+        }
+        shms__record_free(r); /* all of it may have been written */
+        r->bytes = malloc((size_t)n);
+        if (!r->bytes)
+            return SHMS_E_NOMEM;
+        r->size = (size_t)n;
     }
-    if (n >= 0 && look == guess)
-        r->bytes = malloc((size_t)n + 1);
-    if (n < 0 || !r->bytes) {
-        r->size = room;
-        return n < 0 ? (int)n : SHMS_E_NOMEM;
-    }
-    if (look == guess) {
-        memcpy(r->bytes, guess, (size_t)n);
-        explicit_bzero(guess, (size_t)n);
-    }
-    r->size = (size_t)n;
-    r->version = about.version;
-    return 0;
 }
 
-int shms__record_read(shms_jar *j, const struct place *place, struct record *ret)
+int shms__record_fetch(shms_jar *j, const struct place *place, struct record *ret)
 {
     ret->cookies = NULL;
-    ret->count = ret->size = 0;
+    ret->count = ret->in_bytes = 0;
     ret->version = ret->forgotten = 0;
     ret->dirty = false;
-    ret->bytes = NULL;
     strcpy(ret->place.partition, place->partition);
     strcpy(ret->place.host, place->host);
     int rc = fetch(j, ret);
     if (rc == SHMS_E_NOT_FOUND) {
-        ret->cookies = &ret->only;
+        ret->size = 0; /* nothing was written */
         return 0;
     }
-    if (rc == 0)
-        rc = decode(ret);
+    if (rc < 0)
+        shms__record_free(ret);
+    return rc;
+}
+
+int shms__record_read(shms_jar *j, const struct place *place, struct record *ret)
+{
+    int rc = shms__record_fetch(j, place, ret);
+    if (rc < 0)
+        return rc;
+    rc = shms__record_decode(ret);
     if (rc < 0)
         shms__record_free(ret);
     return rc;
@@ -155,7 +177,7 @@ void shms__record_free(struct record *r)
 {
     if (r->bytes)
         explicit_bzero(r->bytes, r->size);
-    free(r->bytes);
+    free(r->bytes == r->brief ? NULL : r->bytes);
     free(r->cookies == &r->only ? NULL : r->cookies);
     r->bytes = NULL;
     r->cookies = NULL;

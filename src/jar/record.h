@@ -6,6 +6,8 @@
 #include "jar.h"
 
 #define MARKS_MOST 16
+#define RECORD_BRIEF 4096
+#define RECORD_BEGIN 24 /* behind the head */
 #define FORGOTTEN_NOW (-1) /* by the present change; read back, it is the record's version */
 
 /* Cookies in the order of their creation, and among them marks of those that went (SHMS_COOKIE_GONE).
@@ -21,12 +23,28 @@ struct record {
     bool dirty;        /* it was edited */
     char *bytes;       /* what the texts lie in */
     size_t size;
+    size_t in_bytes;         /* so many cookies lie there */
+    char brief[RECORD_BRIEF]; /* the bytes, where they are few */
 };
 
 /* Read a place's record; none is one without cookies. Free it after success only. It must not be
  * moved. */
 int shms__record_read(shms_jar *j, const struct place *place, struct record *ret);
 void shms__record_free(struct record *r);
+
+/* The same in two steps: only its bytes, and then, if they are wanted, its cookies. */
+int shms__record_fetch(shms_jar *j, const struct place *place, struct record *ret);
+int shms__record_decode(struct record *r);
+
+/* A cookie as it lies in the bytes, with the lengths of its texts. */
+struct stored {
+    shms_cookie cookie;
+    size_t name_size, value_size, path_size;
+};
+
+/* 1: the next one of a record that was fetched; 0: there is none; or SHMS_E_CORRUPT. *at begins as
+ * RECORD_BEGIN. */
+int shms__record_next(const struct record *r, size_t *at, struct stored *ret);
 
 /* Set it, if it is unchanged since it was read: else SHMS_E_CHANGED or SHMS_E_EXISTS. */
 int shms__record_write(shms_jar *j, const struct record *r);

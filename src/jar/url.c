@@ -35,6 +35,8 @@ static bool has_labels(const char *host)
 
 static bool is_name_byte(char c)
 {
+    if ((c >= 'a' && c <= 'z') || c == '.') /* most are */
+        return true;
     return c > ' ' && c < 0x7f && !strchr("\"#%/:<>?@[\\]^`{|},;=", c);
 }
 
