@@ -106,7 +106,7 @@ static int print_line(const cli_args *args, const char *what, double ns, bool as
     if (ns < 0)
         return cli_error(args, NULL, "%s: failed", what);
     if (as_rate)
-        printf("%-44s %9.1f GiB/s\n", what, REGION / ns * 1e9 / (1 << 30));
+        printf("%-44s %9.1f GiB/s\n", what, (double)REGION / ns * 1e9 / (1 << 30));
     else
         printf("%-44s %9.1f %s\n", what, ns < 10000 ? ns : ns / 1000, ns < 10000 ? "ns" : "us");
     return 0;

@@ -63,8 +63,10 @@ static bool parse_line(char *line, struct entry *e)
         return false;
     const char *name = field[HOST] + (field[HOST][0] == '.');
     snprintf(e->host, sizeof e->host, strchr(name, ':') ? "[%s]" : "%s", name);
-    ret->flags |= (strcmp(field[BELOW], "TRUE") == 0 ? 0 : SHMS_COOKIE_HOST_ONLY) |
-                  (strcmp(field[SECURE], "TRUE") == 0 ? SHMS_COOKIE_SECURE : 0);
+    if (strcmp(field[BELOW], "TRUE") != 0)
+        ret->flags |= SHMS_COOKIE_HOST_ONLY;
+    if (strcmp(field[SECURE], "TRUE") == 0)
+        ret->flags |= SHMS_COOKIE_SECURE;
     long long seconds = strtoll(field[EXPIRES], NULL, 10);
     ret->expires_ns = seconds <= 0 ? 0 : seconds > INT64_MAX / 1000000000 ? INT64_MAX : seconds * 1000000000;
     ret->host = e->host;
