@@ -44,6 +44,7 @@ void bench_wakeups(void);
 void bench_opening(void);
 void bench_channels(void);
 void bench_dicts(void);
+void bench_jars(void);
 
 /* -------------------------------------------------------------- clock */
 

@@ -45,12 +45,14 @@ static const struct theme {
     {"recovery", recovery_theme},
     {"copy", bench_copies},  {"snapshot", bench_snapshots}, {"wakeup", bench_wakeups},
     {"open", bench_opening}, {"channel", bench_channels},   {"dict", bench_dicts},
+    {"jar", bench_jars},
 };
 enum { THEME_COUNT = sizeof themes / sizeof *themes };
 
 static const char *const purposes[] = {"lock", "shared", "atomic", "copy", "record", "ping", "pong", "open",
                                        "bare", "channel", "queue", "dict", "dict-large", "lmdb", "lmdb-lock",
-                                       "lmdb-large", "lmdb-large-lock", "sqlite", "sqlite-wal", "sqlite-shm"};
+                                       "lmdb-large", "lmdb-large-lock", "sqlite", "sqlite-wal", "sqlite-shm",
+                                       "jar"};
 enum { PURPOSE_COUNT = sizeof purposes / sizeof *purposes, TIME_LIMIT_S = 900, QUICK_TIME_LIMIT_S = 100 };
 
 static char names[PURPOSE_COUNT][64];

@@ -13,8 +13,8 @@ trap 'rm -rf "$work"' EXIT
 # The program itself ends with 1 where a figure is not a positive number.
 "$program" --quick --json "$work/json" --table "$work/table" > "$work/text"
 
-# Boost, concurrencykit, LMDB and SQLite are looked for when the build is configured.
-no_guests() { grep -v 'Boost\|ck_ring\|LMDB\|SQLite'; }
+# Boost, concurrencykit, LMDB and SQLite, and what the jar needs, are looked for when the build is configured.
+no_guests() { grep -v '^jar\|"jar\|Boost\|ck_ring\|LMDB\|SQLite'; }
 no_guests > "$work/expected" <<'EOT'
 limit-call getppid
 limit-line round trip
@@ -174,13 +174,16 @@ dict-large shmstream
 dict-large LMDB
 dict-memory shmstream
 dict-memory LMDB
+jar-get shmstream
+jar-set shmstream
 EOT
 
-sed -n 's/.*"group": "\([^"]*\)", "name": "\([^"]*\)".*/\1 \2/p' "$work/json" | no_guests > "$work/lines"
+sed -n 's/.*"group": "\([^"]*\)", "name": "\([^"]*\)".*/\1 \2/p' "$work/json" > "$work/all"
+no_guests < "$work/all" > "$work/lines"
 diff -u "$work/expected" "$work/lines"
 [ "$(grep '"met": ' "$work/json" | no_guests | wc -l)" = 25 ]
 grep -q '^what it must reach' "$work/text"
-[ "$(grep -c '^# ' "$work/table")" = "$(cut -d' ' -f1 "$work/lines" | sort -u | wc -l)" ]
+[ "$(grep -c '^# ' "$work/table")" = "$(cut -d' ' -f1 "$work/all" | sort -u | wc -l)" ]
 if command -v python3 >/dev/null; then
     python3 -m json.tool "$work/json" > "$work/pretty"
 fi

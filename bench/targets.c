@@ -55,6 +55,8 @@ static const struct target targets[] = {
     {"dict: p99 of a get, the writer stopped", "dict-stopped", "shmstream, no writer", COST, false, 1.5, "x"},
     {"dict: get, out of the cache, to LMDB", "dict-large", "LMDB", TIMES_AS_GOOD, true, 1.3, "x"},
     {"dict: memory of a record, of LMDB's", "dict-memory", "LMDB", COST, false, 2, "x"},
+    {"jar: lookups of 20 cookies of 3,000", "jar-get", BENCH_OURS, MEDIAN, true, 0.5, "M/s"},
+    {"jar: sets on a host that has 20", "jar-set", BENCH_OURS, MEDIAN, true, 0.05, "M/s"},
     {"control memory of a region", "control", BENCH_OURS, MEDIAN, false, 64, "KiB"},
     {"messages of 8 B, to ck_ring", "channel-8", "ck_ring", TIMES_AS_GOOD, true, 1.3, "x"},
     {"messages of 64 B, to ck_ring and a slab", "channel-64", "ck_ring", TIMES_AS_GOOD, true, 4, "x"},
