@@ -17,13 +17,14 @@ until_true test -s "$work/port"
 web=http://127.0.0.1:$(cat "$work/port")
 export web
 
-# COMMAND ARGUMENT...: with this test's jar. Versions of curl differ in the order of cookies and in what they say.
+# COMMAND ARGUMENT...: with this test's jar. Versions of curl differ in the order of cookies, in what they
+# say, and in whether a path that no server named keeps its last slash.
 try_cookie() {
     local status=0
     echo "\$ shms-cookie $*" | sed -e "s|$web|WEB|g" -e "s|$cookie|shms-cookie|"
     "$cookie" "$1" --jar "$id" "${@:2}" >"$work/.out" 2>"$work/.err" || status=$?
     case $1 in
-    ls) sort "$work/.out" ;;
+    ls) sed 's| /first/ | /first |' "$work/.out" | sort ;;
     get) tr ';' '\n' <"$work/.out" | sed 's/^ //' | sort | paste -sd ' ' ;;
     *) cat "$work/.out" ;;
     esac

@@ -203,7 +203,7 @@ static void a_second_name(void **state)
         link_second(&global_files, data);
         if (unlinks)
             assert_int_equal(shms_stream_unlink(GLOBAL), 0);
-        t = unit_open(GLOBAL, 16, OPTIONS(.open_timeout_ms = 1));
+        t = unit_open(GLOBAL, 16, OPTIONS(.open_timeout_ms = 20000));
         assert_int_equal(shms_stream_existed(t), 0);
         assert_string_equal(shms_stream_memory(t), "");
         if (alive) { /* its members go on, as after unlink */
