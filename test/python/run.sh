@@ -5,6 +5,8 @@
 #   wheel       a source package and, from it, a wheel; the README is done with the wheel, by each Python that takes it
 #   versions    the tests with each other python3.x that is here and can build
 #   address     the tests under ASan and UBSan
+#   types       the stubs: mypy and stubtest agree to them
+#   memcheck    tests under valgrind: no bad access, and no memory lost that the extension asked for
 #   bench       a report: what calls cost beside the standard library's; SECONDS_EACH for one of them
 set -euo pipefail
 
@@ -115,6 +117,36 @@ address() {
     LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)" tests "$python" lib
 }
 
+types() {
+    build "$python" lib
+    cp "$SRC/test/python/typed.py" "$SRC/test/python/stubtest.allow" "$work"
+    # What the stubs ignore for newer versions of mypy is nothing to older ones.
+    export MYPYPATH=lib
+    (cd "$work" && mypy --strict --no-warn-unused-ignores --cache-dir cache typed.py &&
+        sed -i 's/died: bool/died: str/' typed.py && ! mypy --cache-dir cache typed.py) ||
+        fail "the stubs are not what programs are written by"
+    (cd "$work/lib" && PYTHONPATH=. stubtest --allowlist ../stubtest.allow --ignore-unused-allowlist shmstream) ||
+        fail "the stubs are not what there is"
+}
+
+# Children of fork are left out: CPython gives up locks of its own there.
+memcheck() {
+    build "$python" lib
+    local one ours
+    for one in test_channel test_dict test_compat; do
+        (cd "$here/tests" && PYTHONMALLOC=malloc PYTHONPATH=$work/lib valgrind -q --child-silent-after-fork=yes \
+            --suppressions=/usr/lib/valgrind/python3.supp --leak-check=full --show-leak-kinds=definite \
+            --log-file="$work/log-%p" "$python" -m unittest "$one") || fail "$one under valgrind"
+    done
+    if grep -h -B 3 -A 12 'Invalid\|ninitialised' "$work"/log-*; then fail "a bad access"; fi
+    # Stacks in which a file of the extension stands.
+    ours=$(basename -a "$here"/src/*.c "$SRC"/src/*/*.c | sed 's/[.]/[.]/' | paste -sd '|')
+    if awk -v ours="[(]($ours):" 'BEGIN { RS = "==[0-9]+== \n" } /definitely lost/ && $0 ~ ours { print; bad = 1 }
+        END { exit !bad }' "$work"/log-*; then
+        fail "memory is lost"
+    fi
+}
+
 rm -rf "$work"
 mkdir -p "$work"
 command -v "$python" >/dev/null || { echo "SKIP: no python3 (ci/setup python)"; exit 77; }
@@ -128,6 +160,14 @@ wheel)
 bench)
     build "$python" lib
     PYTHONPATH=$work/lib "$python" "$SRC/test/python/bench.py" "${SECONDS_EACH:-0.02}"
+    ;;
+types)
+    command -v mypy >/dev/null || { echo "SKIP: no mypy (ci/setup python)"; exit 77; }
+    types
+    ;;
+memcheck)
+    [ -f /usr/lib/valgrind/python3.supp ] || { echo "SKIP: no valgrind (ci/setup python)"; exit 77; }
+    memcheck
     ;;
 versions | address) "$1" ;;
 *) fail "no such step: $1" ;;

@@ -4,7 +4,7 @@ from collections.abc import Buffer  # type: ignore[attr-defined]
 from collections.abc import ItemsView, Iterable, Iterator, MutableMapping, ValuesView
 from os import PathLike
 from types import TracebackType
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, Literal, TypeVar, final, overload
 
 _T = TypeVar("_T")
 _Bytes = str | Buffer
@@ -54,6 +54,7 @@ class Died(Error): ...
 class Missed(Error):
     since: int
 
+@final
 class Section:
     @property
     def owner_died(self) -> bool: ...
