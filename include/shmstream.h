@@ -64,7 +64,7 @@ extern "C" {
 
 /** Every code, its pinned value and its text: X(name, value, text). No number ever changes its meaning. */
 #define SHMS_CODES(X)                                                                              \
-    X(SHMS_OWNER_DIED, 1, "the lock is held; an earlier owner died or closed inside its section")           \
+    X(SHMS_OWNER_DIED, 1, "the lock is yours; an earlier owner died or closed inside its section")           \
     X(SHMS_OK, 0, "success")                                                                       \
     X(SHMS_E_INVALID, -1, "invalid argument or name")                                              \
     X(SHMS_E_NOT_FOUND, -2, "nothing of that name")                                               \
