@@ -285,7 +285,7 @@ SHMS_API int shms_channel_release(shms_channel *c);
 SHMS_API int shms_channel_abort(shms_channel *c);
 
 /**
- * Tell about the message that the last call of recv or peek gave, or did not (SHMS_E_SIZE, SHMS_E_MISSED).
+ * Tell about the message that the last recv or peek has given, or has refused (SHMS_E_SIZE, SHMS_E_MISSED).
  * @param c  the handle, a receiver's
  * @param message  struct_size set by the caller; filled as far as that goes
  * @return 0, or SHMS_E_INVALID (NULL, struct_size < 8, a sender's handle).

@@ -197,7 +197,8 @@ SHMS_API int shms_dict_unlink(const char *name);
  *     to then.
  * Threads: safe.
  * Processes: safe; disturbs nobody.
- * Signals: async-signal-safe where it does not come to the lock, but for a child's first call.
+ * Signals: async-signal-safe, unless it asks for the lock after 32 tries (see above), or is a child's first
+ *     call.
  * Fork: works in a child.
  * Blocks: never, but after 32 tries (open_timeout_ms), and for a child's first call (the same).
  * Since: 0.2.0
