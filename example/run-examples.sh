@@ -164,7 +164,7 @@ END
 
 expect repair <<'END'
 locked: success; the pair is 0, 0
-locked: the lock is held; an earlier owner died or closed inside its section; the pair is 1, 0
+locked: the lock is yours; an earlier owner died or closed inside its section; the pair is 1, 0
 repaired: the pair is 1, 1
 locked: success; the pair is 1, 1
 END

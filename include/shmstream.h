@@ -64,7 +64,7 @@ extern "C" {
 
 /** Every code, its pinned value and its text: X(name, value, text). No number ever changes its meaning. */
 #define SHMS_CODES(X)                                                                              \
-    X(SHMS_OWNER_DIED, 1, "the lock is held; an earlier owner died or closed inside its section")           \
+    X(SHMS_OWNER_DIED, 1, "the lock is yours; an earlier owner died or closed inside its section")           \
     X(SHMS_OK, 0, "success")                                                                       \
     X(SHMS_E_INVALID, -1, "invalid argument or name")                                              \
     X(SHMS_E_NOT_FOUND, -2, "nothing of that name")                                               \
@@ -159,7 +159,7 @@ typedef struct shms_stream_options {
  *     region without a name, for shms_stream_fd(); options as for shms_stream_open_fd(), but for `sparse`.
  * @param size  bytes, 1 to 2^62. A new region gets exactly this size, zeroed; an existing one must have at
  *     least this size. 0: open an existing region, whatever its size, and create none.
- * @param options  NULL for the defaults
+ * @param options  see shms_stream_options in this header; NULL for the defaults
  * @param ret  receives the handle; not NULL
  * @return 0, or SHMS_E_INVALID (bad name, size or option), SHMS_E_NOT_FOUND (open only, no such region),
  *     SHMS_E_EXISTS (create only, there is one), SHMS_E_SIZE (it is smaller than asked), SHMS_E_DENIED (no

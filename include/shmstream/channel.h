@@ -112,7 +112,8 @@ typedef struct shms_channel_stats {
  *     tells); an existing channel must have at least that. 0: open an existing one, and create none; then
  *     kind, slow and one_... may be 0, which takes the channel as it is
  * @param role  SHMS_SEND, SHMS_RECEIVE, or SHMS_LOOK, for which size must be 0
- * @param options  NULL for the defaults: a queue for any number of senders and receivers
+ * @param options  see shms_channel_options in this header; NULL for the defaults: a queue for any number of
+ *     senders and receivers
  * @param ret  receives the handle; not NULL
  * @return 0, or SHMS_E_INVALID (bad name, size, role or option; kind, slow or one_... are not those of the
  *     existing channel), SHMS_E_KIND (there is a region of that name that is no channel), SHMS_E_FULL (256
@@ -122,7 +123,7 @@ typedef struct shms_channel_stats {
  * Threads: safe.
  * Processes: safe; racing creators agree on one channel.
  * Signals: not async-signal-safe; interrupted system calls are restarted.
- * Fork: see the rules above.
+ * Fork: the handle works in a child, as a new member.
  * Blocks: at most options.region->open_timeout_ms on other processes, besides zeroing a new ring.
  * Since: 0.2.0
  */
@@ -156,7 +157,7 @@ SHMS_API void shms_channel_close(shms_channel *c);
  * Threads: one at a time.
  * Processes: safe; a sender that dies at any instruction hinders nobody.
  * Signals: not async-signal-safe; signals do not end the wait.
- * Fork: see the rules above.
+ * Fork: works in a child, as a new member.
  * Blocks: at most timeout_ms; not at all while there is room.
  * Since: 0.2.0
  */
@@ -172,7 +173,7 @@ SHMS_API int shms_channel_send(shms_channel *c, const void *buf, size_t n, int t
  * Threads: one at a time.
  * Processes: safe; also where the sender is killed, all or none are received.
  * Signals: not async-signal-safe; signals do not end the wait.
- * Fork: see the rules above.
+ * Fork: works in a child, as a new member.
  * Blocks: at most timeout_ms; not at all while there is room.
  * Since: 0.2.0
  */
@@ -197,7 +198,7 @@ SHMS_API int shms_channel_send_all(shms_channel *c, const shms_slice *messages, 
  * Threads: one at a time.
  * Processes: safe. A receiver that is killed in this call may have taken one message with it.
  * Signals: not async-signal-safe; signals do not end the wait.
- * Fork: see the rules above.
+ * Fork: works in a child, as a new member; of a broadcast it begins with what is sent from then on.
  * Blocks: at most timeout_ms. The death of the last sender ends the wait within 0.1 s.
  * Since: 0.2.0
  */
@@ -284,7 +285,7 @@ SHMS_API int shms_channel_release(shms_channel *c);
 SHMS_API int shms_channel_abort(shms_channel *c);
 
 /**
- * Tell about the message that the last call of recv or peek gave, or did not (SHMS_E_SIZE, SHMS_E_MISSED).
+ * Tell about the message that the last recv or peek has given, or has refused (SHMS_E_SIZE, SHMS_E_MISSED).
  * @param c  the handle, a receiver's
  * @param message  struct_size set by the caller; filled as far as that goes
  * @return 0, or SHMS_E_INVALID (NULL, struct_size < 8, a sender's handle).

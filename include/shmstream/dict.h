@@ -136,7 +136,7 @@ typedef int shms_dict_change_fn(const void *key, size_t key_size, const shms_dic
  * @param name  as for shms_stream_open(); not NULL
  * @param size  bytes of a new dict, SHMS_DICT_SIZE_MIN or more; an existing one must have at least that. 0:
  *     open an existing dict, whatever its size, and create none
- * @param options  NULL for the defaults
+ * @param options  see shms_dict_options in this header; NULL for the defaults
  * @param ret  receives the handle; not NULL
  * @return 0, or SHMS_E_INVALID (bad name, size or option; an option that differs from the existing dict's; so
  *     small that no record fits), SHMS_E_KIND (the region of that name is no dict), SHMS_E_CORRUPT (its
@@ -197,7 +197,8 @@ SHMS_API int shms_dict_unlink(const char *name);
  *     to then.
  * Threads: safe.
  * Processes: safe; disturbs nobody.
- * Signals: async-signal-safe where it does not come to the lock, but for a child's first call.
+ * Signals: async-signal-safe, unless it asks for the lock after 32 tries (see above), or is a child's first
+ *     call.
  * Fork: works in a child.
  * Blocks: never, but after 32 tries (open_timeout_ms), and for a child's first call (the same).
  * Since: 0.2.0

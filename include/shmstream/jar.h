@@ -154,7 +154,7 @@ typedef int shms_cookie_fn(const shms_cookie *cookie, void *context);
 /**
  * Create or open the jar `name`. Unless no_keep is set it stays without members until it is unlinked.
  * @param name  as for shms_stream_open(); not NULL
- * @param options  NULL for the defaults
+ * @param options  see shms_jar_options in this header; NULL for the defaults
  * @param ret  receives the handle; not NULL
  * @return 0, or SHMS_E_INVALID (bad name or option), SHMS_E_NOT_FOUND (also: no such suffix_list),
  *     SHMS_E_FORMAT (suffix_list is no such list), SHMS_E_UNSUPPORTED (libpsl was built without a list, and
