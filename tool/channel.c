@@ -68,6 +68,16 @@ shms_channel *cli_channel(const cli_args *args, int role, int *ret_status)
     return NULL;
 }
 
+uint64_t cli_channel_lost(const cli_args *args, shms_channel *c)
+{
+    shms_info info = {0};
+    shms_channel_stats t = {.struct_size = sizeof t};
+    if (shms_channel_info(c, &t) < 0 || t.kind != SHMS_QUEUE || t.receivers + t.senders > 1 ||
+        t.used == 0 || (show_find(args->name, &info) == 0 && info.keep))
+        return 0;
+    return t.sent > t.received ? t.sent - t.received : 1; /* one that was put back counts as received */
+}
+
 int cli_channel_fail(const cli_args *args, int code)
 {
     switch (code) {

@@ -197,8 +197,12 @@ int cli_read_input(const cli_args *args, uint64_t most, char **ret_bytes, size_t
 
 int cli_put(const cli_args *args, const char *bytes, size_t n)
 {
-    if (fwrite(bytes, 1, n, stdout) == n && fflush(stdout) == 0)
-        return EXIT_SUCCESS;
+    bool whole = fwrite(bytes, 1, n, stdout) == n && fflush(stdout) == 0;
+    return whole ? EXIT_SUCCESS : cli_put_failed(args);
+}
+
+int cli_put_failed(const cli_args *args)
+{
     if (errno != EPIPE)
         cli_error(args, NULL, "standard output: %s", cli_io_error(errno));
     /* It has been worded, or needs no words: keep main() from wording it again. */

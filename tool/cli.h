@@ -139,9 +139,14 @@ int cli_take(const cli_args *args, const char *name, uint64_t offset, uint64_t c
 int cli_read_input(const cli_args *args, uint64_t most, char **ret_bytes, size_t *ret_n);
 /* Write bytes to standard output. Returns 0 or an exit status; a closed pipe is no error worth words. */
 int cli_put(const cli_args *args, const char *bytes, size_t n);
+/* What went wrong with standard output just now, in words. Returns EXIT_FAILURE. */
+int cli_put_failed(const cli_args *args);
 
 /* Open or create the channel args->name. NULL: the reason is worded, and *ret_status set. */
 shms_channel *cli_channel(const cli_args *args, int role, int *ret_status);
+/* A queue ends with its last handle, and what nobody received with it: so many messages, if this one is the
+ * last. */
+uint64_t cli_channel_lost(const cli_args *args, shms_channel *c);
 /* What a call on it gave, in words. Returns the exit status for it. */
 int cli_channel_fail(const cli_args *args, int code);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,14 +41,13 @@ static int64_t get(receiver *r, const void **ret, int timeout_ms)
     return shms_channel_recv(r->channel, r->buffer, r->room, timeout_ms);
 }
 
-/* The next message. What was put out is shown before this waits. */
+/* The next message. What was put out is shown before this waits: SHMS_E_OS if that fails. */
 static int64_t next(receiver *r, const void **ret)
 {
     int64_t n = get(r, ret, 0);
     if (n != SHMS_E_TIMEOUT || r->args->timeout_ms == 0)
         return n;
-    fflush(stdout);
-    return get(r, ret, r->args->timeout_ms);
+    return fflush(stdout) == 0 ? get(r, ret, r->args->timeout_ms) : SHMS_E_OS;
 }
 
 static void tell_missed(const cli_args *args, shms_channel *c)
@@ -70,11 +70,16 @@ static int receive(receiver *r)
             tell_missed(r->args, r->channel);
             continue;
         }
+        if (n >= 0)
+            put(r->args, bytes, n);
+        /* The last one is released when it is out: what cannot be printed is another receiver's to have. Of
+         * those before it, what stdio holds would be lost; a write for each would take ten times as long. */
+        if (got + 1 == r->args->count)
+            fflush(stdout);
+        if (ferror(stdout))
+            return cli_put_failed(r->args);
         if (n < 0)
             return cli_channel_fail(r->args, (int)n);
-        put(r->args, bytes, n);
-        if (ferror(stdout))
-            return cli_put(r->args, "", 0);
         int rc = r->buffer ? 0 : shms_channel_release(r->channel);
         if (rc < 0)
             return cli_channel_fail(r->args, rc);
@@ -100,6 +105,10 @@ static int run(cli_args *args)
         status = receive(&r);
     fflush(stdout);
     cli_progress_end(&r.progress);
+    uint64_t left = cli_channel_lost(args, r.channel);
+    if (left > 0)
+        cli_error(args, args->name, "what was not received (%" PRIu64 ") goes with the channel, which ends "
+                                    "here", left);
     shms_channel_close(r.channel);
     free(r.buffer);
     return status == 0 ? cli_put(args, "", 0) : status;

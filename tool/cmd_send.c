@@ -145,19 +145,6 @@ static int wait_for_receiver(const sender *s)
     }
 }
 
-/* A queue ends with its last handle, and what nobody received with it. That is not to happen in silence. */
-static void tell_lost(const sender *s)
-{
-    shms_info info = {0};
-    shms_channel_stats t = {.struct_size = sizeof t};
-    if (shms_channel_info(s->channel, &t) < 0 || t.kind != SHMS_QUEUE || t.receivers > 0 || t.senders > 1)
-        return;
-    uint64_t left = t.sent - t.received;
-    if (left > 0 && (show_find(s->args->name, &info) < 0 || !info.keep))
-        cli_error(s->args, s->args->name, "nobody was there to receive: %" PRIu64 " messages go with the "
-                                          "channel, which ends here; see --wait-receiver", left);
-}
-
 static int run(cli_args *args)
 {
     int status = 0;
@@ -176,8 +163,11 @@ static int run(cli_args *args)
     if (status == 0)
         status = send_all(&s);
     cli_progress_end(&s.progress);
-    if (status == 0)
-        tell_lost(&s);
+    uint64_t left = status == 0 ? cli_channel_lost(args, s.channel) : 0;
+    if (left > 0)
+        status = cli_error(args, args->name, "nobody is there to receive: what was sent last (%" PRIu64
+                                             ") goes with the channel, which ends here%s", left,
+                           args->wait_receiver ? "" : "; see --wait-receiver");
     free(s.in.bytes);
     shms_channel_close(s.channel);
     return status;
@@ -188,6 +178,6 @@ const command cmd_send = {
     .timeout_ms = -1, .summary = "Send standard input through a channel, a message a line",
     .details =
         "\nThe channel is made if it is not there (4M). It ends with its last user, and what was sent and\n"
-        "not received with it: where the receiver comes later, --wait-receiver.\n"
+        "not received with it, which is status 1: where the receiver comes later, --wait-receiver.\n"
         "Programs and files are sent as they are with --raw, here and at the receiver.\n",
 };

@@ -65,7 +65,7 @@ printf '\377\377\0\0' | try send --length --size 4K "$id"
 
 echo '# count and time-outs'
 receiver --count 2 "$id"
-printf '1\n2\n3\n' | "$SHMS" send "$id" 2>"$work/errors.send" # which tells of the third, if the receiver has gone by then
+printf '1\n2\n' | "$SHMS" send "$id"
 received
 try recv --timeout 10ms "$id"
 echo x | try send --wait-receiver --timeout 10ms "$id"
@@ -87,6 +87,24 @@ until_true grep -q half "$work/got"
 kill -KILL $sender
 received
 exec 9>&-
+
+echo '# what cannot be printed is another'"'"'s to have'
+"$SHMS" send "$id" <"$work/fifo" 2>"$work/errors" >"$work/got" &
+receiver=$! # of words about a sender, here
+ends_with_test $receiver
+exec 9>"$work/fifo"
+printf 'one\ntwo\n' >&9
+"$SHMS" recv --count 1 "$id" 2>&1 >/dev/full | sed "s/$id/ID/"
+echo "=> ${PIPESTATUS[0]}"
+try recv --count 2 "$id" | LC_ALL=C sort
+echo '# what is left behind is told of'
+exec 9>&-
+received
+receiver --count 1 "$id"
+kill -STOP $receiver
+printf 'one\ntwo\nthree\n' | try send "$id"
+kill -CONT $receiver
+received
 
 echo '# what it says of itself'
 receiver "$id"

@@ -47,7 +47,7 @@ c.close()
                 with receiver.peek() as message:
                     raise KeyError
             with receiver.peek() as message:
-                self.assertEqual((message.data, message.tries), (b"job", 1))
+                self.assertEqual((bytes(message), message.tries), (b"job", 1))
             message.release()  # once is enough
             self.fails(Code.TIMEOUT, receiver.recv, 0)
 

@@ -137,6 +137,9 @@ class Message:
         self.number = number
         self.tries = tries
 
+    def __bytes__(self):
+        return self.data
+
     def release(self):
         """Done with it."""
         self._end("_release")
