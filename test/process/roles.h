@@ -34,6 +34,8 @@ void roles_begin(int argc, char **argv, const struct role *table);
 void say(const char *format, ...) __attribute__((format(printf, 1, 2))); /* one line */
 char *hear(void);      /* one line; the end of input ends the process */
 void bounded(void);    /* in a child that a role forked: its life is bounded too */
+/* Close all descriptors from 3 on; or only mark them to be closed by exec. */
+int close_others(bool on_exec);
 /* Where a test would assert: the process says what was wrong and exits. */
 #define need(condition) ((condition) ? (void)0 : need_failed(#condition, __FILE__, __LINE__))
 _Noreturn void need_failed(const char *what, const char *file, int line);
