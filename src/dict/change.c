@@ -226,6 +226,8 @@ int64_t shms__change_put(shms_dict *d, const struct wanted *w, const struct plac
     shms__redo_begin(&r);
     if (cell == 0 || !fill(d, cell, n, w, c, seconds))
         return shms__fail(SHMS_E_CORRUPT);
+    /* First, so that a walk comes to the cell before a slot names it, and the one before it no more. */
+    shms__queue_store_fresh(d, &q, &r);
     uint64_t v = number(d, w, p, &r);
     shms__redo_add(&r, &shms__record_at(d, cell)->cell.version, v);
     shms__table_put(d, &r, p, w->hash, cell);
