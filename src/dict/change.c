@@ -43,12 +43,17 @@ static int recover(shms_dict *d, bool died)
 
 int shms__change_begin(shms_dict *d)
 {
+    return shms__change_begin_within(d, d->timeout_ms);
+}
+
+int shms__change_begin_within(shms_dict *d, int timeout_ms)
+{
     struct member *m = &d->section.member;
     if (!m->region.writable)
         return shms__fail(m->region.data_only ? SHMS_E_DENIED : SHMS_E_READ_ONLY);
     int rc = shms__member_enter(m);
     if (rc == 0)
-        rc = shms__lock(&d->section, d->timeout_ms);
+        rc = shms__lock(&d->section, timeout_ms);
     if (rc < 0)
         return rc;
     rc = recover(d, rc == SHMS_OWNER_DIED);
