@@ -326,7 +326,8 @@ SHMS_API int64_t shms_dict_changes(shms_dict *d, int64_t *since, shms_dict_chang
 
 /**
  * Wait until a key's record, or the dict, has another version than *seen. Of a key: it was set, deleted,
- * evicted, or has expired; changes of other keys do not end the wait.
+ * evicted, or has expired (a clock that is set meanwhile is seen within a second); changes of other keys do
+ * not end the wait.
  * @param d  the handle
  * @param key  the key; NULL: any change of the dict
  * @param key_size  its length in bytes, 1 to key_max; 0 with NULL

@@ -27,6 +27,7 @@
 #include "version.h"
 
 #define ARM_TRIES 1000
+#define CLOCK_LOOK_NS 1000000000 /* the dict's clock may be set, or go on while the machine is suspended */
 
 /* ---- changes */
 
@@ -161,6 +162,8 @@ static int wait_until(shms_dict *d, const struct wanted *w, int64_t *seen, int64
             return 0;
         }
         int64_t patience = deadline - shms__now_ns();
+        if (left_ns != INT64_MAX && left_ns > CLOCK_LOOK_NS)
+            left_ns = CLOCK_LOOK_NS;
         int64_t most = patience < left_ns ? patience : left_ns;
         int64_t ms = most <= 0 ? 0 : most / 1000000 + 1;
         int rc = shms__wait(&d->section, &region, ms > INT32_MAX ? INT32_MAX : (int)ms);

@@ -319,6 +319,30 @@ static void wait_for_change(void **state)
     shms_dict_close(d);
 }
 
+static void *an_hour_later(void *unused)
+{
+    shms__nap(50000000);
+    __atomic_add_fetch(&clock_now, 3600000000000, __ATOMIC_RELAXED);
+    return unused;
+}
+
+/* The clock is set while a call sleeps until a record expires. */
+static void wait_while_the_clock_is_set(void **state)
+{
+    (void)state;
+    shms_dict *d = dict_open(NAME, SIZE, DICT_OPTIONS(.now_ns = clock_ns));
+    pthread_t t;
+    int64_t seen = shms_dict_set(d, "k", 1, "1", 1, HOW(.ttl_ms = 1800000));
+    assert_true(seen > 0);
+    int64_t began = shms__now_ns();
+    pthread_create(&t, NULL, an_hour_later, NULL);
+    assert_int_equal(shms_dict_wait(d, "k", 1, &seen, 20000), 0);
+    assert_true(shms__now_ns() - began < 15000000000); /* and not by its last look */
+    assert_int_equal(seen, 0);
+    pthread_join(t, NULL);
+    shms_dict_close(d);
+}
+
 /* A writer that is stopped in its change holds the lock for as long as it likes. */
 static void wait_beside_a_stopped_writer(void **state)
 {
@@ -553,7 +577,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(changes),         TEST(callback_stops), TEST(callback_says_missed),
         TEST(missed),          TEST(mirror),         TEST(walk),
-        TEST(wait_for_change), TEST(wait_beside_a_stopped_writer),
+        TEST(wait_for_change), TEST(wait_while_the_clock_is_set),
+        TEST(wait_beside_a_stopped_writer),
         TEST(poll_descriptor), TEST(key_locks),       TEST(forked),
         TEST(save_and_load),   TEST(readers_by_right),
     };
