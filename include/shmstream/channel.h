@@ -62,7 +62,8 @@ typedef struct shms_channel_options {
     uint32_t kind;        /**< SHMS_QUEUE or SHMS_BROADCAST */
     uint32_t slow;        /**< SHMS_SLOW_...; must be 0 for a queue */
     uint32_t history;     /**< a new receiver of a broadcast begins: 0 now, n with the last n messages that
-                               are still there (at least the last half of the ring is) */
+                               are still there (at least the last half of the ring is, where no message
+                               is longer than a third of it) */
     uint8_t one_sender;   /**< 1: a promise that makes sending faster: at most one sending handle at a time */
     uint8_t one_receiver; /**< 1: the same for receiving; a queue's only */
     uint8_t reserved[6];  /**< must be zero */
@@ -285,7 +286,8 @@ SHMS_API int shms_channel_release(shms_channel *c);
 SHMS_API int shms_channel_abort(shms_channel *c);
 
 /**
- * Tell about the message that the last recv or peek has given, or has refused (SHMS_E_SIZE, SHMS_E_MISSED).
+ * Tell about the message that the last recv or peek has given, or has refused (SHMS_E_SIZE: the one that is
+ * too long; SHMS_E_MISSED: how many were overwritten).
  * @param c  the handle, a receiver's
  * @param message  struct_size set by the caller; filled as far as that goes
  * @return 0, or SHMS_E_INVALID (NULL, struct_size < 8, a sender's handle).
@@ -300,7 +302,9 @@ SHMS_API int shms_channel_message(shms_channel *c, shms_message *message);
 
 /**
  * End every wait of this channel once: each send, reserve, recv and peek that waits now looks a last time and
- * gives SHMS_E_TIMEOUT if it finds nothing; poll descriptors become readable.
+ * gives SHMS_E_TIMEOUT if it finds nothing; poll descriptors become readable. A call that begins just after
+ * is not ended, nor a sleep on a descriptor whose handle was asked again since. So to make others stop, set a
+ * flag first; they wait with a time-out, or look at the flag between SHMS_E_TIMEOUT and poll.
  * @param c  the handle, of either role
  * @return 0, or SHMS_E_INVALID (NULL).
  * Threads: safe beside another thread's call on the same handle.

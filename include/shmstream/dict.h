@@ -309,10 +309,11 @@ SHMS_API int shms_dict_next(shms_dict *d, uint64_t *cursor, void *key, size_t *k
  *     After SHMS_E_MISSED the version now, as it was before you walk over the records to catch up
  * @param callback  called for each change; it may use the dict. What it returns, if not 0, ends the call
  * @param context  passed on
- * @return how many were told; what the callback returned if not 0 (that change counts as told); or
- *     SHMS_E_MISSED (more changes came than the ring holds, or memory was short and marks of deleted
- *     records were given up; or since is of another life of the dict), SHMS_E_INVALID (NULL, *since < 0),
- *     SHMS_E_RANGE (the dict has grown beyond what this handle mapped), SHMS_E_CORRUPT, SHMS_E_LOST.
+ * @return how many were told; what the callback returned if not 0, be it a code (that change counts as
+ *     told, and no other); or SHMS_E_MISSED (more changes came than the ring holds, or memory was short and
+ *     marks of deleted records were given up; or since is of another life of the dict), SHMS_E_INVALID (NULL,
+ *     *since < 0), SHMS_E_RANGE (the dict has grown beyond what this handle mapped), SHMS_E_CORRUPT,
+ *     SHMS_E_LOST.
  * Threads: safe, with a `since` each.
  * Processes: safe; disturbs nobody.
  * Signals: async-signal-safe, but for a child's first call.
@@ -325,7 +326,8 @@ SHMS_API int64_t shms_dict_changes(shms_dict *d, int64_t *since, shms_dict_chang
 
 /**
  * Wait until a key's record, or the dict, has another version than *seen. Of a key: it was set, deleted,
- * evicted, or has expired; changes of other keys do not end the wait.
+ * evicted, or has expired (a clock that is set meanwhile is seen within a second); changes of other keys do
+ * not end the wait.
  * @param d  the handle
  * @param key  the key; NULL: any change of the dict
  * @param key_size  its length in bytes, 1 to key_max; 0 with NULL
@@ -340,7 +342,7 @@ SHMS_API int64_t shms_dict_changes(shms_dict *d, int64_t *since, shms_dict_chang
  * Processes: safe; the change of a writer that died in it is found within half a second.
  * Signals: not async-signal-safe; signals do not end the wait.
  * Fork: works in a child.
- * Blocks: at most timeout_ms.
+ * Blocks: at most timeout_ms, also beside a writer that is stopped; of a key, besides, as shms_dict_get().
  * Since: 0.2.0
  */
 SHMS_API int shms_dict_wait(shms_dict *d, const void *key, size_t key_size, int64_t *seen, int timeout_ms);
@@ -422,7 +424,8 @@ SHMS_API int shms_dict_unlock(shms_dict *d, const void *key, size_t key_size);
  *     SHMS_E_CORRUPT, SHMS_E_LOST as shms_dict_set(), SHMS_E_OS.
  * Threads: safe.
  * Processes: safe.
- * Signals: not async-signal-safe; interrupted system calls are restarted.
+ * Signals: not async-signal-safe; interrupted system calls are restarted. Left by siglongjmp, it loses what
+ *     memory it had, and perhaps holds the lock: close the handle.
  * Fork: works in a child.
  * Blocks: open_timeout_ms, and as long as the file system does.
  * Since: 0.2.0
@@ -442,7 +445,8 @@ SHMS_API int64_t shms_dict_save(shms_dict *d, const char *path);
  *     SHMS_E_READ_ONLY, SHMS_E_NOSPACE, SHMS_E_LOST.
  * Threads: safe.
  * Processes: safe; others see one change after the other.
- * Signals: not async-signal-safe; interrupted system calls are restarted.
+ * Signals: not async-signal-safe; interrupted system calls are restarted. Left by siglongjmp, it loses what
+ *     memory it had, and perhaps holds the lock: close the handle.
  * Fork: works in a child.
  * Blocks: as long as the file system does, and open_timeout_ms for each change.
  * Since: 0.2.0

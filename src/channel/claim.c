@@ -147,19 +147,25 @@ static int find_orphan(struct shms_channel *c, struct found *ret)
 
 /* ---- taking */
 
+/* Has it been delivered before? One that is CLAIMED at next was a dead receiver's, too: it may have begun to
+ * use it. */
+static bool comes_again(const struct found *f)
+{
+    return f->is_orphan || shms__frame_state(f->word) == FRAME_CLAIMED;
+}
+
+static uint64_t tries_of(const struct found *f)
+{
+    return (shms__frame_extra(f->word) + comes_again(f)) & FRAME_NUMBERS;
+}
+
 /* Mark the frame, in the order in which a crash between two steps leaves something whole. */
 static void mark(struct shms_channel *c, const struct found *f, uint64_t state)
 {
     struct frame *frame = shms__frame(c, f->pos);
-    uint64_t extra = shms__frame_extra(f->word);
-    /* One that is CLAIMED at next was a dead receiver's, too: it may have begun to use it. */
-    bool again = f->is_orphan || shms__frame_state(f->word) == FRAME_CLAIMED;
-    if (again) {
-        extra = (extra + 1) & FRAME_NUMBERS;
+    if (comes_again(f))
         a64_add_relaxed(&c->shared->redelivered, 1); /* relaxed: a counter for people */
-    }
-    c->last.tries = (uint32_t)extra;
-    c->held_word = shms__frame_word(f->word & FRAME_LENGTH, state, extra);
+    c->held_word = shms__frame_word(f->word & FRAME_LENGTH, state, tries_of(f));
     a64_store_relaxed(&frame->owner, c->section.member.id); /* relaxed: read within the turn */
     /* release: the copy, and the owner; pairs with the acquire in walk_head */
     a64_store_release(&frame->word, c->held_word);
@@ -177,6 +183,7 @@ static int64_t take(struct shms_channel *c, const struct found *f)
     uint64_t length = f->word & FRAME_LENGTH;
     c->last.size = length;
     c->last.number = c->last.missed = 0;
+    c->last.tries = (uint32_t)tries_of(f);
     if (!w->peeks && length > w->n)
         return shms__fail(SHMS_E_SIZE);
     if (!w->peeks)

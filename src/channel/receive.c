@@ -180,11 +180,22 @@ static void describe(struct shms_channel *c, uint64_t word)
     count_number(c, word);
 }
 
+/* It is too long for the caller's buffer, and stays. */
+static void describe_waiting(struct shms_channel *c, uint64_t word)
+{
+    uint64_t extra = shms__frame_extra(word);
+    bool queue = c->kind == SHMS_QUEUE;
+    c->last.size = word & FRAME_LENGTH;
+    c->last.missed = c->missed;
+    c->last.number = queue ? c->number + 1 : shms__channel_number_before(c, extra) + 1;
+    c->last.tries = queue ? (uint32_t)extra : c->private_tries;
+}
+
 static int64_t copy_out(struct shms_channel *c, void *buf, size_t n)
 {
     uint64_t word = c->held_word, length = word & FRAME_LENGTH;
     if (length > n) {
-        c->last.size = length;
+        describe_waiting(c, word);
         return shms__overtaken(c) ? go_on_behind(c) : shms__fail(SHMS_E_SIZE);
     }
     shms__copy(buf, shms__frame(c, c->pos) + 1, (size_t)length);

@@ -96,11 +96,20 @@ static int drop_room(struct shms_channel *c, uint64_t limit)
     return is_enough(c);
 }
 
+/* Of what may go up to `most`: no more than half of the ring, unless the message needs it. The rest is there
+ * for who joins with `history`. */
+static uint64_t spare_half(const struct shms_channel *c, uint64_t most)
+{
+    uint64_t room = c->need > c->capacity / 2 ? c->need : c->capacity / 2;
+    uint64_t target = c->pos + room - c->capacity;
+    return shms__before(target, most) ? target : most;
+}
+
 static int wait_room(struct shms_channel *c, uint64_t limit)
 {
     struct channel *shared = c->shared;
     uint64_t m = shms__channel_slowest(c, limit, c->pos, &c->awaited);
-    int rc = c->one_sender ? 0 : walk(c, limit, m, &m);
+    int rc = walk(c, limit, spare_half(c, m), &m);
     if (rc < 0)
         return rc;
     if (shms__before(a64_load_relaxed(&shared->floor), m)) /* relaxed: the turn is held */
@@ -142,7 +151,7 @@ int shms__channel_expel(struct shms_channel *c)
             break; /* it is no receiver that is waited for */
         /* Just past the slowest: it is then one that has been overtaken. */
         uint64_t next = shms__channel_slowest(c, m + 16, c->pos, NULL);
-        rc = c->one_sender ? 0 : walk(c, limit, next, &next);
+        rc = walk(c, limit, spare_half(c, next), &next);
         if (rc < 0)
             return rc;
         if (!shms__before(m, next))

@@ -43,12 +43,17 @@ static int recover(shms_dict *d, bool died)
 
 int shms__change_begin(shms_dict *d)
 {
+    return shms__change_begin_within(d, d->timeout_ms);
+}
+
+int shms__change_begin_within(shms_dict *d, int timeout_ms)
+{
     struct member *m = &d->section.member;
     if (!m->region.writable)
         return shms__fail(m->region.data_only ? SHMS_E_DENIED : SHMS_E_READ_ONLY);
     int rc = shms__member_enter(m);
     if (rc == 0)
-        rc = shms__lock(&d->section, d->timeout_ms);
+        rc = shms__lock(&d->section, timeout_ms);
     if (rc < 0)
         return rc;
     rc = recover(d, rc == SHMS_OWNER_DIED);
@@ -226,6 +231,8 @@ int64_t shms__change_put(shms_dict *d, const struct wanted *w, const struct plac
     shms__redo_begin(&r);
     if (cell == 0 || !fill(d, cell, n, w, c, seconds))
         return shms__fail(SHMS_E_CORRUPT);
+    /* First, so that a walk comes to the cell before a slot names it, and the one before it no more. */
+    shms__queue_store_fresh(d, &q, &r);
     uint64_t v = number(d, w, p, &r);
     shms__redo_add(&r, &shms__record_at(d, cell)->cell.version, v);
     shms__table_put(d, &r, p, w->hash, cell);

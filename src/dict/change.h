@@ -7,6 +7,8 @@
 
 /* Take the lock and finish what a dead holder had decided. 0: shms__change_end must follow. */
 int shms__change_begin(shms_dict *d);
+/* The same, but waits for the lock at most so long. */
+int shms__change_begin_within(shms_dict *d, int timeout_ms);
 /* Give the lock back; `wrote`: those who wait are woken. Gives rc, or why it cannot be. */
 int64_t shms__change_end(shms_dict *d, bool wrote, int64_t rc);
 

@@ -27,6 +27,7 @@
 #include "version.h"
 
 #define ARM_TRIES 1000
+#define CLOCK_LOOK_NS 1000000000 /* the dict's clock may be set, or go on while the machine is suspended */
 
 /* ---- changes */
 
@@ -71,15 +72,19 @@ static int look_change(shms_dict *d, uint64_t v, struct change *c)
     return sound ? LOOK_FOUND : shms__fail(SHMS_E_CORRUPT);
 }
 
-static int64_t tell_changes(shms_dict *d, int64_t *since, shms_dict_change_fn *callback, void *context)
+/* *ret_missed: it was the dict, and not the callback, that said SHMS_E_MISSED. */
+static int64_t tell_changes(shms_dict *d, int64_t *since, shms_dict_change_fn *callback, void *context,
+                            bool *ret_missed)
 {
     struct change c;
     int64_t told = 0;
     uint64_t last = shms__dict_version(d);
-    if ((uint64_t)*since > last)
+    *ret_missed = (uint64_t)*since > last;
+    if (*ret_missed)
         return shms__fail(SHMS_E_MISSED); /* another life of this name */
     while ((uint64_t)*since < last) {
         int rc = look_change(d, (uint64_t)*since + 1, &c);
+        *ret_missed = rc == SHMS_E_MISSED;
         if (rc < 0)
             return rc;
         if (shms__member_lost(&d->section.member))
@@ -104,8 +109,9 @@ int64_t shms_dict_changes(shms_dict *d, int64_t *since, shms_dict_change_fn *cal
     int rc = shms__dict_enter(d);
     if (rc < 0)
         return rc;
-    int64_t at = *since, told = tell_changes(d, &at, callback, context);
-    *since = told == SHMS_E_MISSED ? (int64_t)shms__dict_version(d) : at;
+    bool missed;
+    int64_t at = *since, told = tell_changes(d, &at, callback, context, &missed);
+    *since = missed ? (int64_t)shms__dict_version(d) : at;
     return told;
 }
 
@@ -133,12 +139,14 @@ static int64_t version_now(shms_dict *d, const struct wanted *w, int64_t *ret_wa
     return (int64_t)r.version;
 }
 
-/* A writer has died in a change that it had committed: tell it, who else would? */
-static void finish_change(shms_dict *d)
+/* A writer has died in a change that it had committed: tell it, who else would? One that is only stopped has
+ * the lock still, for which this waits no longer than its caller may. */
+static void finish_change(shms_dict *d, int64_t patience_ns)
 {
+    int64_t ms = patience_ns < 0 ? 0 : patience_ns / 1000000;
     /* relaxed: a hint; the lock is taken before anything is done about it */
     if (a64_load_relaxed(&d->header->redo_count) && d->section.member.region.writable &&
-        shms__change_begin(d) == 0)
+        shms__change_begin_within(d, ms < d->timeout_ms ? (int)ms : d->timeout_ms) == 0)
         shms__change_end(d, true, 0);
 }
 
@@ -154,12 +162,14 @@ static int wait_until(shms_dict *d, const struct wanted *w, int64_t *seen, int64
             return 0;
         }
         int64_t patience = deadline - shms__now_ns();
+        if (left_ns != INT64_MAX && left_ns > CLOCK_LOOK_NS)
+            left_ns = CLOCK_LOOK_NS;
         int64_t most = patience < left_ns ? patience : left_ns;
         int64_t ms = most <= 0 ? 0 : most / 1000000 + 1;
         int rc = shms__wait(&d->section, &region, ms > INT32_MAX ? INT32_MAX : (int)ms);
         if (rc < 0 && rc != SHMS_E_TIMEOUT)
             return rc;
-        finish_change(d);
+        finish_change(d, deadline - shms__now_ns());
         /* Only a wait that found nothing new has armed the descriptor. */
         if (patience <= 0 && (rc == SHMS_E_TIMEOUT || tries++ >= ARM_TRIES))
             return shms__fail(SHMS_E_TIMEOUT);

@@ -78,7 +78,11 @@ void shms__queue_store(shms_dict *d, const struct queue *q, struct redo *r)
         shms__redo_add(r, &h->free_tail, q->tail);
     }
     shms__redo_add(r, &h->free_count, q->count);
-    shms__redo_add(r, &h->fresh, q->fresh);
+}
+
+void shms__queue_store_fresh(shms_dict *d, const struct queue *q, struct redo *r)
+{
+    shms__redo_add(r, &d->header->fresh, q->fresh);
 }
 
 void shms__queue_chain(shms_dict *d, uint64_t first, uint64_t n)
@@ -104,6 +108,7 @@ int shms__queue_join(shms_dict *d)
         return 0;
     shms__queue_chain(d, first, n);
     shms__queue_append(d, &q, &r, first, first + n - 1, n);
+    shms__queue_store_fresh(d, &q, &r);
     shms__queue_store(d, &q, &r);
     return shms__redo_commit(d, &r);
 }

@@ -36,8 +36,9 @@ uint64_t shms__queue_take_block(struct queue *q, uint64_t n);
 void shms__queue_append(shms_dict *d, struct queue *q, struct redo *r, uint64_t head, uint64_t tail,
                         uint64_t n);
 
-/* What the queue has become goes into the change. */
+/* What the queue has become goes into the change; and where fresh cells begin now, if some were taken. */
 void shms__queue_store(shms_dict *d, const struct queue *q, struct redo *r);
+void shms__queue_store_fresh(shms_dict *d, const struct queue *q, struct redo *r);
 
 /* Make a chain of n cells that nobody can reach; the last one leads to none. */
 void shms__queue_chain(shms_dict *d, uint64_t first, uint64_t n);

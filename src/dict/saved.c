@@ -6,6 +6,10 @@
  * bytes each, the moment when it expires (0: never), 8 bytes, key, value; at last SipHash-1-3 of all that,
  * under the key {0, 0}, 8 bytes. Numbers are little-endian. Nothing of the file is believed before the hash
  * was right.
+ *
+ * Memory is taken and given back in frames, since a handler that leaves malloc by siglongjmp leaves the heap
+ * of the process locked; what the call had taken is then lost. Of a dict that is `secret` no copy stays in
+ * it.
  */
 #include "look.h"
 #include "version.h"
@@ -21,20 +25,56 @@ static const uint64_t no_key[2];
 struct buffer {
     unsigned char *bytes;
     uint64_t n, room;
+    bool secret; /* wiped before it is given back */
 };
+
+/* NULL: there is not so much. */
+static void *take_memory(uint64_t n)
+{
+    shms__quiet_begin();
+    void *memory = n <= SIZE_MAX ? malloc((size_t)n) : NULL;
+    shms__quiet_end();
+    return memory;
+}
+
+static void wipe(unsigned char *bytes, uint64_t n)
+{
+    static const unsigned char zeros[256];
+    /* Atomic stores: a compiler leaves those of memset out before free. */
+    for (uint64_t at = 0; at < n; at += sizeof zeros)
+        racy_copy(bytes + at, zeros, (size_t)min_u64(n - at, sizeof zeros));
+}
+
+static void give_back(struct buffer *b)
+{
+    if (b->bytes && b->secret)
+        wipe(b->bytes, b->room);
+    shms__quiet_begin();
+    free(b->bytes);
+    shms__quiet_end();
+}
+
+static int grow(struct buffer *b, uint64_t n)
+{
+    struct buffer more = *b;
+    more.room = b->room < FIRST_ROOM ? FIRST_ROOM : b->room;
+    while (more.room - b->n < n)
+        more.room *= 2;
+    more.bytes = take_memory(more.room);
+    if (!more.bytes)
+        return shms__fail(SHMS_E_NOMEM);
+    if (b->n > 0)
+        memcpy(more.bytes, b->bytes, (size_t)b->n);
+    give_back(b);
+    *b = more;
+    return 0;
+}
 
 static int append(struct buffer *b, const void *bytes, uint64_t n)
 {
-    if (b->room - b->n < n) {
-        uint64_t room = b->room < FIRST_ROOM ? FIRST_ROOM : b->room;
-        while (room - b->n < n)
-            room *= 2;
-        unsigned char *grown = room <= SIZE_MAX ? realloc(b->bytes, (size_t)room) : NULL;
-        if (!grown)
-            return shms__fail(SHMS_E_NOMEM);
-        b->bytes = grown;
-        b->room = room;
-    }
+    int rc = b->room - b->n < n ? grow(b, n) : 0;
+    if (rc < 0)
+        return rc;
     if (n > 0)
         memcpy(b->bytes + b->n, bytes, (size_t)n);
     b->n += n;
@@ -105,6 +145,14 @@ static int64_t gather_locked(shms_dict *d, struct buffer *b, void *value)
     return n;
 }
 
+static int write_file(const char *path, const struct buffer *b)
+{
+    int steady = shms__steady_begin();
+    int rc = shms__disk_save(path, b->bytes, b->n);
+    shms__steady_end(steady);
+    return rc;
+}
+
 int64_t shms_dict_save(shms_dict *d, const char *path)
 {
     if (!d || !path)
@@ -112,16 +160,16 @@ int64_t shms_dict_save(shms_dict *d, const char *path)
     int rc = shms__member_enter(&d->section.member);
     if (rc < 0)
         return rc;
-    struct buffer b = {0};
-    void *value = malloc(d->value_max);
-    int64_t n = value ? gather_locked(d, &b, value) : shms__fail(SHMS_E_NOMEM);
+    struct buffer b = {.secret = d->secret};
+    struct buffer value = {take_memory(d->value_max), 0, d->value_max, d->secret};
+    int64_t n = value.bytes ? gather_locked(d, &b, value.bytes) : shms__fail(SHMS_E_NOMEM);
     n = shms__member_done(&d->section.member, n);
     if (n >= 0) {
-        rc = shms__disk_save(path, b.bytes, b.n);
+        rc = write_file(path, &b);
         n = rc < 0 ? rc : n;
     }
-    free(value);
-    free(b.bytes);
+    give_back(&value);
+    give_back(&b);
     return n;
 }
 
@@ -210,7 +258,7 @@ static int64_t read_file(const char *path, struct buffer *b)
     int64_t rc = shms__disk_load(path, NULL, INT64_MAX, learn_size, &b->room);
     if (rc != SHMS__RETRY)
         return rc;
-    b->bytes = b->room < SIZE_MAX ? malloc((size_t)b->room + 1) : NULL;
+    b->bytes = b->room < SIZE_MAX ? take_memory(b->room + 1) : NULL;
     if (!b->bytes)
         return shms__fail(SHMS_E_NOMEM);
     rc = shms__disk_load(path, b->bytes, b->room, go_on, NULL);
@@ -224,13 +272,15 @@ int64_t shms_dict_load(shms_dict *d, const char *path)
         return shms__fail(SHMS_E_INVALID);
     if (!d->section.member.region.writable)
         return shms__fail(d->section.member.region.data_only ? SHMS_E_DENIED : SHMS_E_READ_ONLY);
-    struct buffer b = {0};
+    struct buffer b = {.secret = d->secret};
     uint64_t count = 0;
+    int steady = shms__steady_begin();
     int64_t rc = read_file(path, &b);
+    shms__steady_end(steady);
     if (rc >= 0)
         rc = check(d, &b, &count);
     if (rc >= 0)
         rc = store_all(d, &b, count);
-    free(b.bytes);
+    give_back(&b);
     return rc;
 }

@@ -303,6 +303,7 @@ static int grow(shms_dict *d, const struct slots *from)
     uint64_t first = shms__queue_take_block(&q, n);
     if (first == 0)
         return 0;
+    shms__queue_store_fresh(d, &q, &r);
     shms__queue_store(d, &q, &r);
     shms__redo_add(&r, &h->pend_first, word_of(&h->block));
     shms__redo_add(&r, &h->pend_count, old);

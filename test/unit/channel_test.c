@@ -489,6 +489,67 @@ static void history_begins_earlier(void **state)
     }
 }
 
+/* Wherever the ring is full, and whether there are receivers that have read all or none. */
+static void half_the_ring_is_history(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < BROADCASTS; kind++)
+        for (int listens = 0; listens < 2; listens++) {
+            shms_channel_options o = broadcasts[kind];
+            shms_channel *s = channel_open(4096, SHMS_SEND, &o);
+            shms_channel *listener = listens ? channel_open(0, SHMS_RECEIVE, &o) : NULL;
+            o.history = 64; /* frames of 32 bytes */
+            for (uint64_t n = 1; n <= 400; n++) {
+                send_number(s, n);
+                if (listener)
+                    assert_int_equal(recv_number(listener), n);
+                if (n < 64)
+                    continue;
+                shms_channel *r = channel_open(0, SHMS_RECEIVE, &o);
+                assert_int_equal(recv_number(r), n - 63);
+                shms_channel_close(r);
+            }
+            shms_channel_close(listener);
+            shms_channel_close(s);
+        }
+}
+
+/* What does not fit into the buffer is told of as what it is, not as the one before it. */
+static void what_is_too_long_is_told_of(void **state)
+{
+    (void)state;
+    static const shms_channel_options options[] = {
+        {.struct_size = sizeof options[0]},
+        {.struct_size = sizeof options[0], .one_receiver = 1},
+        {.struct_size = sizeof options[0], .kind = SHMS_BROADCAST},
+    };
+    for (int kind = 0; kind < 3; kind++) {
+        shms_channel *s = channel_open(4096, SHMS_SEND, &options[kind]);
+        shms_channel *r = channel_open(0, SHMS_RECEIVE, &options[kind]);
+        const void *p;
+        char small[4];
+        for (int n = 1; n <= 3; n++)
+            send_number(s, (uint64_t)n);
+        assert_int_equal(recv_number(r), 1);
+        assert_int_equal(shms_channel_peek(r, &p, 0), 8);
+        assert_int_equal(shms_channel_abort(r), 0);
+        if (kind > 0) { /* else the next one may come first */
+            assert_int_equal(shms_channel_recv(r, small, sizeof small, 0), SHMS_E_SIZE);
+            assert_int_equal(message_of(r).number, 2);
+            assert_int_equal(message_of(r).tries, 1);
+        }
+        assert_int_equal(recv_number(r) + recv_number(r), 5);
+        send_number(s, 4);
+        assert_int_equal(shms_channel_recv(r, small, sizeof small, 0), SHMS_E_SIZE);
+        assert_int_equal(message_of(r).number, kind > 0 ? 4 : 0);
+        assert_int_equal(message_of(r).tries, 0);
+        assert_int_equal(message_of(r).size, 8);
+        assert_int_equal(recv_number(r), 4);
+        shms_channel_close(r);
+        shms_channel_close(s);
+    }
+}
+
 /* A slow reader is told exactly how many it has missed, however many they are. */
 static void drop_tells_how_many_were_missed(void **state)
 {
@@ -661,7 +722,9 @@ int main(void)
         TEST(no_slot_is_free),
         TEST(closing_ends_the_stream_for_receivers), TEST(a_full_queue_without_receivers_is_closed),
         TEST(each_receiver_gets_each_message), TEST(without_receivers_the_ring_rolls),
-        TEST(history_begins_earlier), TEST(drop_tells_how_many_were_missed),
+        TEST(history_begins_earlier),
+        TEST(half_the_ring_is_history),
+        TEST(what_is_too_long_is_told_of), TEST(drop_tells_how_many_were_missed),
         TEST(a_short_commit_is_missed_like_any_other), TEST(what_is_peeked_may_be_overwritten),
         TEST(what_is_put_back_is_missed_like_any_other),
         TEST(expel_goes_on_without_the_slowest),

@@ -3,10 +3,10 @@
  * ctest: timeout=300
  * Death of a dict's writer at every instruction, by snapshots: a child makes one change in single steps;
  * whenever the dict's bytes have become others, a copy of them is judged as what a writer that died here
- * has left. Before anything is repaired, a reader and the feed look at the copy; then it is recovered, also
- * by members that die in the recovery; then the whole-dict check is made, every record must be the old or
- * the new one, and nothing that was seen may be taken back. And readers that are stopped, at every
- * instruction, while a writer goes on or is stopped, too.
+ * has left. Before anything is repaired, a reader, a walk and the feed look at the copy; then it is
+ * recovered, also by members that die in the recovery; then the whole-dict check is made, every record must
+ * be the old or the new one, and nothing that was seen may be taken back. And readers that are stopped, at
+ * every instruction, while a writer goes on or is stopped, too.
  */
 #include "dict.h"
 
@@ -106,6 +106,34 @@ static int count_change(const void *key, size_t key_size, const shms_dict_record
     return 0;
 }
 
+static int64_t before_everything(void *context)
+{
+    (void)context;
+    return 1;
+}
+
+/* A walk comes to the same records, and to each once. */
+static void walk(const shms_dict *d, const struct seen *s)
+{
+    shms_dict all = *d;
+    all.now_ns = before_everything; /* what has expired, too */
+    uint64_t cursor = 0;
+    int64_t records = 0;
+    for (int rc = 1; rc == 1;) {
+        char key[17] = "";
+        size_t key_size = sizeof key - 1;
+        shms_dict_record r = {.struct_size = sizeof r};
+        rc = shms_dict_next(&all, &cursor, key, &key_size, NULL, NULL, &r);
+        assert_true(rc >= 0);
+        int k = rc == 1 && strspn(key, "0123456789") == key_size ? atoi(key) : KEYS;
+        if (k >= KEYS)
+            continue;
+        assert_int_equal(r.version, s->version[k]);
+        records++;
+    }
+    assert_int_equal(records, s->records);
+}
+
 static void see(shms_dict *d, struct seen *s, int64_t since)
 {
     char key[16];
@@ -115,6 +143,7 @@ static void see(shms_dict *d, struct seen *s, int64_t since)
         s->version[k] = look_for(d, key, 0);
         s->records += s->version[k] != 0;
     }
+    walk(d, s);
     s->locked = look_for(d, "0", RECORD_LOCK);
     int64_t at = since;
     int64_t told = shms_dict_changes(d, &at, count_change, s);

@@ -2,6 +2,8 @@
 /* feed.c, walk.c, keylock.c, saved.c: walks, changes, waiting, locks of keys, files; readers by right. */
 #include "dict.h"
 
+#include "change.h"
+
 #include "child.h"
 
 #include <poll.h>
@@ -110,6 +112,26 @@ static void callback_stops(void **state)
     assert_int_equal(shms_dict_changes(d, &since, stop_at_b, NULL), 42);
     assert_int_equal(since, 2);
     told_is(d, &since, "+c ");
+    shms_dict_close(d);
+}
+
+static int stop_as_missed(const void *key, size_t key_size, const shms_dict_record *r, void *context)
+{
+    (void)key, (void)key_size, (void)r, (void)context;
+    return SHMS_E_MISSED; /* as one that hands on what a call inside of it gave */
+}
+
+/* Only where the dict itself has lost changes is anything passed over. */
+static void callback_says_missed(void **state)
+{
+    (void)state;
+    shms_dict *d = dict_open(NAME, SIZE, NULL);
+    dict_set(d, "a", "1");
+    dict_set(d, "b", "1");
+    int64_t since = 0;
+    assert_int_equal(shms_dict_changes(d, &since, stop_as_missed, NULL), SHMS_E_MISSED);
+    assert_int_equal(since, 1);
+    told_is(d, &since, "+b ");
     shms_dict_close(d);
 }
 
@@ -293,6 +315,49 @@ static void wait_for_change(void **state)
     assert_int_equal(shms_dict_unlock(other, "k", 1), 0);
     assert_int_equal(shms_dict_version(d), version);
     assert_int_equal(shms_dict_wait(d, "", 0, &key_seen, 0), SHMS_E_INVALID);
+    shms_dict_close(other);
+    shms_dict_close(d);
+}
+
+static void *an_hour_later(void *unused)
+{
+    shms__nap(50000000);
+    __atomic_add_fetch(&clock_now, 3600000000000, __ATOMIC_RELAXED);
+    return unused;
+}
+
+/* The clock is set while a call sleeps until a record expires. */
+static void wait_while_the_clock_is_set(void **state)
+{
+    (void)state;
+    shms_dict *d = dict_open(NAME, SIZE, DICT_OPTIONS(.now_ns = clock_ns));
+    pthread_t t;
+    int64_t seen = shms_dict_set(d, "k", 1, "1", 1, HOW(.ttl_ms = 1800000));
+    assert_true(seen > 0);
+    int64_t began = shms__now_ns();
+    pthread_create(&t, NULL, an_hour_later, NULL);
+    assert_int_equal(shms_dict_wait(d, "k", 1, &seen, 20000), 0);
+    assert_true(shms__now_ns() - began < 15000000000); /* and not by its last look */
+    assert_int_equal(seen, 0);
+    pthread_join(t, NULL);
+    shms_dict_close(d);
+}
+
+/* A writer that is stopped in its change holds the lock for as long as it likes. */
+static void wait_beside_a_stopped_writer(void **state)
+{
+    (void)state;
+    shms_dict *d = dict_open(NAME, SIZE, DICT_OPTIONS(.open_timeout_ms = 20000));
+    shms_dict *other = dict_open(NAME, 0, NULL);
+    assert_int_equal(shms__change_begin(other), 0);
+    a64_store_relaxed(&other->header->redo_count, 1); /* relaxed: a test; of one word that is passed over */
+    int64_t seen = shms_dict_version(d), began = shms__now_ns();
+    assert_int_equal(shms_dict_wait(d, NULL, 0, &seen, 0), SHMS_E_TIMEOUT);
+    assert_int_equal(shms_dict_wait(d, NULL, 0, &seen, 50), SHMS_E_TIMEOUT);
+    assert_true(shms__now_ns() - began < 10000000000); /* far less than the time for the lock */
+    assert_int_equal(shms__change_end(other, false, 0), 0);
+    assert_int_equal(shms_dict_wait(d, NULL, 0, &seen, 0), SHMS_E_TIMEOUT); /* and this one finishes it */
+    assert_int_equal(a64_load_relaxed(&d->header->redo_count), 0); /* relaxed: a test */
     shms_dict_close(other);
     shms_dict_close(d);
 }
@@ -510,8 +575,11 @@ static void readers_by_right(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(changes),         TEST(callback_stops),  TEST(missed),        TEST(mirror), TEST(walk),
-        TEST(wait_for_change), TEST(poll_descriptor), TEST(key_locks),     TEST(forked),
+        TEST(changes),         TEST(callback_stops), TEST(callback_says_missed),
+        TEST(missed),          TEST(mirror),         TEST(walk),
+        TEST(wait_for_change), TEST(wait_while_the_clock_is_set),
+        TEST(wait_beside_a_stopped_writer),
+        TEST(poll_descriptor), TEST(key_locks),       TEST(forked),
         TEST(save_and_load),   TEST(readers_by_right),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

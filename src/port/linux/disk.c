@@ -353,6 +353,22 @@ struct target {
     void *context;
 };
 
+/* In frames: a handler that leaves malloc by siglongjmp leaves the heap locked. NULL: there is no more. */
+static char *make_longer(char *bytes, uint64_t room)
+{
+    shms__quiet_begin();
+    char *more = realloc(bytes, (size_t)room);
+    shms__quiet_end();
+    return more;
+}
+
+static void give_back(char *bytes)
+{
+    shms__quiet_begin();
+    free(bytes);
+    shms__quiet_end();
+}
+
 /* What is longer than it said: the kernel's own files, and those that somebody is writing. Into memory of our
  * own first, since only its end tells whether it fits; `known` bytes of it are in the target. */
 static int64_t load_rest(int fd, const struct target *t, uint64_t known)
@@ -362,7 +378,7 @@ static int64_t load_rest(int fd, const struct target *t, uint64_t known)
     int64_t rc = 0;
     do {
         room = min_u64(room ? 2 * room : 4096, t->n - known + 1);
-        char *more = realloc(rest, (size_t)room);
+        char *more = make_longer(rest, room);
         int64_t got = more ? read_all(fd, more + used, room - used) : -1;
         rc = !more ? shms__fail(SHMS_E_NOMEM) : got < 0 ? shms__fail_os(errno) : 0;
         rest = more ? more : rest;
@@ -374,7 +390,7 @@ static int64_t load_rest(int fd, const struct target *t, uint64_t known)
         rc = t->before(t->context, known + used);
     if (rc == 0 && used > 0)
         racy_copy(t->bytes + known, rest, (size_t)used);
-    free(rest);
+    give_back(rest);
     return rc < 0 ? rc : (int64_t)(known + used);
 }
 
