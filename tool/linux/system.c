@@ -78,6 +78,12 @@ int64_t system_file_size(const char *path)
     return stat(path, &st) == 0 ? (int64_t)st.st_size : -1;
 }
 
+bool system_is_device(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+}
+
 bool system_room(uint64_t *ret_free, uint64_t *ret_all)
 {
     struct statvfs fs;
