@@ -55,6 +55,11 @@ curl -sS -o "$work/body" "$web/go"
 wait $client || fail "curl of /slow: $?"
 try_cookie ls
 try_cookie get "$web/home"
+echo '# closed standard streams: no pipe with cookies gets their numbers'
+"$cookie" curl --jar "$id" -- -sS -G --data-urlencode @- "$web/asked" <&- >"$work/body" 2>/dev/null
+asked=$(sed 's/: .*//' "$work/body")
+[[ $asked != *sid* ]] || fail "a server was sent the jar: $asked"
+"$cookie" curl --jar "$id" -- -sS -o "$work/body" "$web/home" <&- >&- 2>&- || fail "all closed: $?"
 echo '# what curl left behind, and no server named, stays'
 try_cookie curl -- -sS --junk-session-cookies "$web/home"
 try_cookie get "$web/home"

@@ -191,12 +191,13 @@ static int run(const arguments *args)
     }
     int status = args->command->run(j, args);
     shms_jar_close(j);
-    if (fflush(stdout) != 0)
-        return cookie_error(args, "standard output cannot be written");
-    return status;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    clearerr(stdout); /* main() need not say it again */
+    return cookie_error(args, "standard output cannot be written");
 }
 
-int main(int argc, char **argv)
+static int dispatch(int argc, char **argv)
 {
     arguments args = {.jar = "cookies", .timeout_ms = -1};
     if (argc < 2)
@@ -216,4 +217,15 @@ int main(int argc, char **argv)
     }
     int status = parse(&args, argc - 1, argv + 1);
     return status >= 0 ? status : run(&args);
+}
+
+/* Output that could not be written must not look like success. */
+int main(int argc, char **argv)
+{
+    open_streams();
+    int status = dispatch(argc, argv);
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    fputs("shms-cookie: standard output cannot be written\n", stderr);
+    return status == EXIT_SUCCESS ? EXIT_FAILURE : status;
 }

@@ -20,15 +20,6 @@
 
 extern char **environ;
 
-/* The wrong way round: a command that needs the stream is told, and no other is disturbed. */
-static void open_streams(void)
-{
-    static const int contrary[] = {O_WRONLY, O_RDONLY, O_RDONLY};
-    for (int fd = 0; fd < 3; fd++)
-        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", contrary[fd]) != fd)
-            _exit(EXIT_FAILURE); /* nothing else can be said, and less can be done */
-}
-
 void system_start(int *argc, char ***argv)
 {
     (void)argc, (void)argv;
