@@ -43,7 +43,8 @@ static int add_fitting(const cli_args *args, const char *pattern, bool own, cons
         if (!add(names, regions[i].name, true))
             return cli_fail(args, NULL, SHMS_E_NOMEM);
     }
-    return names->n > before ? 0 : cli_error(args, pattern, "no region fits; see `shms ls`");
+    int unseen = cli_check_place(args, pattern);
+    return unseen || names->n > before ? unseen : cli_error(args, pattern, "no region fits; see `shms ls`");
 }
 
 int cli_select(const cli_args *args, bool own, cli_names *ret)
