@@ -99,6 +99,8 @@ try_cookie lock $host -- "$work/none"
 try_cookie lock $host
 try_cookie lock 'a b' -- true
 try_cookie lock --timeout soon $host -- true
+try_cookie lock --timeout 0x10 $host -- true
+try_cookie lock --timeout 1e3 $host -- true
 try_cookie lock $host -- "$cookie" lock --jar "$id" --timeout 20ms $host -- echo never
 try_cookie lock $host -- "$cookie" lock --jar "$id" --timeout 0 other.example -- echo another host
 "$cookie" lock --jar "$id" $host -- sh -c 'echo $$ >"$work/held"; exec cat "$work/never"' &

@@ -105,12 +105,13 @@ static const char *take_time(const char *text, int *ret_ms)
         const char *unit;
         double ms;
     } units[] = {{"ms", 1}, {"s", 1000}, {"", 1000}, {"m", 60000}, {"h", 3600000}};
+    size_t digits = strspn(text, "0123456789."); /* strtod() takes 0x10 and 1e3, too */
     char *end;
     double n = strtod(text, &end);
     *ret_ms = -1;
     if (strcmp(text, "forever") == 0)
         return NULL;
-    for (size_t i = 0; *text >= '0' && *text <= '9' && i < sizeof units / sizeof units[0]; i++)
+    for (size_t i = 0; digits > 0 && end == text + digits && i < sizeof units / sizeof units[0]; i++)
         if (strcmp(end, units[i].unit) == 0 && n * units[i].ms < INT_MAX) {
             *ret_ms = (int)(n * units[i].ms);
             return NULL;
