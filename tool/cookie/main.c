@@ -25,14 +25,30 @@ static const struct {
 
 /* ---- what is said */
 
+/* Hosts and paths may be anybody's text: what steers a terminal, C0 and C1, is not sent to it. */
+static void say(const char *text)
+{
+    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+        bool c1 = c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0;
+        if (*c >= 0x20 && *c != 0x7f && !c1) {
+            fputc(*c, stderr);
+            continue;
+        }
+        fputc('?', stderr);
+        c += c1;
+    }
+}
+
 int cookie_error(const arguments *args, const char *format, ...)
 {
+    char text[8192];
     va_list list;
     fflush(stdout);
-    fprintf(stderr, "shms-cookie: %s: ", args->command->name);
     va_start(list, format);
-    vfprintf(stderr, format, list);
+    vsnprintf(text, sizeof text, format, list);
     va_end(list);
+    fprintf(stderr, "shms-cookie: %s: ", args->command->name);
+    say(text);
     fputc('\n', stderr);
     return EXIT_FAILURE;
 }
@@ -213,7 +229,9 @@ static int dispatch(int argc, char **argv)
         if (strcmp(args.command->name, argv[1]) == 0)
             break;
     if (!args.command->name) {
-        fprintf(stderr, "shms-cookie: '%s' is no command; see shms-cookie --help\n", argv[1]);
+        fputs("shms-cookie: '", stderr);
+        say(argv[1]);
+        fputs("' is no command; see shms-cookie --help\n", stderr);
         return EXIT_USAGE;
     }
     int status = parse(&args, argc - 1, argv + 1);
