@@ -95,6 +95,7 @@ int cli_check_place(const cli_args *args, const char *name);
 typedef struct cli_name {
     char *text;
     bool fitted; /* it was not named, but fitted */
+    shms_info info; /* of one that fitted */
 } cli_name;
 typedef struct cli_names {
     cli_name *name;
