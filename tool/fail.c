@@ -120,8 +120,8 @@ int cli_check_place(const cli_args *args, const char *name)
 {
     if (!show_place_taken() || (name && strncmp(name, "Global\\", 7) == 0))
         return 0;
-    return cli_error(args, name, "the place of your private names, /dev/shm/shms-%u, is another user's or open "
-                                 "to others; let root remove it, and take 'Global\\NAME' meanwhile",
+    return cli_error(args, name, "the place of your private names, /dev/shm/shms-%u, is another user's or "
+                                 "open to others; let root remove it, and take 'Global\\NAME' meanwhile",
                      system_user());
 }
 
