@@ -190,7 +190,7 @@ bool cli_parse_integer(const char *text, int64_t *ret)
     char *end;
     errno = 0;
     long long n = strtoll(text, &end, 10);
-    if (end == text || *end || errno == ERANGE)
+    if (isspace((unsigned char)*text) || end == text || *end || errno == ERANGE)
         return false;
     *ret = n;
     return true;

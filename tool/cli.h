@@ -84,6 +84,8 @@ int cli_usage(const cli_args *args, const char *format, ...) CLI_PRINTF(2);
 const char *cli_io_error(int error);
 /* The same for a code of the library: what was wrong, and what to do. Returns the exit status for it. */
 int cli_fail(const cli_args *args, const char *name, int code);
+/* After show_list(): whether a name or pattern could be looked for (NULL: all names). Else EXIT_FAILURE. */
+int cli_check_place(const cli_args *args, const char *name);
 
 /*
  * The names that the operands stand for: each as it is, or if it has a star or question mark, and no region
@@ -93,6 +95,7 @@ int cli_fail(const cli_args *args, const char *name, int code);
 typedef struct cli_name {
     char *text;
     bool fitted; /* it was not named, but fitted */
+    shms_info info; /* of one that fitted */
 } cli_name;
 typedef struct cli_names {
     cli_name *name;

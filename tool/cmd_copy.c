@@ -23,7 +23,7 @@ static int fail_file(const cli_args *args, int code, uint64_t size)
         return cli_error(args, path, "%s; what was there before is untouched",
                          oserror == EFBIG ? "it exceeds the limit (ulimit -f)" : "the disk is full");
     case SHMS_E_INVALID:
-        return cli_error(args, path, "not a regular file");
+        return cli_error(args, path, "%s", oserror ? system_error(oserror) : "not a regular file");
     default:
         return cli_error(args, path, "%s", oserror ? system_error(oserror) : shms_strerror(code));
     }
@@ -66,6 +66,25 @@ static int copy_from_input(const cli_args *args)
 
 /* ---- files */
 
+/* Into a pipe or a device, from a copy, with the lock released: its reader may come late, or never. */
+static int copy_to_device(const cli_args *args)
+{
+    char *bytes;
+    size_t n = 0;
+    shms_stream *copy = NULL;
+    int status = cli_take(args, args->name, 0, UINT64_MAX, &bytes, &n);
+    if (status == 0)
+        copy = cli_open(args, NULL, n, NULL, &status);
+    if (copy) {
+        int64_t rc = shms_stream_pwrite(copy, bytes, n, 0);
+        rc = rc < 0 ? rc : shms_stream_save(copy, args->to);
+        status = rc < 0 ? fail_file(args, (int)rc, n) : 0;
+    }
+    free(bytes);
+    shms_stream_close(copy);
+    return status;
+}
+
 static int copy_file(const cli_args *args)
 {
     int status = 0;
@@ -93,6 +112,8 @@ static int run(cli_args *args)
         return copy_to_output(args);
     if (args->from && strcmp(args->from, "-") == 0)
         return copy_from_input(args);
+    if (args->to && system_is_device(args->to))
+        return copy_to_device(args);
     return copy_file(args);
 }
 

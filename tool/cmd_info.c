@@ -115,12 +115,13 @@ static void print_info(const char *name, const shms_info *info, const inside *in
            info->sparse ? ", sparse" : "", info->atomic ? ", atomic" : "");
 }
 
-static int tell(const cli_args *args, const char *operand, bool first)
+/* What fitted a pattern was looked at when it was listed; to look for each once more is to list all again. */
+static int tell(const cli_args *args, const cli_name *operand, bool first)
 {
-    shms_info info;
+    shms_info info = operand->info;
     inside in;
-    const char *name = show_plain_name(operand);
-    int status = look(args, operand, &info);
+    const char *name = show_plain_name(operand->text);
+    int status = operand->fitted ? 0 : look(args, operand->text, &info);
     if (status)
         return status;
     show_inside(name, &info, &in);
@@ -144,7 +145,7 @@ static int run(cli_args *args)
     cli_names names;
     int result = cli_select(args, false, &names);
     for (size_t i = 0; i < names.n; i++) {
-        int status = tell(args, names.name[i].text, i == 0);
+        int status = tell(args, &names.name[i], i == 0);
         if (status)
             result = status;
     }

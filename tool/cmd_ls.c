@@ -230,6 +230,8 @@ static int run(cli_args *args)
         return cli_fail(args, NULL, rc);
     size_t n = listed;
     status = choose_regions(args, regions, &n);
+    if (cli_check_place(args, args->operands == 1 ? args->name : NULL))
+        status = EXIT_FAILURE;
     if (args->json)
         print_json(regions, n);
     else

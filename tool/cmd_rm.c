@@ -72,7 +72,7 @@ static int remove_all(const cli_args *args)
         return cli_fail(args, NULL, rc);
     size_t n = keep_own(regions, listed);
     int refused = n > 0 ? ask(args, regions, n) : 0;
-    int result = refused;
+    int result = refused ? refused : cli_check_place(args, NULL);
     for (size_t i = 0; !refused && i < n; i++) {
         rc = shms_stream_unlink(regions[i].name);
         if (rc < 0 && rc != SHMS_E_NOT_FOUND)

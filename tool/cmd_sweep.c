@@ -73,7 +73,7 @@ static int run(cli_args *args)
     int rc = show_list(&regions, &n);
     if (rc < 0)
         return cli_fail(args, NULL, rc);
-    sweep sum = {.result = EXIT_SUCCESS, .started_ns = show_now_ns()};
+    sweep sum = {.result = cli_check_place(args, NULL), .started_ns = show_now_ns()};
     for (size_t i = 0; i < n; i++) {
         bool ours = args->open.owners != SHMS_OWNER_SELF || regions[i].info.uid == system_user();
         if (regions[i].info.state == SHMS_STATE_DEAD && ours)

@@ -10,6 +10,12 @@
 
 enum { TEXT_MAX = 4096 };
 
+/* A version is 2 more for each. One that is smaller than before is of a region that was made anew. */
+static int64_t changes_between(int64_t before, int64_t now)
+{
+    return (now > before ? now - before : now) / 2;
+}
+
 /* Snapshot makes no change of its own, so that watching does not feed on itself. */
 static void print_text(shms_stream *s)
 {
@@ -37,11 +43,11 @@ static int print_change(const cli_args *args, shms_stream *s, int64_t before, in
 {
     char time[SHOW_TEXT];
     if (args->json) {
-        print_json(args, s, (now - before) / 2, now);
+        print_json(args, s, changes_between(before, now), now);
         return cli_put(args, "\n", 1);
     }
     printf("%s version=%" PRId64, show_time(time, show_now_ns()), now);
-    printf(" changes=%" PRId64, (now - before) / 2);
+    printf(" changes=%" PRId64, changes_between(before, now));
     if (args->text) {
         fputs(" text=", stdout);
         print_text(s);
@@ -55,7 +61,7 @@ static int run_line(const cli_args *args, shms_stream *s, int64_t before, int64_
     char number[24];
     snprintf(number, sizeof number, "%" PRId64, now);
     system_set_variable("SHMS_VERSION", number);
-    snprintf(number, sizeof number, "%" PRId64, (now - before) / 2);
+    snprintf(number, sizeof number, "%" PRId64, changes_between(before, now));
     system_set_variable("SHMS_CHANGES", number);
     system_set_variable("SHMS_NAME", args->name);
     int status = system_shell(args, (char *)args->exec);

@@ -115,12 +115,22 @@ static int fail_unlisted(const cli_args *args, const char *name)
                                  "`shms cat --no-lock --owner any --mode 0666 '%s'`", name);
 }
 
+/* All private names lie in one place, which another user may have taken first. */
+int cli_check_place(const cli_args *args, const char *name)
+{
+    if (!show_place_taken() || (name && strncmp(name, "Global\\", 7) == 0))
+        return 0;
+    return cli_error(args, name, "the place of your private names, /dev/shm/shms-%u, is another user's or "
+                                 "open to others; let root remove it, and take 'Global\\NAME' meanwhile",
+                     system_user());
+}
+
 static int fail_denied(const cli_args *args, const char *name)
 {
     shms_info listed, *info = &listed;
     uint32_t accepted = args->open.mode ? args->open.mode : 0600;
     if (show_find(name, info) < 0)
-        return fail_unlisted(args, name);
+        return cli_check_place(args, name) ? EXIT_FAILURE : fail_unlisted(args, name);
     bool others = info->uid != system_user();
     if (others && !strchr(args->command->options, 'O'))
         return cli_error(args, name, "it belongs to user %u; only that user may do this", info->uid);

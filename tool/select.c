@@ -7,14 +7,14 @@
 #include "show.h"
 #include "system.h"
 
-static bool add(cli_names *names, const char *text, bool fitted)
+static bool add(cli_names *names, const char *text, const shms_info *fitted)
 {
     cli_name *grown = realloc(names->name, (names->n + 1) * sizeof *grown);
     char *copy = grown ? strdup(text) : NULL;
     if (grown)
         names->name = grown;
     if (copy)
-        names->name[names->n++] = (cli_name){copy, fitted};
+        names->name[names->n++] = (cli_name){copy, fitted, fitted ? *fitted : (shms_info){0}};
     return copy != NULL;
 }
 
@@ -40,10 +40,11 @@ static int add_fitting(const cli_args *args, const char *pattern, bool own, cons
     for (size_t i = 0; i < n; i++) {
         if (!show_matches(regions[i].name, pattern) || (own && regions[i].info.uid != system_user()))
             continue;
-        if (!add(names, regions[i].name, true))
+        if (!add(names, regions[i].name, &regions[i].info))
             return cli_fail(args, NULL, SHMS_E_NOMEM);
     }
-    return names->n > before ? 0 : cli_error(args, pattern, "no region fits; see `shms ls`");
+    int unseen = cli_check_place(args, pattern);
+    return unseen || names->n > before ? unseen : cli_error(args, pattern, "no region fits; see `shms ls`");
 }
 
 int cli_select(const cli_args *args, bool own, cli_names *ret)
@@ -64,7 +65,7 @@ int cli_select(const cli_args *args, bool own, cli_names *ret)
         int status = 0;
         if (is_pattern(text) && !is_name(text, regions, n))
             status = add_fitting(args, text, own, regions, n, ret);
-        else if (!add(ret, text, false))
+        else if (!add(ret, text, NULL))
             status = cli_fail(args, NULL, SHMS_E_NOMEM);
         result = status ? status : result;
     }

@@ -38,11 +38,19 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const region *)a)->name, ((const region *)b)->name);
 }
 
+static bool place_taken;
+
+bool show_place_taken(void)
+{
+    return place_taken;
+}
+
 int show_list(region **ret_regions, size_t *ret_n)
 {
     collection c = {0};
     int rc = shms_list(collect, &c);
-    if (rc < 0) {
+    place_taken = rc == SHMS_E_DENIED; /* the names of all users come before the private ones */
+    if (rc < 0 && !place_taken) {
         show_free(c.regions, c.n);
         return rc;
     }

@@ -18,6 +18,9 @@ typedef struct region {
 
 /* All regions the user may look into, by name. Returns 0 or a code; free with show_free(). */
 int show_list(region **ret_regions, size_t *ret_n);
+
+/* Did the last list lack the private names, because their place is not the user's own? */
+bool show_place_taken(void);
 void show_free(region *regions, size_t n);
 /* The name as it is listed: `Local\x` is `x`. */
 const char *show_plain_name(const char *name);

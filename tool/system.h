@@ -32,6 +32,9 @@ const char *system_error(int oserror);
 /* Size of a file in bytes, -1 for none. */
 int64_t system_file_size(const char *path);
 
+/* Is it a pipe, a terminal or another device? Then its other end says when a write comes to an end. */
+bool system_is_device(const char *path);
+
 /* Room of the file system that the regions are in. False: there is none of its own. */
 bool system_room(uint64_t *ret_free, uint64_t *ret_all);
 

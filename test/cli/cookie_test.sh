@@ -114,6 +114,24 @@ try_cookie rm www.example.com a
 until_true seen 'gone www.example.com a /'
 cat "$work/seen"
 
+echo '# words that steer a terminal'
+for steers in $'\033[31m' $'\302\2331m' $'ü\n'; do
+    "$cookie" "$steers"
+    "$cookie" ls --jar "$id" "$steers"
+    "$cookie" ls "--$steers"
+    "$cookie" export --jar "$id" "/none$steers/x"
+    "$cookie" lock --jar "$id" example.com -- "$steers"
+done 2>&1
+
+echo '# output that cannot be written'
+for words in --help --version 'ls --help' "ls --jar $id" "ls --json --jar $id"; do
+    # shellcheck disable=SC2086
+    "$cookie" $words >/dev/full 2>"$work/errors" && fail "$words: no failure"
+    # shellcheck disable=SC2086
+    "$cookie" $words >&- 2>>"$work/errors" && fail "$words, closed: no failure"
+    cat "$work/errors"
+done
+
 echo '# help'
 page=$SRC/doc/shms-cookie.1
 "$cookie" --help

@@ -106,6 +106,7 @@ try add "$id" bytes
 try get --number "$id" bytes
 try add "$id" visits 9223372036854775807
 try add "$id" visits 1.5
+try add "$id" visits ' 1'
 try add "$id" visits -2
 
 echo '# expiry'

@@ -40,6 +40,12 @@ done
 extra=$(sed -n '/^\.Sh COMMANDS/,/^\.Sh VALUES/p' "$page" | sed -nE 's/^\.Ss ([a-z]+)$/\1/p' | grep -vxF "$commands")
 [ -z "$extra" ] || fail "shms.1 has commands that the program has not: $extra"
 
+# A macro counts at the beginning of a line only; elsewhere its name is printed.
+for name in shms.1 shms-cookie.1; do
+    stray=$(grep -nE '^.+ \.[A-Z][a-z]( |$)' "$SRC/doc/$name")
+    [ -z "$stray" ] || fail "$name shows a macro: $stray"
+done
+
 if command -v mandoc >/dev/null; then
     mandoc -Tlint -W warning "$page" >&2 || fail "mandoc complains about shms.1"
 else

@@ -59,6 +59,9 @@ try copy "$id" --to ''
 try cat "$id"
 echo
 
+long=$(printf 'x%.0s' {1..300})
+try copy "$id" --to "$work/$long" | sed -E 's/x{300}/LONG/'
+try copy "$id" --from "$work/$long" | sed -E 's/x{300}/LONG/'
 echo '# a large one, and a reader that goes away'
 try create --size 3M "$id-large"
 head -c 3M /dev/urandom >"$work/random"
@@ -71,5 +74,22 @@ cmp -n 1 "$work/first" "$work/random"
 (trap '' PIPE; "$SHMS" cat "$id-large" 2>>"$work/errors"; echo $? >"$work/status") | head -c 1 >"$work/first"
 cat "$work/errors" "$work/status"
 "$SHMS" cat "$id-large" >/dev/full 2>"$work/errors" || cat "$work/errors"
+
+echo '# a pipe that is read slowly: its writer holds no lock, and ends when it is told to'
+mkfifo "$work/pipe"
+"$SHMS" copy "$id-large" --to "$work/pipe" &
+cmp "$work/random" "$work/pipe"
+wait $!
+echo "=> $?"
+"$SHMS" copy "$id-large" --to "$work/pipe" &
+writer=$!
+ends_with_test $writer
+exec 4<"$work/pipe"
+head -c 1 <&4 >"$work/first"
+try lock --timeout 0 "$id-large" -- echo 'the lock is free'
+kill -TERM $writer
+wait $writer 2>/dev/null
+echo "=> $?"
+exec 4<&-
 field_is "$id-large" members 0 || fail "a reader stayed"
 finish

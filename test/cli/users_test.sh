@@ -100,7 +100,22 @@ if unshare -m sh -c 'mount -t tmpfs -o size=256k none /dev/shm' 2>/dev/null; the
         rm /dev/shm/filler
         try create --size 1 "$id-fuller"
         try rm "$id-full" "$id-fuller"
-        ls -A /dev/shm /dev/shm/*'
+        ls -A /dev/shm /dev/shm/*
+        echo "# another user made the place of the private names"
+        chmod 1777 /dev/shm
+        mkdir /dev/shm/shms-65534
+        try create --size 1 --mode 0666 "Global\\$id-all"
+        export SHMS=$work/other
+        try create --size 1 "Global\\$id-own"
+        try create --size 1 "$id"
+        try info "$id"
+        try ls --quiet
+        try ls --quiet "Global\\$id-*"
+        try read "Global\\$id-all"
+        try sweep
+        try rm "$id*"
+        try rm --all --yes
+        try ls "Global\\$id-own"'
 else
     echo "not checked, no mount namespace: a full /dev/shm" >&2
     sed -n '/^# a full/,$p' "$here/users_test.expected"

@@ -42,6 +42,11 @@ printf y | try write --no-lock "$id"
 wait $waiter
 cat "$work/version"
 
+echo '# a version of before the region was made anew'
+try watch --since 999 --count 1 "$id"
+try watch --since 999 --count 1 --json "$id"
+try watch --since 999 --count 1 --exec 'echo "$SHMS_CHANGES changes"' "$id"
+
 echo '# who looks makes no change'
 version=$(field "$id" version)
 try read "$id" | tr '\0' 0

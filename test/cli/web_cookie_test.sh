@@ -55,6 +55,11 @@ curl -sS -o "$work/body" "$web/go"
 wait $client || fail "curl of /slow: $?"
 try_cookie ls
 try_cookie get "$web/home"
+echo '# closed standard streams: no pipe with cookies gets their numbers'
+"$cookie" curl --jar "$id" -- -sS -G --data-urlencode @- "$web/asked" <&- >"$work/body" 2>/dev/null
+asked=$(sed 's/: .*//' "$work/body")
+[[ $asked != *sid* ]] || fail "a server was sent the jar: $asked"
+"$cookie" curl --jar "$id" -- -sS -o "$work/body" "$web/home" <&- >&- 2>&- || fail "all closed: $?"
 echo '# what curl left behind, and no server named, stays'
 try_cookie curl -- -sS --junk-session-cookies "$web/home"
 try_cookie get "$web/home"
@@ -94,6 +99,8 @@ try_cookie lock $host -- "$work/none"
 try_cookie lock $host
 try_cookie lock 'a b' -- true
 try_cookie lock --timeout soon $host -- true
+try_cookie lock --timeout 0x10 $host -- true
+try_cookie lock --timeout 1e3 $host -- true
 try_cookie lock $host -- "$cookie" lock --jar "$id" --timeout 20ms $host -- echo never
 try_cookie lock $host -- "$cookie" lock --jar "$id" --timeout 0 other.example -- echo another host
 "$cookie" lock --jar "$id" $host -- sh -c 'echo $$ >"$work/held"; exec cat "$work/never"' &

@@ -25,14 +25,30 @@ static const struct {
 
 /* ---- what is said */
 
+/* Hosts and paths may be anybody's text: what steers a terminal, C0 and C1, is not sent to it. */
+static void say(const char *text)
+{
+    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+        bool c1 = c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0;
+        if (*c >= 0x20 && *c != 0x7f && !c1) {
+            fputc(*c, stderr);
+            continue;
+        }
+        fputc('?', stderr);
+        c += c1;
+    }
+}
+
 int cookie_error(const arguments *args, const char *format, ...)
 {
+    char text[8192];
     va_list list;
     fflush(stdout);
-    fprintf(stderr, "shms-cookie: %s: ", args->command->name);
     va_start(list, format);
-    vfprintf(stderr, format, list);
+    vsnprintf(text, sizeof text, format, list);
     va_end(list);
+    fprintf(stderr, "shms-cookie: %s: ", args->command->name);
+    say(text);
     fputc('\n', stderr);
     return EXIT_FAILURE;
 }
@@ -105,12 +121,13 @@ static const char *take_time(const char *text, int *ret_ms)
         const char *unit;
         double ms;
     } units[] = {{"ms", 1}, {"s", 1000}, {"", 1000}, {"m", 60000}, {"h", 3600000}};
+    size_t digits = strspn(text, "0123456789."); /* strtod() takes 0x10 and 1e3, too */
     char *end;
     double n = strtod(text, &end);
     *ret_ms = -1;
     if (strcmp(text, "forever") == 0)
         return NULL;
-    for (size_t i = 0; *text >= '0' && *text <= '9' && i < sizeof units / sizeof units[0]; i++)
+    for (size_t i = 0; digits > 0 && end == text + digits && i < sizeof units / sizeof units[0]; i++)
         if (strcmp(end, units[i].unit) == 0 && n * units[i].ms < INT_MAX) {
             *ret_ms = (int)(n * units[i].ms);
             return NULL;
@@ -191,12 +208,13 @@ static int run(const arguments *args)
     }
     int status = args->command->run(j, args);
     shms_jar_close(j);
-    if (fflush(stdout) != 0)
-        return cookie_error(args, "standard output cannot be written");
-    return status;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    clearerr(stdout); /* main() need not say it again */
+    return cookie_error(args, "standard output cannot be written");
 }
 
-int main(int argc, char **argv)
+static int dispatch(int argc, char **argv)
 {
     arguments args = {.jar = "cookies", .timeout_ms = -1};
     if (argc < 2)
@@ -211,9 +229,22 @@ int main(int argc, char **argv)
         if (strcmp(args.command->name, argv[1]) == 0)
             break;
     if (!args.command->name) {
-        fprintf(stderr, "shms-cookie: '%s' is no command; see shms-cookie --help\n", argv[1]);
+        fputs("shms-cookie: '", stderr);
+        say(argv[1]);
+        fputs("' is no command; see shms-cookie --help\n", stderr);
         return EXIT_USAGE;
     }
     int status = parse(&args, argc - 1, argv + 1);
     return status >= 0 ? status : run(&args);
+}
+
+/* Output that could not be written must not look like success. */
+int main(int argc, char **argv)
+{
+    open_streams();
+    int status = dispatch(argc, argv);
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    fputs("shms-cookie: standard output cannot be written\n", stderr);
+    return status == EXIT_SUCCESS ? EXIT_FAILURE : status;
 }

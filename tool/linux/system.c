@@ -20,15 +20,6 @@
 
 extern char **environ;
 
-/* The wrong way round: a command that needs the stream is told, and no other is disturbed. */
-static void open_streams(void)
-{
-    static const int contrary[] = {O_WRONLY, O_RDONLY, O_RDONLY};
-    for (int fd = 0; fd < 3; fd++)
-        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", contrary[fd]) != fd)
-            _exit(EXIT_FAILURE); /* nothing else can be said, and less can be done */
-}
-
 void system_start(int *argc, char ***argv)
 {
     (void)argc, (void)argv;
@@ -76,6 +67,12 @@ int64_t system_file_size(const char *path)
 {
     struct stat st;
     return stat(path, &st) == 0 ? (int64_t)st.st_size : -1;
+}
+
+bool system_is_device(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
 }
 
 bool system_room(uint64_t *ret_free, uint64_t *ret_all)
