@@ -53,6 +53,7 @@ try_cookie ls www.example.com
 try_cookie ls --json www.example.com
 try_cookie get --partition '' $https/
 try_cookie rm www.example.com p
+try_cookie rm --partition https://top.example www.example.com
 try_cookie rm --partition https://top.example www.example.com p
 try_cookie ls www.example.com
 echo 'p=1; Secure; Partitioned' | try_cookie set --partition https://top.example $https/
@@ -100,6 +101,54 @@ if [ "$(id -u)" = 0 ] && setpriv --reuid=65534 --clear-groups test -x "$cookie" 
     setpriv --reuid=65534 --clear-groups "$SHMS" rm "Global\\$id-other"
     [[ $said == *"may be another user's"* ]] || fail "of another user's jar: $said"
 fi
+
+echo '# a curl that is told the beginning of a dump as a value; one that is killed while it writes'
+mkdir "$work/bin"
+cat >"$work/bin/curl" <<'END'
+#!/bin/bash
+while [ $# -gt 0 ]; do
+    case $1 in
+    -b) given=$2 ;;
+    -c) dump=$2 ;;
+    -D) heads=$2 ;;
+    esac
+    shift
+done
+cat "$given" >/dev/null
+head='# Netscape HTTP Cookie File'
+cookie='\tFALSE\t/\tFALSE\t0'
+if [ -n "${KILLED:-}" ]; then
+    printf 'Set-Cookie: token=whole\r\n' >"$heads"
+    printf "$head\n\nevil.example$cookie\ttoken\twho" >"$dump"
+    kill -KILL $$
+fi
+printf "Set-Cookie: x=1$head\r\nSet-Cookie: sid=2\r\n" >"$heads"
+printf "$head\n\nbank.example$cookie\tsid\t1\nevil.example$cookie\tsid\t2\nevil.example$cookie\tx\t1$head\n" >"$dump"
+END
+chmod +x "$work/bin/curl"
+try_cookie rm --all
+echo 'sid=1' | try_cookie set http://bank.example/
+PATH=$work/bin:$PATH try_cookie curl -- http://evil.example/
+try_cookie get http://bank.example/
+try_cookie get http://evil.example/ | tr ';' '\n' | sed 's/^ //' | sort
+KILLED=1 PATH=$work/bin:$PATH try_cookie curl -- http://evil.example/
+try_cookie ls evil.example | sort
+echo '# -q with other letters is the first word, too'
+printf '#!/bin/sh\necho "$1"\n' >"$work/bin/curl"
+for word in -q -qsS --disable -sS; do
+    PATH=$work/bin:$PATH try_cookie curl -- $word http://evil.example/
+done
+
+echo '# times'
+for time in 0x1 1e0 ' 1' . -1 .5 1d; do
+    try_cookie lock --timeout "$time" example.com -- true
+done
+echo '# output that cannot be written'
+for word in --help --version "ls --help" "ls --jar $id" "watch --jar $id"; do
+    # shellcheck disable=SC2086 # two words
+    "$cookie" $word 2>&1 >/dev/full | sed "s/^/$word: /"
+done
+echo "=> $("$cookie" --version >/dev/full 2>"$work/.err"; echo $?)"
 
 echo '# watch'
 try_cookie rm --all

@@ -184,6 +184,10 @@ static int run_rm(shms_jar *j, const arguments *args)
         cookie_error(args, "give a host, or --all; see shms-cookie rm --help");
         return EXIT_USAGE;
     }
+    if (!name && args->partition) {
+        cookie_error(args, "--partition is of one cookie; give its name, too; see shms-cookie rm --help");
+        return EXIT_USAGE;
+    }
     if (!name) {
         int64_t n = shms_jar_clear(j, host);
         return n < 0 ? cookie_fail_host(args, host, n) : EXIT_SUCCESS;
@@ -267,8 +271,7 @@ static int run_watch(shms_jar *j, const arguments *args)
             rc = shms_jar_each(j, NULL, print_change, NULL);
         }
     }
-    return rc < 0 ? cookie_fail(args, args->jar, (int)rc)
-                  : cookie_error(args, "standard output cannot be written");
+    return rc < 0 ? cookie_fail(args, args->jar, (int)rc) : EXIT_FAILURE; /* main() tells of the output */
 }
 
 const command commands[] = {

@@ -114,7 +114,8 @@ static bool is_word(const char *word, const char *brief, const char *full)
 }
 
 /* curl's words: the options that make it use the pipes come before those of the user, once more after each
- * --next, which forgets them; but -q counts as the first word only. */
+ * --next, which forgets them; but -q counts as the first word only, also with other
+ * letters behind it. */
 static char **make_words(struct session *s)
 {
     char *ours[] = {"-b", s->in.path, "-c", s->out.path, "-D", s->heads.path};
@@ -127,7 +128,7 @@ static char **make_words(struct session *s)
     if (!words)
         return NULL;
     words[n++] = "curl";
-    if (count > 0 && is_word(from[0], "-q", "--disable"))
+    if (count > 0 && (strncmp(from[0], "-q", 2) == 0 || strcmp(from[0], "--disable") == 0))
         words[n++] = *from++;
     memcpy(words + n, ours, sizeof ours);
     for (n += more; *from; from++) {
@@ -256,13 +257,17 @@ static bool parse_given(struct session *s)
     return s->given;
 }
 
-/* curl writes all cookies at the end of each transfer: the last time counts. */
+/* curl writes all cookies at the end of each transfer: the last time counts. Its first words begin a line: a
+ * server may have put them into a value, too. */
 static char *last_dump(const struct session *s)
 {
     static const char start[] = "# Netscape HTTP Cookie File";
-    char *last = s->out.bytes, *next = last;
-    while ((next = strstr(next, start)))
-        last = next++;
+    char *last = s->out.bytes;
+    for (char *line = last; line; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        if (strncmp(line, start, strlen(start)) == 0)
+            last = line;
+    }
     return last;
 }
 
@@ -277,12 +282,14 @@ static int take_cookies(struct session *s, int status)
     if (!end_texts(s) || !parse_given(s))
         return cookie_fail(s->args, NULL, SHMS_E_NOMEM);
     char *heads = s->heads.bytes, *dump = last_dump(s);
-    bool whole = *dump && status < EXIT_SIGNALLED;
+    bool any = *dump;
+    if (status >= EXIT_SIGNALLED) /* what it wrote may be cut short, in the middle of a value */
+        return EXIT_SUCCESS;
     while (take_line(&heads))
         ;
     for (char *line; (line = take_line(&dump));)
         take_back(s, line);
-    if (whole && s->heads.size > 0)
+    if (any && s->heads.size > 0)
         take_deletions(s);
     return s->failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

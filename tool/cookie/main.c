@@ -120,7 +120,7 @@ static const char *take_time(const char *text, int *ret_ms)
     static const struct {
         const char *unit;
         double ms;
-    } units[] = {{"ms", 1}, {"s", 1000}, {"", 1000}, {"m", 60000}, {"h", 3600000}};
+    } units[] = {{"ms", 1}, {"s", 1000}, {"", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
     size_t digits = strspn(text, "0123456789."); /* strtod() takes 0x10 and 1e3, too */
     char *end;
     double n = strtod(text, &end);
