@@ -99,6 +99,30 @@ kill -CONT $pid
 wait $pid 2>/dev/null
 echo "=> $?"
 
+echo '# a message that nobody reads does not end shms while it holds the lock'
+mkfifo "$work/unread"
+exec 8<>"$work/unread" 9>"$work/unread" 8<&-
+died_of_message() {
+    "$SHMS" "$@" -- "$work/none" 2>&9
+    echo "=> $?"
+}
+died_of_message lock "$id"
+field "$id" owner_died
+"$SHMS" dict create --size 16K "$id-dict"
+died_of_message lock --key job "$id-dict"
+try lock --key job --timeout 0 "$id-dict" -- sh -c 'echo "died: ${SHMS_OWNER_DIED-not}"'
+"$SHMS" create --size 1M --atomic "$id-large"
+died_of_message run "$id-large"
+echo '# nor does a limit of the size of files'
+(ulimit -f 1 && exec "$SHMS" run "$id-large" -- true 2>"$work/limited")
+echo "=> $?"
+sed 's/^/! /' "$work/limited"
+field "$id-large" lock
+{ "$SHMS" lock "$id" -- sh -c 'kill -KILL $PPID'; } 2>/dev/null
+"$SHMS" lock "$id" -- echo runs 2>&9
+echo "=> $?"
+exec 9>&-
+
 echo '# nothing is left of a lock that made its region'
 try lock --size 1 "$id-brief" -- "$SHMS" read --no-lock --count 0 "$id-brief" | sed "s|$SHMS|shms|"
 try info "$id-brief"

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* The wrong way round: a command that needs the stream is told, and no other is disturbed. */
@@ -29,14 +30,30 @@ sigset_t held_signals(void)
     return set;
 }
 
+/* What a write raises whose reader is gone, or that makes a file too long: the write fails, and tells that by
+ * itself. A message that nobody reads must not leave the next holder with a dead owner. */
+static sigset_t raised_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGPIPE);
+    sigaddset(&set, SIGXFSZ);
+    return set;
+}
+
 void hold_stops(void)
 {
-    sigset_t held = held_signals();
+    sigset_t held = held_signals(), raised = raised_signals();
     sigprocmask(SIG_BLOCK, &held, &mask_before);
+    sigprocmask(SIG_BLOCK, &raised, NULL);
 }
 
 void release_stops(void)
 {
+    const struct timespec now = {0};
+    sigset_t raised = raised_signals();
+    while (sigtimedwait(&raised, NULL, &now) > 0)
+        continue;
     sigprocmask(SIG_SETMASK, &mask_before, NULL);
 }
 
