@@ -163,16 +163,25 @@ static int choose_columns(const cli_args *args, listing *l)
     return status;
 }
 
+/* A pattern, unless there is a region that is called just so: that one is meant, and no other. */
+static bool is_meant(const char *name, const char *operand, bool exact)
+{
+    return exact ? strcmp(name, show_plain_name(operand)) == 0 : show_matches(name, operand);
+}
+
 /* To the front what the operands name, in the order that they have. 0 or an exit status. */
 static int choose_regions(const cli_args *args, region *regions, size_t *n)
 {
     size_t chosen = 0, all = *n;
     bool *found = args->operands ? calloc((size_t)args->operands, sizeof *found) : NULL;
+    bool *exact = found ? calloc((size_t)args->operands, sizeof *exact) : NULL;
     int result = EXIT_SUCCESS;
-    for (size_t i = 0; found && i < all; i++) {
+    for (int k = 0; exact && k < args->operands; k++)
+        exact[k] = show_is_name(args->operand[k], regions, all);
+    for (size_t i = 0; exact && i < all; i++) {
         bool wanted = false;
         for (int k = 0; k < args->operands; k++) {
-            bool fits = show_matches(regions[i].name, args->operand[k]);
+            bool fits = is_meant(regions[i].name, args->operand[k], exact[k]);
             found[k] = found[k] || fits;
             wanted = wanted || fits;
         }
@@ -182,12 +191,15 @@ static int choose_regions(const cli_args *args, region *regions, size_t *n)
             regions[chosen++] = r;
         }
     }
-    for (int k = 0; found && k < args->operands; k++)
+    for (int k = 0; exact && k < args->operands; k++)
         if (!found[k])
             result = cli_error(args, args->operand[k], "no region fits");
-    if (found)
+    if (args->operands && !exact)
+        result = cli_fail(args, NULL, SHMS_E_NOMEM);
+    if (args->operands)
         *n = chosen;
     free(found);
+    free(exact);
     return result;
 }
 

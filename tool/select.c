@@ -23,15 +23,6 @@ static bool is_pattern(const char *text)
     return strpbrk(text, "*?") != NULL;
 }
 
-/* A region that is called just so is meant, and no other. */
-static bool is_name(const char *text, const region *regions, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(regions[i].name, show_plain_name(text)) == 0)
-            return true;
-    return false;
-}
-
 /* 0 or an exit status. */
 static int add_fitting(const cli_args *args, const char *pattern, bool own, const region *regions, size_t n,
                        cli_names *names)
@@ -63,7 +54,7 @@ int cli_select(const cli_args *args, bool own, cli_names *ret)
             listed = true;
         }
         int status = 0;
-        if (is_pattern(text) && !is_name(text, regions, n))
+        if (is_pattern(text) && !show_is_name(text, regions, n))
             status = add_fitting(args, text, own, regions, n, ret);
         else if (!add(ret, text, NULL))
             status = cli_fail(args, NULL, SHMS_E_NOMEM);

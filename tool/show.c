@@ -112,6 +112,14 @@ static bool fits(const char *name, const char *pattern)
     return pattern[strspn(pattern, "*")] == 0;
 }
 
+bool show_is_name(const char *text, const region *regions, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(regions[i].name, show_plain_name(text)) == 0)
+            return true;
+    return false;
+}
+
 bool show_matches(const char *name, const char *pattern)
 {
     const char *plain = show_plain_name(pattern);

@@ -24,6 +24,8 @@ bool show_place_taken(void);
 void show_free(region *regions, size_t n);
 /* The name as it is listed: `Local\x` is `x`. */
 const char *show_plain_name(const char *name);
+/* Whether a region is called just so, whatever it may look like. */
+bool show_is_name(const char *text, const region *regions, size_t n);
 /* Whether the name is the pattern, or fits it: `*` is any number of characters, `?` one byte. */
 bool show_matches(const char *name, const char *pattern);
 /* The entry of one region, joining nothing. Returns 0, SHMS_E_NOT_FOUND or another code. */

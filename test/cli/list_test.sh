@@ -16,7 +16,9 @@ try dict create --size 64K "$id-dict"
 try set "$id-dict" key value
 try ls -q "$id-*"
 try ls -q "$id-web-?" "Local\\$id-web-1" "Global\\$id*"
-try ls -q -o size,max_size,mode,kind,name "$id-w*"
+try ls -q -o size,max_size,mode,kind,name "$id-w?*"
+try ls -q "$id-w*" # as info and rm: a region that is called so is meant
+try ls -q "$id-w*" "$id-web-?"
 try ls -q -o records,messages,name,members,holder,waiters "$id-dict" "$id-web-1"
 try ls -o size,name,kind "$id-web-1" "$id-ü" | sed -E 's/ +/ /g'
 "$SHMS" ls "$id-web-*" | sed -E "s/$id/ID/; s/ +[0-9]+[smhd] / AGE /; s/(memory|of|shm) [0-9.]+ .iB/\1 SOME/g"
