@@ -134,6 +134,7 @@ try_cookie get http://evil.example/ | tr ';' '\n' | sed 's/^ //' | sort
 KILLED=1 PATH=$work/bin:$PATH try_cookie curl -- http://evil.example/
 try_cookie ls evil.example | sort
 echo '# -q with other letters is the first word, too'
+# shellcheck disable=SC2016 # the script expands
 printf '#!/bin/sh\necho "$1"\n' >"$work/bin/curl"
 for word in -q -qsS --disable -sS; do
     PATH=$work/bin:$PATH try_cookie curl -- $word http://evil.example/

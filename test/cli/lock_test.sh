@@ -101,6 +101,7 @@ echo "=> $?"
 
 echo '# a message that nobody reads does not end shms while it holds the lock'
 mkfifo "$work/unread"
+# shellcheck disable=SC2094 # the end to read is closed again, and so the pipe broken
 exec 8<>"$work/unread" 9>"$work/unread" 8<&-
 died_of_message() {
     "$SHMS" "$@" -- "$work/none" 2>&9

@@ -30,10 +30,11 @@ END
 sh "$work/script" 2>&1
 echo "=> $?"
 until_true is_free
-"$SHMS" lock --hold $$ "$id"
+"$SHMS" lock --hold $$ "$id" 7>"$work/kept"
 holder=$(field "$id" holder_pid)
 ends_with_test "$holder"
 readlink "/proc/$holder/fd/"{0,1,2} # none is kept open that somebody may read to its end
+readlink "/proc/$holder/fd/"* | grep kept
 kill "$holder"
 until_true is_free
 try info "$id" | grep -E '^(members|lock)'

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "../system.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -264,6 +265,19 @@ bool system_detach(const cli_args *args, int *ret_status)
     return false;
 }
 
+/* What was inherited, and so does not close on exec; what the library has opened does. */
+static void close_inherited(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+        int fd = atoi(entry->d_name), flags = fcntl(fd, F_GETFD);
+        if (fd > 2 && flags >= 0 && !(flags & FD_CLOEXEC))
+            close(fd);
+    }
+    if (dir)
+        closedir(dir);
+}
+
 /* The terminal, its signals, and pipes that somebody reads to their end, are left to those in front. */
 bool system_detached(void)
 {
@@ -272,8 +286,7 @@ bool system_detached(void)
     setsid();
     for (int fd = 0; null >= 0 && fd < 3; fd++)
         dup2(null, fd);
-    if (null > 2)
-        close(null);
+    close_inherited(); /* `null`, too */
     bool taken = write(report_fd, "", 1) == 1;
     close(report_fd);
     return taken;
