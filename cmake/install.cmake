@@ -13,7 +13,7 @@ if(TARGET shmstream_jar)
     install(TARGETS shmstream_jar shmstream_jar_static EXPORT shmstream-jar)
     install(EXPORT shmstream-jar NAMESPACE shmstream:: DESTINATION ${shms_cmake_dir}
         FILE shmstream-jar-targets.cmake)
-    list(APPEND shms_headers include/shmstream/jar.h)
+    list(APPEND shms_headers include/shmstream/jar.h include/shmstream/jar_curl.h)
     list(APPEND shms_pc_names shmstream-jar)
     # The loader looks in this directory by itself.
     install(CODE "if(${shms_below_usr})

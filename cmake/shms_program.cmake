@@ -28,7 +28,7 @@ if(SHMS_TESTS)
     endforeach()
 endif()
 
-# Libraries that example/, demo/ and bench/ may use: included header, pkg-config module.
+# Libraries that example/, demo/, bench/ and tests may use: included header, pkg-config module.
 set(SHMS_OPTIONAL_LIBRARIES
     "curl/curl.h" libcurl
     "uv.h" libuv
