@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Jar: a handle of a jar of cookies, and its module. What comes in as text is in UTF-8, with a byte that is none as
- * its surrogate; the Python half gives it as bytes. */
+/* Jar: a handle of a jar of cookies, and its module. Texts of cookies come in as bytes, which the Python half
+ * makes, and go out as str: a byte that is no UTF-8 as its surrogate. */
 #include "../face.h"
 
 #include "shmstream/jar.h"
@@ -14,8 +14,10 @@ static void close_jar(void *h)
 
 static int jar_init(PyObject *object, PyObject *args, PyObject *kw)
 {
-    static char *names[] = {"name",      "readonly",     "create",       "keep",        "mode",        "max_size", "owners",
-                            "owner_uid", "host_cookies", "jar_cookies", "suffix_list", "open_timeout", NULL};
+    static char *names[] = {"name",         "readonly",    "create",      "keep",
+                            "mode",         "max_size",    "owners",      "owner_uid",
+                            "host_cookies", "jar_cookies", "suffix_list", "open_timeout",
+                            NULL};
     Handle *self = (Handle *)object;
     const char *name;
     int rc, keep = 1;
@@ -27,7 +29,8 @@ static int jar_init(PyObject *object, PyObject *args, PyObject *kw)
     if (!PyArg_ParseTupleAndKeywords(args, kw, "s|$pO&pO&O&O&O&O&O&OO:Jar", names, &name, &self->read_only,
                                      convert_u32, &o.create, &keep, convert_u32, &o.mode, convert_u64,
                                      &o.max_size, convert_u32, &o.owners, convert_u32, &o.owner_uid,
-                                     convert_u32, &o.host_cookies, convert_u32, &o.jar_cookies, &list, &timeout))
+                                     convert_u32, &o.host_cookies, convert_u32, &o.jar_cookies, &list,
+                                     &timeout))
         return -1;
     if (timeout && timeout != Py_None && parse_timeout_ms(timeout, &o.open_timeout_ms) < 0)
         return -1;
@@ -74,8 +77,8 @@ static PyObject *jar_set(PyObject *object, PyObject *args)
     shms_jar_request r = {.struct_size = sizeof r};
     Py_buffer line;
     int rc;
-    if (!PyArg_ParseTuple(args, "sO&O&zy*:_set", &r.url, convert_u32, &r.flags, convert_u32, &r.site, &r.partition,
-                          &line))
+    if (!PyArg_ParseTuple(args, "sO&O&zy*:_set", &r.url, convert_u32, &r.flags, convert_u32, &r.site,
+                          &r.partition, &line))
         return NULL;
     if (!handle_of(self)) {
         PyBuffer_Release(&line);
@@ -92,7 +95,8 @@ static PyObject *jar_get(PyObject *object, PyObject *args)
     Handle *self = (Handle *)object;
     shms_jar_request r = {.struct_size = sizeof r};
     int64_t n = 4095;
-    if (!PyArg_ParseTuple(args, "sO&O&z:_get", &r.url, convert_u32, &r.flags, convert_u32, &r.site, &r.partition) ||
+    if (!PyArg_ParseTuple(args, "sO&O&z:_get", &r.url, convert_u32, &r.flags, convert_u32, &r.site,
+                          &r.partition) ||
         !handle_of(self))
         return NULL;
     for (;;) { /* it may be a longer one meanwhile */
@@ -184,8 +188,8 @@ static PyObject *jar_put(PyObject *object, PyObject *args)
     shms_cookie c = {.struct_size = sizeof c};
     long long expires_ns;
     int rc;
-    if (!PyArg_ParseTuple(args, "syyyzO&O&L:_put", &c.host, &c.name, &c.value, &c.path, &c.partition, convert_u32,
-                          &c.flags, convert_u32, &c.same_site, &expires_ns) ||
+    if (!PyArg_ParseTuple(args, "syyyzO&O&L:_put", &c.host, &c.name, &c.value, &c.path, &c.partition,
+                          convert_u32, &c.flags, convert_u32, &c.same_site, &expires_ns) ||
         !handle_of(self))
         return NULL;
     c.expires_ns = expires_ns;
@@ -369,8 +373,8 @@ static PyMethodDef jar_methods[] = {
     {"wait", METHOD(jar_wait), METH_VARARGS | METH_KEYWORDS, "wait(seen, timeout=None): the version now"},
     {"_lock", jar_lock, METH_VARARGS, NULL},
     {"_unlock", jar_unlock, METH_VARARGS, NULL},
-    {"import_file", jar_import, METH_VARARGS, "Put in what a cookies.txt has: (how many, how many were left out)"},
-    {"export_file", jar_export, METH_VARARGS, "Write a cookies.txt: (how many, how many were left out)"},
+    {"import_file", jar_import, METH_VARARGS, "Put in what a cookies.txt has: (how many, left out)"},
+    {"export_file", jar_export, METH_VARARGS, "Write a cookies.txt: (how many, left out)"},
     {"info", jar_info, METH_NOARGS, "What can be told about the jar."},
     {"fileno", jar_fileno, METH_NOARGS, "The descriptor that tells of changes. Never read or close it."},
     {NULL, NULL, 0, NULL},
@@ -402,7 +406,9 @@ static PyObject *module_reason(PyObject *module, PyObject *args)
 {
     int reason;
     (void)module;
-    return PyArg_ParseTuple(args, "i:_reason", &reason) ? PyUnicode_FromString(shms_jar_reason(reason)) : NULL;
+    if (!PyArg_ParseTuple(args, "i:_reason", &reason))
+        return NULL;
+    return PyUnicode_FromString(shms_jar_reason(reason));
 }
 
 static PyMethodDef module_methods[] = {
