@@ -2,7 +2,7 @@
 """Builds the extensions, with the C library inside: from its sources, or from SHMSTREAM_LIBRARY, a libshmstream.a.
 
 Jars are an extension of their own, which is left out where libpsl or libidn2 is not there. With SHMSTREAM_LIBRARY it
-wants SHMSTREAM_JAR_LIBRARY, a libshmstream-jar.a; where that is empty there are no jars.
+wants SHMSTREAM_JAR_LIBRARY, a libshmstream-jar.a or .so; where that is empty there are no jars.
 
 One wheel (abi3) serves CPython 3.11 and newer; for 3.9 and 3.10, which lack buffers in the limited API, and for
 free-threaded builds, it is compiled for each version.
@@ -72,6 +72,8 @@ def extensions():
     if libs is None or (built and not built_jar):
         print("shmstream: built without jars (no libpsl, libidn2 or SHMSTREAM_JAR_LIBRARY)", file=sys.stderr)
         return
+    if built_jar and not built_jar.endswith(".a"):
+        libs = []  # a shared library brings them itself
     yield extension("_jar", ["src/face.c", "src/jar/*.c"], rooms + ["jar"], [built_jar, built],
                     flags_of("--cflags", "libpsl", "libidn2"), libs)
 

@@ -152,14 +152,14 @@ types() {
 memcheck() {
     build "$python" lib
     local one ours
-    for one in test_channel test_dict test_compat; do
+    for one in test_channel test_dict test_compat ${jar:+test_jar.Rules test_jar.Bad test_jar.Files}; do
         (cd "$here/tests" && PYTHONMALLOC=malloc PYTHONPATH=$work/lib valgrind -q --child-silent-after-fork=yes \
             --suppressions=/usr/lib/valgrind/python3.supp --leak-check=full --show-leak-kinds=definite \
             --log-file="$work/log-%p" "$python" -m unittest "$one") || fail "$one under valgrind"
     done
     if grep -h -B 3 -A 12 'Invalid\|ninitialised' "$work"/log-*; then fail "a bad access"; fi
     # Stacks in which a file of the extension stands.
-    ours=$(basename -a "$here"/src/*.c "$SRC"/src/*/*.c | sed 's/[.]/[.]/' | paste -sd '|')
+    ours=$(basename -a "$here"/src/*.c "$here"/src/*/*.c "$SRC"/src/*/*.c | sed 's/[.]/[.]/' | paste -sd '|')
     if awk -v ours="[(]($ours):" 'BEGIN { RS = "==[0-9]+== \n" } /definitely lost/ && $0 ~ ours { print; bad = 1 }
         END { exit !bad }' "$work"/log-*; then
         fail "memory is lost"
