@@ -13,8 +13,9 @@ if(TARGET shmstream_jar)
     install(TARGETS shmstream_jar shmstream_jar_static EXPORT shmstream-jar)
     install(EXPORT shmstream-jar NAMESPACE shmstream:: DESTINATION ${shms_cmake_dir}
         FILE shmstream-jar-targets.cmake)
-    list(APPEND shms_headers include/shmstream/jar.h)
+    list(APPEND shms_headers include/shmstream/jar.h include/shmstream/jar_curl.h)
     list(APPEND shms_pc_names shmstream-jar)
+    install(FILES binding/cpp/shmstream/jar.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/shmstream)
     # The loader looks in this directory by itself.
     install(CODE "if(${shms_below_usr})
         file(RPATH_REMOVE FILE \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_LIBDIR}/$<TARGET_FILE_NAME:shmstream_jar>\")

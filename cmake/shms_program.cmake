@@ -28,12 +28,13 @@ if(SHMS_TESTS)
     endforeach()
 endif()
 
-# Libraries that example/, demo/ and bench/ may use: included header, pkg-config module.
+# Libraries that example/, demo/, bench/ and tests may use: included header, pkg-config module.
 set(SHMS_OPTIONAL_LIBRARIES
     "curl/curl.h" libcurl
     "uv.h" libuv
     "glib.h" glib-2.0
-    "glib-unix.h" glib-2.0)
+    "glib-unix.h" glib-2.0
+    "libsoup/soup.h" libsoup-3.0)
 
 # shms_optional_libraries(<ret_libraries> <ret_missing> <source>...)
 # What the sources need by the headers they include, and which of it this machine does not have.

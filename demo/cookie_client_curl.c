@@ -10,16 +10,15 @@
  */
 #include "demo.h"
 #include "shmstream/jar.h"
+#include "shmstream/jar_curl.h"
 
 #include <curl/curl.h>
-#include <strings.h>
 
 #define SHELVES 4
 
 struct browser {
     CURL *curl;
     shms_jar *jar;
-    const char *url; /* of the request under way */
     char body[64];
 };
 
@@ -37,23 +36,6 @@ static size_t collect(char *bytes, size_t size, size_t n, void *browser)
     return size * n;
 }
 
-/* A line of the answer's head: a cookie goes into the jar. */
-static size_t take_header(char *line, size_t size, size_t n, void *context)
-{
-    static const char name[] = "Set-Cookie:";
-    const struct browser *b = context;
-    size_t skip = sizeof name - 1, end = n;
-    while (end > 0 && (line[end - 1] == '\r' || line[end - 1] == '\n'))
-        end--;
-    if (end > skip && strncasecmp(line, name, skip) == 0) {
-        shms_jar_request r = { .struct_size = sizeof r, .url = b->url };
-        int rc = shms_jar_set(b->jar, &r, line + skip, end - skip);
-        if (rc != 0)
-            die(b->url, shms_jar_reason(rc));
-    }
-    return size * n;
-}
-
 static void open_browser(struct browser *b, shms_jar *jar)
 {
     *b = (struct browser){ .curl = curl_easy_init(), .jar = jar };
@@ -64,24 +46,20 @@ static void open_browser(struct browser *b, shms_jar *jar)
     check_curl("fail on error", curl_easy_setopt(b->curl, CURLOPT_FAILONERROR, 1L));
     check_curl("body", curl_easy_setopt(b->curl, CURLOPT_WRITEFUNCTION, collect));
     check_curl("body", curl_easy_setopt(b->curl, CURLOPT_WRITEDATA, b));
-    check_curl("head", curl_easy_setopt(b->curl, CURLOPT_HEADERFUNCTION, take_header));
-    check_curl("head", curl_easy_setopt(b->curl, CURLOPT_HEADERDATA, b));
 }
 
 /* Get a page, with the cookies that the jar has for it; the number in its body. */
 static int get(struct browser *b, const char *url, int shelf, const char *page)
 {
-    char full[512], cookies[16384];
+    char full[512];
     snprintf(full, sizeof full, "%s/shelf/%d/%s", url, shelf, page);
-    shms_jar_request r = { .struct_size = sizeof r, .url = full };
-    int64_t n = check("cookies", shms_jar_get(b->jar, &r, cookies, sizeof cookies));
-    if (n >= (int64_t)sizeof cookies)
-        die(full, "too many cookies");
-    b->url = full;
+    shms_jar_curl t = { .jar = b->jar, .curl = b->curl, .url = full };
     b->body[0] = '\0';
-    check_curl("url", curl_easy_setopt(b->curl, CURLOPT_URL, full));
-    check_curl("cookies", curl_easy_setopt(b->curl, CURLOPT_COOKIE, n > 0 ? cookies : NULL));
+    check("cookies", shms_jar_curl_before(&t));
     check_curl(full, curl_easy_perform(b->curl));
+    check("cookies", shms_jar_curl_after(&t));
+    if (t.refused > 0)
+        die(full, shms_jar_reason(t.reason));
     return atoi(b->body);
 }
 

@@ -158,6 +158,17 @@ term 3: the leader before died
 term 4
 afterwards the office is free
 END
+# Not every system has libsoup 3; make test-all asks for it.
+if [ -x "$examples/jar_soup" ]; then
+    expect jar_soup <<END
+/login was sent: nothing
+in the jar: sid=31d4
+/home was sent: sid=31d4; theme=dark
+/home was sent: sid=31d4; lang=en
+/logout was sent: sid=31d4; lang=en
+in the jar: lang=en
+END
+fi
 expect counter <<'END'
 4 processes counted to 40000
 END

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: MIT
 # build.sh LIBRARY INCLUDE [FLAG...]: builds the addon into prebuilds/, by the C compiler alone.
 #   LIBRARY  libshmstream.a, which becomes part of the addon
+# JAR_LIBRARY: libshmstream-jar.a; then a second addon, with jars, which needs libpsl and libidn2. The first one is
+#   loaded where these are not there.
 #   INCLUDE  the folder of shmstream.h
 # NODE_INCLUDE: the folder of node_api.h (/usr/include/node)
 set -eu
@@ -11,7 +13,17 @@ shift 2
 target=$(node -p "process.platform + '-' + process.arch")
 case $("${CC:-cc}" -dumpmachine) in *musl*) libc=musl ;; *) libc=glibc ;; esac
 mkdir -p "prebuilds/$target"
-"${CC:-cc}" -std=c11 -D_GNU_SOURCE -DSHMS_STATIC -O2 -fPIC -shared -fvisibility=hidden -pthread \
-    -Wall -Wextra -Wshadow -Wconversion "$@" \
-    "-I$include" -isystem "${NODE_INCLUDE:-/usr/include/node}" src/*.c "$library" \
-    -Wl,--exclude-libs,ALL -o "prebuilds/$target/node.napi.$libc.node"
+# addon NAME MORE...
+addon() {
+    name=$1
+    shift
+    "${CC:-cc}" -std=c11 -D_GNU_SOURCE -DSHMS_STATIC -O2 -fPIC -shared -fvisibility=hidden -pthread \
+        -Wall -Wextra -Wshadow -Wconversion "-I$include" -isystem "${NODE_INCLUDE:-/usr/include/node}" src/*.c "$@" \
+        -Wl,--exclude-libs,ALL -o "prebuilds/$target/$name.napi.$libc.node"
+}
+
+addon node src/jar/none.c "$library" "$@"
+if [ -n "${JAR_LIBRARY:-}" ]; then
+    # shellcheck disable=SC2046 # words
+    addon jar src/jar/jar.c "$JAR_LIBRARY" "$library" "$@" $(pkg-config --cflags --libs libpsl libidn2)
+fi

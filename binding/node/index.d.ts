@@ -234,6 +234,103 @@ export class Dict<K = string> implements Iterable<[K, Buffer]> {
   [Symbol.dispose](): void;
 }
 
+export interface JarOptions extends OpenOptions {
+  readOnly?: boolean;
+  maxSize?: number;
+  /** Cookies of one host, and of the jar; 180 and 3300. */
+  hostCookies?: number;
+  jarCookies?: number;
+  /** A file of public suffixes in place of libpsl's. */
+  suffixList?: string;
+}
+
+export interface RequestOptions {
+  /** Where the request comes from: the site itself or none, another site's link (by POST), a page of another site. */
+  site?: 'same' | 'lax' | 'lax-unsafe' | 'cross';
+  /** A script asks: HttpOnly cookies are hidden. */
+  api?: boolean;
+  /** The site of the page at the top, as https://example.com. */
+  partition?: string | null;
+}
+
+/** Why the rules refused a cookie. */
+export interface Refusal {
+  readonly code: 'CONTROL' | 'EMPTY' | 'LONG' | 'DOMAIN' | 'SUFFIX' | 'INSECURE' | 'SHADOWS' | 'HIDDEN' | 'CROSS_SITE' | 'PREFIX' | 'UNWRITABLE' | 'UNKNOWN';
+  readonly message: string;
+}
+
+export interface NewCookie {
+  host: string;
+  name: string;
+  value: string;
+  /** "/" */
+  path?: string;
+  partition?: string | null;
+  secure?: boolean;
+  httpOnly?: boolean;
+  /** true: it is sent to this host only. */
+  hostOnly?: boolean;
+  sameSite?: 'none' | 'lax' | 'strict' | null;
+  /** A number counts milliseconds since 1970; null: with the session. */
+  expires?: Date | number | null;
+}
+
+export interface JarCookie extends Required<NewCookie> {
+  expires: Date | null;
+  partition: string | null;
+  created: Date;
+  used: Date;
+  /** The change that made it, which gives the order of cookies; and the last one. */
+  number: bigint;
+  version: bigint;
+  /** Told by changes(): it was deleted, has expired, or made room. */
+  gone: boolean;
+}
+
+/** A lease of a host. */
+export interface HostLock {
+  readonly ownerDied: boolean;
+  release(): void;
+  [Symbol.dispose](): void;
+}
+
+/** HTTP cookies that processes share. Texts are as in Node's headers: each character is a byte. */
+export class Jar implements Iterable<JarCookie> {
+  /** "cookies". It stays without members, unless all said keep: false. */
+  constructor(name?: string, options?: JarOptions);
+
+  /** Takes the value of a Set-Cookie header in: null, or why it was refused. */
+  set(url: string | URL, line: string | Uint8Array, options?: RequestOptions): Refusal | null;
+  /** The value of the Cookie header for a request; '' where there is none to send. */
+  get(url: string | URL, options?: RequestOptions): string;
+
+  each(host?: string | null): JarCookie[];
+  [Symbol.iterator](): Iterator<JarCookie>;
+  /** Past the rules that need a request. */
+  put(cookie: NewCookie): Refusal | null;
+  /** Whether there was one. */
+  delete(host: string, name: string, options?: { path?: string; partition?: string | null }): boolean;
+  /** How many they were. */
+  clear(host?: string | null): number;
+
+  readonly version: bigint;
+  /** From the version `since` on, or from now. ERR_SHMS_MISSED: look at each(), and begin anew. */
+  changes(options?: { since?: bigint; signal?: AbortSignal }): AsyncGenerator<JarCookie, never, void>;
+
+  /** One process logs in, or refreshes a token, for all. */
+  tryLock(host: string): HostLock | null;
+  lock(host: string, options?: WaitOptions): Promise<HostLock>;
+
+  /** cookies.txt, in and out. */
+  importFileSync(path: string): { count: number; leftOut: number };
+  exportFileSync(path: string): { count: number; leftOut: number };
+
+  readonly info: { cookies: number; places: number; size: number; maxSize: number };
+  readonly closed: boolean;
+  close(): void;
+  [Symbol.dispose](): void;
+}
+
 /** Removes a name; those that have it open go on with their memory. */
 export function unlink(name: string): void;
 

@@ -5,6 +5,7 @@ const check = require('./lib/check.js');
 const { checked, codes, ShmsError } = require('./lib/errors.js');
 const { Channel } = require('./lib/channel.js');
 const { Dict } = require('./lib/dict.js');
+const { Jar } = require('./lib/jar.js');
 const { Stream } = require('./lib/stream.js');
 
 /** Removes a name; those that have it open go on with their memory. */
@@ -28,4 +29,4 @@ function list() {
   }));
 }
 
-module.exports = { Channel, codes, Dict, list, ShmsError, Stream, unlink };
+module.exports = { Channel, codes, Dict, Jar, list, ShmsError, Stream, unlink };

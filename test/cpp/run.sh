@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # run.sh STEP: the C++ face. BUILD and SRC are set by CTest.
-#   17 20       the tests, as C++17 and C++20, by each compiler that is here
+#   17 20       the tests, and those of jars, as C++17 and C++20, by each compiler that is here
 #   address     the tests under ASan and UBSan, on the static library
 #   readme      the examples of binding/cpp/README.md, as they stand there
 #   inline      a call of the face is a call of C: nothing else is called on the way
@@ -17,6 +17,9 @@ command -v g++ >/dev/null || { echo "SKIP: no g++ (ci/setup cpp)"; exit 77; }
 rm -rf "$work"
 mkdir -p "$work"
 
+# Empty where there is no jar.
+jar=$(find "$BUILD/src/jar" -name libshmstream-jar.a 2>/dev/null || true)
+
 fail() {
     echo "FAIL  $*"
     exit 1
@@ -27,6 +30,10 @@ tests() { # standard
         command -v $compiler >/dev/null || continue
         "$compiler" "-std=c++$1" "${warnings[@]}" -O1 "${include[@]}" "$here"/*.cpp "${library[@]}" -o "$work/$compiler"
         "$work/$compiler" || fail "$compiler"
+        [ -n "$jar" ] || continue
+        "$compiler" "-std=c++$1" "${warnings[@]}" -O1 "${include[@]}" "$here/jar/jar_test.cpp" "-L$(dirname "$jar")" \
+            -lshmstream-jar "-Wl,-rpath,$(dirname "$jar")" "${library[@]}" -o "$work/$compiler-jar"
+        "$work/$compiler-jar" || fail "$compiler: jars"
     done
 }
 
@@ -34,12 +41,19 @@ address() {
     # leaks in a child that is killed or leaves by _Exit are none
     g++ -std=c++20 "${warnings[@]}" -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all "${include[@]}" \
         "$here"/*.cpp "$BUILD/libshmstream.a" -pthread -o "$work/test"
-    ASAN_OPTIONS=detect_stack_use_after_return=1 "$work/test"
+    export ASAN_OPTIONS=detect_stack_use_after_return=1
+    "$work/test"
+    [ -n "$jar" ] || return 0
+    # shellcheck disable=SC2046 # words
+    g++ -std=c++20 "${warnings[@]}" -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all "${include[@]}" \
+        "$here/jar/jar_test.cpp" "$jar" "$BUILD/libshmstream.a" $(pkg-config --libs libpsl libidn2) -pthread -o "$work/jar"
+    "$work/jar"
 }
 
 readme() {
-    export CPATH=$SRC/binding/cpp:$SRC/include LIBRARY_PATH=$BUILD LD_LIBRARY_PATH=$BUILD PATH=$BUILD/tool:$PATH
-    python3 "$SRC/test/binding/readme.py" "$SRC/binding/cpp/README.md" "$work" visits jobs
+    export CPATH=$SRC/binding/cpp:$SRC/include LIBRARY_PATH=$BUILD:$BUILD/src/jar LD_LIBRARY_PATH=$BUILD:$BUILD/src/jar
+    export PATH=$BUILD/tool:$PATH
+    python3 "$SRC/test/binding/readme.py" "$SRC/binding/cpp/README.md" "$work" visits jobs cookies
 }
 
 # What the compiler makes of a call is one call of C, and one of what throws, out of the way.

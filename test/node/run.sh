@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # run.sh STEP: the binding to Node. BUILD and SRC are set by CTest. Everything is done in a copy of binding/node.
 #   build      the addon, by the C compiler alone
-#   stream bad life channel dict
+#   stream bad life channel dict jar
 #              binding/node/test/STEP.test.js
 #   package    npm pack, installed off-line into a new folder; the programs of the README run there
 #   types      tsc over a sample that uses index.d.ts
@@ -22,6 +22,9 @@ tmp=$(mktemp -d)
 beside=
 trap '[ -z "$beside" ] || kill "$beside" 2>/dev/null || true; rm -rf "$tmp"' EXIT
 fail() { echo "FAIL: $*"; exit 1; }
+# Empty where there is no jar.
+JAR_LIBRARY=$(find "$BUILD/src/jar" -name libshmstream-jar.a 2>/dev/null || true)
+export JAR_LIBRARY
 
 # fresh FOLDER: a copy of the sources
 fresh() {
@@ -39,6 +42,7 @@ build() {
 # run_test FOLDER NAME [FLAG...]
 run_test() {
     # The flag: transfer() of an ArrayBuffer, which later versions have without it.
+    export NODE_PATH=/usr/share/nodejs # where Debian has tough-cookie
     local flags=(--expose-gc) transfer=--harmony-rab-gsab-transfer
     if node "$transfer" -e 0 2>/dev/null; then flags+=("$transfer"); fi
     node "${flags[@]}" "${@:3}" "$1/test/$2.test.js" >"$tmp/out" 2>&1 || { cat "$tmp/out"; fail "$2"; }
@@ -48,7 +52,7 @@ run_test() {
 # example N: the Nth program of the README, with names of its own; and what it says
 example() {
     awk -v n="$1" '/^```js$/ { i++; on = i == n; next } /^```$/ { on = 0 } on' "$copy/README.md" |
-        sed -E "s/'(visits|jobs|config)'/'test-node-\\1-$$'/" >"$tmp/app/example$1.js"
+        sed -E "s/'(visits|jobs|config|cookies)'/'test-node-\\1-$$'/" >"$tmp/app/example$1.js"
     [ -s "$tmp/app/example$1.js" ] || fail "no program $1 in the README"
     (cd "$tmp/app" && exec node "example$1.js")
 }
@@ -76,6 +80,16 @@ package() {
     beside=
     [ "$(paste -sd, "$tmp/jobs")" = 'job 1,job 2,job 3' ] || fail "the receiver says: $(cat "$tmp/jobs")"
     [ "$(example 4)" = 'blue, 2 records' ] || fail "the dict"
+    if [ -n "$JAR_LIBRARY" ]; then
+        [ "$(example 5)" = 'sid=31d4' ] || fail "the jar"
+        (cd "$tmp/app" && node -e "require('shmstream').unlink('test-node-cookies-$$')")
+    fi
+    # Where there is no libpsl the other addon is loaded.
+    rm -f "$tmp"/app/node_modules/shmstream/prebuilds/*/jar.*
+    (cd "$tmp/app" && node -e "
+        const { Jar, list } = require('shmstream');
+        list();
+        require('assert').throws(() => new Jar('test-node-none-$$'), { code: 'ERR_SHMS_UNSUPPORTED' });")
     echo "$(cat "$tmp/tarball") runs"
 }
 
@@ -83,8 +97,10 @@ types() {
     command -v tsc >/dev/null || { echo "SKIP: no tsc (ci/setup node)"; exit 77; }
     mkdir -p "$tmp/node_modules"
     ln -s "$copy" "$tmp/node_modules/shmstream"
+    mkdir "$tmp/node_modules/@types"
+    ln -s /usr/share/nodejs/@types/tough-cookie "$tmp/node_modules/@types/tough-cookie"
     cp "$copy/test/types/sample.ts" "$tmp"
-    (cd "$tmp" && tsc --noEmit --strict --target es2022 --module commonjs --typeRoots "$copy/test/types" --types node sample.ts)
+    (cd "$tmp" && tsc --noEmit --strict --target es2022 --module commonjs --preserveSymlinks --typeRoots "$copy/test/types" --types node sample.ts)
 }
 
 address() {
@@ -95,7 +111,7 @@ address() {
     sh "$work/address/build.sh" "$BUILD/libshmstream.a" "$SRC/include" -g -fsanitize=address
     # Node itself frees little at its end.
     export ASAN_OPTIONS=detect_leaks=0:detect_odr_violation=0 LD_PRELOAD=$library
-    for test in stream bad life channel dict; do
+    for test in stream bad life channel dict jar; do
         run_test "$work/address" $test
     done
 }

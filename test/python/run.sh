@@ -30,12 +30,15 @@ can_build() {
 sys.exit(not os.path.exists(os.path.join(sysconfig.get_paths()["include"], "Python.h")))' 2>"$work/why" >&2
 }
 
-# build PYTHON TO: with the static library
+# Empty where there is no jar.
+jar=$(find "$BUILD/src/jar" -name libshmstream-jar.a 2>/dev/null || true)
+
+# build PYTHON TO: with the static libraries
 build() {
     rm -rf "$work/source-$2"
     cp -r "$here" "$work/source-$2" # setup.py leaves things beside itself
     (cd "$work/source-$2" && mkdir -p shmstream-c && ln -sfn "$SRC/include" shmstream-c/include &&
-        SHMSTREAM_LIBRARY=$BUILD/libshmstream.a "$1" setup.py -q build --build-base "$work/base-$2" \
+        SHMSTREAM_LIBRARY=$BUILD/libshmstream.a SHMSTREAM_JAR_LIBRARY=$jar "$1" setup.py -q build --build-base "$work/base-$2" \
             --build-lib "$work/$2" >"$work/log" 2>&1) || { cat "$work/log"; fail "$1 does not build it"; }
 }
 
@@ -81,6 +84,17 @@ versions() {
     [ -n "$some" ] || echo "there is no other Python here"
 }
 
+# contents MODULE LIBRARIES: what it needs of the system, and what it shows to others
+contents() {
+    local file needed shown
+    file=$(echo "$work/installed/shmstream/$1"*.so)
+    needed=$(objdump -p "$file" | sed -n 's/^ *NEEDED *//p' |
+        grep -vE "^(ld-linux.*|libc|libpthread$2)\.so\.[0-9]+\$" || true)
+    [ -z "$needed" ] || fail "$1 needs $needed"
+    shown=$(nm -D --defined-only "$file" | awk '{ print $3 }' | xargs)
+    [ "$shown" = "PyInit_$1" ] || fail "$1 shows $shown"
+}
+
 wheel() {
     cp -r "$here" "$work/source"
     (cd "$work/source" && ln -s "$SRC" repository &&
@@ -91,28 +105,33 @@ wheel() {
         { cat "$work/log"; fail "no wheel"; }
     ls "$work/dist"
     "$python" -m zipfile -e "$work"/dist/*.whl "$work/installed"
-    # What it needs of the system, and what it shows to others.
-    needed=$(objdump -p "$work"/installed/shmstream/_shmstream*.so | sed -n 's/^ *NEEDED *//p' |
-        grep -vE '^(ld-linux.*|libc|libpthread)\.so\.[0-9]+$' || true)
-    [ -z "$needed" ] || fail "it needs $needed"
-    shown=$(nm -D --defined-only "$work"/installed/shmstream/_shmstream*.so | awk '{ print $3 }' | xargs)
-    [ "$shown" = PyInit__shmstream ] || fail "it shows $shown"
+    # Only jars need more of the system than libc.
+    contents _shmstream ''
+    [ -z "$jar" ] || contents _jar '|libpsl|libidn2'
     export PYTHONPATH=$work/installed PATH=$BUILD/tool:$PATH
     mkdir -p "$work/bin"
     ln -s "$(command -v "$python")" "$work/bin/python3"
-    PATH=$work/bin:$PATH python3 "$SRC/test/binding/readme.py" "$here/README.md" "$work/readme" visits jobs colours
+    PATH=$work/bin:$PATH python3 "$SRC/test/binding/readme.py" "$here/README.md" "$work/readme" visits jobs colours cookies
 }
 
-address() {
-    local flags
-    mkdir -p "$work/lib/shmstream"
-    cp "$here"/src/shmstream/* "$work/lib/shmstream"
+# sanitized MODULE SOURCE...: a module under ASan and UBSan
+sanitized() {
+    local flags module=$1
+    shift
     flags=("-I$("$python" -c 'import sysconfig; print(sysconfig.get_paths()["include"])')" "-I$SRC/include")
     for room in core stream channel dict port/linux; do flags+=("-I$SRC/src/$room" "$SRC/src/$room"/*.c); done
     gcc -shared -fPIC -g -O1 -std=gnu11 -Wall -Wextra -Wconversion -Wshadow -Werror -Wno-error=conversion \
         -fsanitize=address,undefined -fno-sanitize-recover=undefined -fvisibility=hidden -D_GNU_SOURCE \
-        -D_FILE_OFFSET_BITS=64 -DSHMS_STATIC -DSHMS_BUILDING "$here"/src/*.c "${flags[@]}" -Wl,-z,nodelete \
-        -o "$work/lib/shmstream/_shmstream.so"
+        -D_FILE_OFFSET_BITS=64 -DSHMS_STATIC -DSHMS_BUILDING "${flags[@]}" "$@" -Wl,-z,nodelete \
+        -o "$work/lib/shmstream/$module.so"
+}
+
+address() {
+    mkdir -p "$work/lib/shmstream"
+    cp "$here"/src/shmstream/* "$work/lib/shmstream"
+    sanitized _shmstream "$here"/src/*.c
+    # shellcheck disable=SC2046 # words
+    [ -z "$jar" ] || sanitized _jar "$here"/src/face.c "$here"/src/jar/*.c "$SRC"/src/jar/*.c $(pkg-config --cflags --libs libpsl libidn2)
     export PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0 # Python itself leaks at its end
     LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)" tests "$python" lib
 }
@@ -133,14 +152,14 @@ types() {
 memcheck() {
     build "$python" lib
     local one ours
-    for one in test_channel test_dict test_compat; do
+    for one in test_channel test_dict test_compat ${jar:+test_jar.Rules test_jar.Bad test_jar.Files}; do
         (cd "$here/tests" && PYTHONMALLOC=malloc PYTHONPATH=$work/lib valgrind -q --child-silent-after-fork=yes \
             --suppressions=/usr/lib/valgrind/python3.supp --leak-check=full --show-leak-kinds=definite \
             --log-file="$work/log-%p" "$python" -m unittest "$one") || fail "$one under valgrind"
     done
     if grep -h -B 3 -A 12 'Invalid\|ninitialised' "$work"/log-*; then fail "a bad access"; fi
     # Stacks in which a file of the extension stands.
-    ours=$(basename -a "$here"/src/*.c "$SRC"/src/*/*.c | sed 's/[.]/[.]/' | paste -sd '|')
+    ours=$(basename -a "$here"/src/*.c "$here"/src/*/*.c "$SRC"/src/*/*.c | sed 's/[.]/[.]/' | paste -sd '|')
     if awk -v ours="[(]($ours):" 'BEGIN { RS = "==[0-9]+== \n" } /definitely lost/ && $0 ~ ours { print; bad = 1 }
         END { exit !bad }' "$work"/log-*; then
         fail "memory is lost"

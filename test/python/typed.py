@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What a program may write under mypy --strict. It is not run."""
-from shmstream import Channel, Dict, Missed, Stream, aio, compat, regions
+from shmstream import Channel, Dict, Jar, Missed, Stream, aio, compat, cookies, regions
+from shmstream.requests import Session
 
 
 def streams() -> None:
@@ -34,6 +35,20 @@ def dicts() -> None:
         print(key.decode(), what, some, value)
     with d.lock("sky", timeout=1) as lock:
         print(lock.owner_died)
+
+
+def jars() -> None:
+    with Jar("cookies", keep=False, host_cookies=200) as jar:
+        refused = jar.set("https://example.com/", b"a=1; Path=/", site="lax")
+        if refused is not None:
+            print(refused.text, refused.name)
+        line: str = jar.get("https://example.com/", api=True)
+        for cookie in jar:
+            value: str = cookie.value
+            print(line, value, cookie.expires)
+        with jar.lock("example.com", timeout=1) as lock:
+            print(lock.owner_died)
+        print(len(cookies.CookieJar(jar, site="cross")), Session(jar).get("https://example.com/"))
 
 
 async def tasks() -> None:

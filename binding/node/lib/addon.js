@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
 'use strict';
-// Finds the addon: prebuilds/, for this system, or build/Release/.
+// Finds the addon: prebuilds/, for this system, or build/Release/. The one with jars is tried first: it cannot be loaded
+// where libpsl or libidn2 is not there.
 const path = require('path');
 const fs = require('fs');
 
 const root = path.join(__dirname, '..');
 const prebuilds = path.join(root, 'prebuilds', `${process.platform}-${process.arch}`);
 const candidates = [
+  path.join(prebuilds, 'jar.napi.glibc.node'),
+  path.join(prebuilds, 'jar.napi.musl.node'),
   path.join(prebuilds, 'node.napi.glibc.node'),
   path.join(prebuilds, 'node.napi.musl.node'),
   path.join(root, 'build', 'Release', 'shmstream.node'),

@@ -116,6 +116,12 @@ shms_dict *dict_at(struct call *call, size_t i)
     return h != NULL ? h->dict : NULL;
 }
 
+shms_jar *jar_at(struct call *call, size_t i)
+{
+    struct handle *h = handle_at(call, i, KIND_JAR);
+    return h != NULL ? h->jar : NULL;
+}
+
 bool call_is_bad(struct call *call)
 {
     if (call->bad)
@@ -190,8 +196,10 @@ static void close_object(enum kind kind, void *object)
         shms_stream_close(object);
     else if (kind == KIND_CHANNEL)
         shms_channel_close(object);
-    else
+    else if (kind == KIND_DICT)
         shms_dict_close(object);
+    else
+        shms_jar_close(object);
 }
 
 static struct slot *free_slot(struct instance *me)
@@ -249,7 +257,7 @@ static napi_value close_one(napi_env env, napi_callback_info info)
 {
     struct call call;
     call_begin(&call, env, info);
-    struct handle *h = handle_at(&call, 0, KIND_STREAM | KIND_CHANNEL | KIND_DICT);
+    struct handle *h = handle_at(&call, 0, KIND_ANY);
     if (call_is_bad(&call) || h == NULL)
         return NULL;
     if (memory_detach(call.me, h)) {
@@ -271,12 +279,17 @@ static napi_value submit(napi_env env, napi_callback_info info)
     struct key key = {NULL, 0, ""};
     call_begin(&call, env, info);
     int64_t what = int_at(&call, 1);
-    struct handle *h = handle_at(&call, 0, what == WAIT_KEY ? KIND_DICT : KIND_STREAM);
-    if (what == WAIT_KEY)
+    int kind = what == WAIT_KEY ? KIND_DICT : what == WAIT_HOST ? KIND_JAR : KIND_STREAM;
+    struct handle *h = handle_at(&call, 0, kind);
+    if (what == WAIT_KEY || what == WAIT_HOST)
         key_at(&call, 2, &key);
+    if (what == WAIT_HOST && key.data != key.text)
+        call.bad = true;
     if (call_is_bad(&call))
         return NULL;
-    if (h == NULL || what < WAIT_EXCLUSIVE || what > WAIT_KEY)
+    if (what == WAIT_HOST)
+        key.size++; /* its zero byte */
+    if (h == NULL || what < WAIT_EXCLUSIVE || what > WAIT_HOST)
         return number(env, SHMS_E_INVALID);
     return number(env, waiter_submit(call.me, h, (enum wait_for)what, &key));
 }
@@ -295,7 +308,7 @@ static napi_value watch(napi_env env, napi_callback_info info)
 {
     struct call call;
     call_begin(&call, env, info);
-    struct handle *h = handle_at(&call, 0, KIND_STREAM | KIND_CHANNEL | KIND_DICT);
+    struct handle *h = handle_at(&call, 0, KIND_ANY);
     int64_t on = int_at(&call, 1);
     if (call_is_bad(&call))
         return NULL;
@@ -485,7 +498,8 @@ NAPI_MODULE_INIT(/* napi_env env, napi_value exports */)
         !define(env, exports, me, functions, sizeof functions / sizeof *functions) ||
         !define(env, exports, me, stream_functions, stream_function_count) ||
         !define(env, exports, me, channel_functions, channel_function_count) ||
-        !define(env, exports, me, dict_functions, dict_function_count))
+        !define(env, exports, me, dict_functions, dict_function_count) ||
+        !define(env, exports, me, jar_functions, jar_function_count))
         return NULL; /* an exception is pending */
     napi_set_named_property(env, exports, "codes", codes(env));
     return exports;

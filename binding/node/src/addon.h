@@ -16,12 +16,13 @@
 #include <shmstream.h>
 #include <shmstream/channel.h>
 #include <shmstream/dict.h>
+#include <shmstream/jar.h>
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum kind { KIND_STREAM = 1, KIND_CHANNEL = 2, KIND_DICT = 4 };
+enum kind { KIND_STREAM = 1, KIND_CHANNEL = 2, KIND_DICT = 4, KIND_JAR = 8, KIND_ANY = 15 };
 
 struct exposure;
 struct watch;
@@ -34,6 +35,7 @@ struct handle {
         shms_stream *stream;
         shms_channel *channel;
         shms_dict *dict;
+        shms_jar *jar;
     };
     napi_ref memory;           /* of the ArrayBuffer over a stream's memory, weak; or NULL */
     struct exposure *exposure; /* of that memory, until JavaScript has let go of it; or NULL */
@@ -105,6 +107,7 @@ struct handle *handle_at(struct call *call, size_t i, int kinds);
 shms_stream *stream_at(struct call *call, size_t i);
 shms_channel *channel_at(struct call *call, size_t i);
 shms_dict *dict_at(struct call *call, size_t i);
+shms_jar *jar_at(struct call *call, size_t i);
 
 /** Throws a TypeError if an argument was bad. */
 bool call_is_bad(struct call *call);
@@ -122,10 +125,11 @@ napi_value handle_add(struct instance *me, enum kind kind, void *object);
 /** Ends the waits of a handle and closes it. */
 void handle_close(struct instance *me, struct handle *h);
 
-/* ---- stream.c, channel.c, dict.c */
+/* ---- stream.c, channel.c, dict.c; jar/jar.c, or jar/none.c where there is no libpsl */
 
-extern const napi_property_descriptor stream_functions[], channel_functions[], dict_functions[];
-extern const size_t stream_function_count, channel_function_count, dict_function_count;
+extern const napi_property_descriptor stream_functions[], channel_functions[], dict_functions[],
+    jar_functions[];
+extern const size_t stream_function_count, channel_function_count, dict_function_count, jar_function_count;
 /** Makes the ArrayBuffer over the memory have length 0. False: it is another's by now, who may touch it
  * still. */
 bool memory_detach(struct instance *me, struct handle *h);
@@ -139,12 +143,12 @@ void memory_forget(struct handle *h);
 
 /* ---- waiter.c: locks that are waited for */
 
-enum wait_for { WAIT_EXCLUSIVE, WAIT_SHARED, WAIT_KEY };
+enum wait_for { WAIT_EXCLUSIVE, WAIT_SHARED, WAIT_KEY, WAIT_HOST };
 
 bool waiter_join(struct instance *me);
 /** After this nothing of the instance is waited for; the last one ends the thread. */
 void waiter_leave(struct instance *me);
-/** A ticket, or a code. */
+/** A ticket, or a code. The key of WAIT_HOST is a text with its zero byte. */
 int64_t waiter_submit(struct instance *me, struct handle *h, enum wait_for what, const struct key *key);
 /** The wait ends soon, by a lock that was got just now or by SHMS_E_TIMEOUT. */
 void waiter_cancel(struct instance *me, uint32_t ticket);

@@ -67,8 +67,10 @@ static int attempt(struct wait *w, int timeout_ms)
         return shms_stream_lock(w->handle->stream, timeout_ms);
     case WAIT_SHARED:
         return shms_stream_lock_shared(w->handle->stream, timeout_ms);
-    default:
+    case WAIT_KEY:
         return shms_dict_lock(w->handle->dict, w->key, w->key_size, timeout_ms);
+    default:
+        return shms_jar_lock(w->handle->jar, (const char *)w->key, timeout_ms);
     }
 }
 
@@ -206,6 +208,8 @@ static void give_back(struct wait *w)
         return;
     if (w->what == WAIT_KEY)
         shms_dict_unlock(w->handle->dict, w->key, w->key_size);
+    else if (w->what == WAIT_HOST)
+        shms_jar_unlock(w->handle->jar, (const char *)w->key);
     else
         shms_stream_unlock(w->handle->stream);
 }

@@ -35,7 +35,9 @@ static int descriptor(struct handle *h)
         return shms_stream_poll_fd(h->stream);
     if (h->kind == KIND_CHANNEL)
         return shms_channel_poll_fd(h->channel);
-    return shms_dict_poll_fd(h->dict);
+    if (h->kind == KIND_DICT)
+        return shms_dict_poll_fd(h->dict);
+    return shms_jar_poll_fd(h->jar);
 }
 
 static int make(struct instance *me, struct handle *h)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 'use strict';
 // What the other processes of the tests do.
-const { Channel, Stream } = require('..');
+const { Channel, Jar, Stream } = require('..');
 
 const say = (words) => process.stdout.write(words + '\n');
 const increment = (stream) => {
@@ -27,6 +27,15 @@ const roles = {
     await stream.lock();
     stream.write('half');
     process.kill(process.pid, 'SIGKILL');
+  },
+
+  /** Holds the lock of a host until it is killed. */
+  async hostLock(name) {
+    const jar = new Jar(name, { keep: false });
+    await jar.lock('example.com');
+    jar.set('https://example.com/', 'kept=1');
+    say('has it');
+    await jar.changes().next();
   },
 
   /** Ends by exit while it waits. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of the extension share: the handle, failures, time-outs, and waiting without the
- * interpreter's lock.
+/* What the files of the two extensions share: the handle, failures, time-outs, and waiting without the
+ * interpreter's lock. Jars are an extension of their own, with a copy of the library inside, since only they
+ * need libpsl and libidn2.
  *
  * The rules that keep this safe:
  * - `busy` counts the calls of a handle that run without the interpreter's lock, `exports` the views of its
@@ -29,7 +30,7 @@
 /* A function that METH_FASTCALL or METH_KEYWORDS calls, as the table of methods wants it. */
 #define METHOD(function) ((PyCFunction)(void (*)(void))(function))
 
-/* What a Stream, a Channel and a Dict have in common. */
+/* What a Stream, a Channel, a Dict and a Jar have in common. */
 typedef struct Handle {
     PyObject_HEAD
     void *h;                  /* of C; NULL: closed */
@@ -76,6 +77,7 @@ static inline void set_object(PyObject **place, PyObject *object)
 
 /* How many forks lie between the process that imported this and the one that runs. */
 extern unsigned forks_behind;
+int watch_forks(void); /* when a module is imported; 0, or -1 with an exception */
 
 /* ---- failures */
 PyObject *raise_code(int64_t code, PyObject *name);
@@ -128,5 +130,6 @@ int stream_lock(Handle *self, int shared,
 int stream_unlock(Handle *self, int roll_back);
 PyObject *section_new(Handle *stream, int shared, PyObject *timeout);
 void free_object(PyObject *self);
+int add_type(PyObject *module, const char *name, PyType_Spec *spec, PyTypeObject **ret);
 
 #endif

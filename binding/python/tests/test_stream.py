@@ -463,7 +463,8 @@ here()
             gc.collect()
             after = [sys.getrefcount(o) for o in counted], len(gc.get_objects())
             for b, a in zip(before[0] + [before[1]], after[0] + [after[1]]):
-                self.assertLess(abs(a - b), 1000)
+                if b < 1 << 31:  # None is immortal since 3.12, and its count means nothing
+                    self.assertLess(abs(a - b), 1000)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,23 @@ class Stubs(unittest.TestCase):
             instance = {n for n in members if not n.startswith("_")} - public(thing)
             self.assertLessEqual(instance, {"data", "number", "tries", "role", "owner_died"}, name)
 
+    def test_stubs_of_jars(self):
+        try:
+            from shmstream import jar
+        except ImportError as e:
+            self.skipTest(str(e))
+        tree = ast.parse(pathlib.Path(jar.__file__).with_suffix(".pyi").read_text())
+        told = {n.name: n for n in tree.body if isinstance(n, ast.ClassDef)}
+        self.assertEqual(set(jar.__all__), set(told))
+        handle = {"name", "closed", "close", "fileno", "version"}
+        for name in ("Cookie", "Jar", "HostLock"):
+            members = {n.name for n in told[name].body if isinstance(n, ast.FunctionDef)}
+            members |= {n.target.id for n in told[name].body if isinstance(n, ast.AnnAssign)}
+            self.assertEqual(public(getattr(jar, name)) - members - handle, set(), name)
+        values = {n.targets[0].id: ast.literal_eval(n.value) for n in told["Refused"].body if isinstance(n, ast.Assign)}
+        self.assertEqual(values, {r.name: int(r) for r in jar.Refused})
+        self.assertEqual({w for w in public(shmstream.jar) if w in told}, set(told))
+
 
 if __name__ == "__main__":
     unittest.main()

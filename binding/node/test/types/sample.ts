@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Compiled, never run: what index.d.ts promises.
-import { Channel, Dict, ShmsError, Stream, codes, list, unlink } from 'shmstream';
+import { Channel, Dict, Jar, ShmsError, Stream, codes, list, unlink } from 'shmstream';
+import { JarStore } from 'shmstream/tough';
+import { Store } from 'tough-cookie';
 
 export async function sample(signal: AbortSignal): Promise<number> {
   const stream = new Stream('visits', 4, { keep: true, atomic: true, create: 'or-open', maxSize: 1 << 20 });
@@ -26,6 +28,14 @@ export async function sample(signal: AbortSignal): Promise<number> {
   dict.delete('k', { ifVersion: version });
   for (const [key, value] of dict) key.toUpperCase() + value.length;
   (await dict.lock('k')).release();
+  const jar = new Jar('cookies', { hostCookies: 200 });
+  const refusal = jar.set(new URL('https://example.com/'), 'a=1; Path=/', { site: 'lax', partition: null });
+  if (refusal?.code === 'SUFFIX') refusal.message.trim();
+  const line: string = jar.get('https://example.com/', { api: true });
+  for (const cookie of jar) jar.put({ ...cookie, expires: new Date() });
+  (await jar.lock('example.com', { timeout: 5, signal })).release();
+  const store: Store = new JarStore(jar, { partition: line });
+  if (store.synchronous) jar.close();
   const error = new ShmsError('x');
   unlink('visits');
   return visits + (job?.length ?? 0) + list().length + codes.E_TIMEOUT + error.errno;

@@ -4,7 +4,7 @@
     with Stream("visits", 4096) as s, s.locked(timeout=1.0) as section:
         s.pwrite(b"hello", 0)
 
-Streams (bytes and a lock), channels (messages) and dicts (records by key). A failure is an Error, which has the code
+Streams (bytes and a lock), channels (messages), dicts (records by key) and jars (HTTP cookies). A failure is an Error, which has the code
 of the C library; a time that is over is a Timeout, and a TimeoutError. That an owner of the lock died is no failure
 but a property of the section: `owner_died`. Times are in seconds; None is for ever.
 """
@@ -60,10 +60,20 @@ class Missed(Error):
     """What came before has been overwritten."""
 
 
-_shmstream._set_errors({
+_errors = {
     None: Error, Code.NOT_FOUND: NotFound, Code.EXISTS: Exists, Code.DENIED: Denied, Code.TIMEOUT: Timeout,
     Code.CLOSED: Closed, Code.DIED: Died, Code.MISSED: Missed,
-})
+}
+_shmstream._set_errors(_errors)
+
+
+def __getattr__(name):
+    """Jars are loaded when they are asked for: only they need libpsl."""
+    if name in ("Cookie", "Jar", "Refused"):
+        from . import jar
+        return getattr(jar, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 _CREATE = {"or_open": 0, "only": 1, "never": 2}
 _OWNERS = {"self": 0, "root": 1, "any": 3}

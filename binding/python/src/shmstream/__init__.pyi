@@ -6,6 +6,10 @@ from os import PathLike
 from types import TracebackType
 from typing import Any, Literal, TypeVar, final, overload
 
+from .jar import Cookie as Cookie
+from .jar import Jar as Jar
+from .jar import Refused as Refused
+
 _T = TypeVar("_T")
 _Bytes = str | Buffer
 _Create = Literal["or_open", "only", "never"]
