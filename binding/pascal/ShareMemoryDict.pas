@@ -264,7 +264,7 @@ var
 begin
   FTurn := TCriticalSection.Create;
   FLocks := TList.Create;
-  if (ASize < 0) or (Options.MaxSize < 0) or (Options.Share * [smAtomic, smSparse] <> []) then
+  if (ASize < 0) or (Options.Share * [smAtomic, smSparse] <> []) then
     raise EShareMem.CreateCode(SHMS_E_INVALID, ShareName);
   Name := ShareMemName(ShareName);
   ShareMemSetOptions(Region, SHMS_ACCESS_READ_WRITE, Creation, Options.Share);

@@ -306,7 +306,7 @@ end;
 
 function ShareMemUTF8(const Text: string): RawByteString;
 begin
-  {$IF Defined(FPC) and not Defined(UNICODE)}
+  {$IF SizeOf(Char) = 1}
   if DefaultSystemCodePage = CP_ACP then // on Linux without a string manager: only bytes are sure to survive
     Result := Text
   else
@@ -319,7 +319,7 @@ var
   Raw: RawByteString;
 begin
   SetString(Raw, PAnsiChar(@Bytes), Count);
-  {$IF Defined(FPC) and not Defined(UNICODE)}
+  {$IF SizeOf(Char) = 1}
   if DefaultSystemCodePage <> CP_ACP then
   begin
     SetCodePage(Raw, CP_UTF8, False);
@@ -327,7 +327,7 @@ begin
   end;
   Result := Raw;
   {$ELSE}
-  Result := UTF8ToString(Raw);
+  Result := {$IFDEF FPC} UTF8Decode {$ELSE} UTF8ToString {$ENDIF} (Raw);
   {$IFEND}
 end;
 

@@ -397,7 +397,7 @@ end;
 
 procedure TestOneEach;
 var
-  A: TShareMemChannel;
+  A, B: TShareMemChannel;
   O: TShareMemChannelOptions;
 begin
   O := ShareMemQueue;
@@ -411,7 +411,16 @@ begin
     on E: Exception do
       CheckCode(E, SHMS_E_FULL, 'a second sender');
   end;
+  B := TShareMemChannel.CreateWith(Name, srReceive, O, Ring);
+  try
+    TShareMemChannel.CreateWith(Name, srReceive, O, Ring).Free;
+    NotRaised('a second receiver');
+  except
+    on E: Exception do
+      CheckCode(E, SHMS_E_FULL, 'a second receiver');
+  end;
   A.Free;
+  B.Free;
 end;
 
 procedure Refused(const AName: string; ASize: Int64; const O: TShareMemChannelOptions; Code: Integer;

@@ -296,9 +296,11 @@ begin
     on E: Exception do
       CheckCode(E, SHMS_E_NOT_OWNER, 'Release twice');
   end;
-  M := A.Lock('job', Long);
+  M := B.Lock('job', Long);
   L.Free;
-  Check((M <> nil) and (B.Lock('job', 0) = nil), 'Free after Release gives back another''s lock');
+  Check((M <> nil) and (A.Lock('job', 0) = nil), 'Free after Release gives a later lock back');
+  M.Free;
+  M := A.Lock('job', Long);
   A.Free; // before its lock
   M.Free;
   L := B.Lock('job', Long);
@@ -371,6 +373,29 @@ begin
   A.Free;
 end;
 
+{ What was replaced is nowhere in the shared bytes. }
+procedure TestSecret;
+const
+  Old: array [0 .. 7] of Byte = (200, 13, 77, 201, 14, 78, 202, 15);
+var
+  D: TShareMemDict;
+  O: TShareMemDictOptions;
+  S: TShareMemStream;
+  I: Integer;
+begin
+  O := ShareMemDictDefaults;
+  O.Secret := True;
+  D := TShareMemDict.CreateWith(Name, O, Room);
+  D.Put('k', Bytes(Old));
+  D.Put('k', 'new');
+  S := TShareMemStream.OpenExisting(Name, FILE_MAP_READ);
+  Check(S.Memory <> nil, 'the bytes: ' + S.ErrorText(S.ErrorCode));
+  for I := 0 to S.Size - SizeOf(Old) do
+    Check(not CompareMem(@PByte(S.Memory)[I], @Old, SizeOf(Old)), 'the old value is still there');
+  S.Free;
+  D.Free;
+end;
+
 procedure TestFiles;
 var
   A: TShareMemDict;
@@ -419,6 +444,8 @@ begin
   Refused(Name, 100, O, SHMS_E_INVALID, 'size 100');
   O.MaxSize := -1;
   Refused(Name, Room, O, SHMS_E_INVALID, 'MaxSize -1');
+  O.MaxSize := Low(Int64);
+  Refused(Name, Room, O, SHMS_E_INVALID, 'the lowest MaxSize');
   O := ShareMemDictDefaults;
   O.CellSize := 65;
   Refused(Name, Room, O, SHMS_E_INVALID, 'CellSize 65');
@@ -605,6 +632,7 @@ begin
   Run('Locks', @TestLocks);
   Run('OwnerDied', @TestOwnerDied);
   Run('Options', @TestOptions);
+  Run('Secret', @TestSecret);
   Run('Files', @TestFiles);
   Run('Refusals', @TestRefusals);
   Run('BadKeys', @TestBadKeys);
