@@ -30,7 +30,8 @@ install(FILES binding/cpp/shmstream.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(FILES binding/cpp/shmstream/channel.hpp binding/cpp/shmstream/dict.hpp
     DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/shmstream)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
-install(FILES binding/pascal/ShareMemoryStream.pas DESTINATION ${CMAKE_INSTALL_DATADIR}/shmstream/pascal)
+install(FILES binding/pascal/ShareMemoryStream.pas binding/pascal/ShareMemoryChannel.pas binding/pascal/ShareMemoryDict.pas
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/shmstream/pascal)
 foreach(tool IN ITEMS shms_tool shms_cookie_tool)
     if(NOT TARGET ${tool})
         continue()

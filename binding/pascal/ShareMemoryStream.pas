@@ -112,9 +112,27 @@ const
   SHMS_E_UNSUPPORTED = -18;
   SHMS_E_CLOSED = -19;
   SHMS_E_KIND = -20; // the share holds another kind of object than a stream
-  SHMS_E_DIED = -21; // this and the next two are for other kinds of objects
+  SHMS_E_DIED = -21; // this and the next two: of channels and dicts
   SHMS_E_MISSED = -22;
   SHMS_E_CHANGED = -23;
+
+  { For the units beside this one: the library, and values of its options. }
+  {$IFDEF MSWINDOWS}
+  ShareMemLibrary = 'shmstream.dll';
+  {$ELSE}
+  {$IFDEF FPC}
+  ShareMemLibrary = 'shmstream'; // the linker looks for libshmstream.so
+  {$ELSE}
+  ShareMemLibrary = 'libshmstream.so.0';
+  {$ENDIF}
+  {$ENDIF}
+  SHMS_ACCESS_READ_WRITE = 0;
+  SHMS_ACCESS_READ = 1;
+  SHMS_CREATE_OR_OPEN = 0;
+  SHMS_CREATE_ONLY = 1;
+  SHMS_OPEN_ONLY = 2;
+  SHMS_OWNER_ANY = 3;
+  ShareMemEveryone = $1B6; // rw-rw-rw-
 
 type
   {$IFNDEF MSWINDOWS}
@@ -129,6 +147,25 @@ type
     smSparse, // reserve no memory beforehand: for large shares that are hardly filled
     smEveryone); // every user may open it; and shares of other users are accepted
   TShareMemOptions = set of TShareMemOption;
+
+  { shms_stream_options of shmstream.h: its fields lie so by themselves, on 32 and on 64 bits. }
+  TShareMemRegion = packed record
+    StructSize, Access, Creation, Owners, OwnerUid, Mode: Cardinal;
+    MaxSize: UInt64;
+    OpenTimeoutMs: Integer;
+    Keep, Sparse, HugePages, LockMemory, Atomic, NoBell, NoGuard, Tasks: Byte;
+    Reserved: array [0 .. 3] of Byte;
+    Init, InitContext: Pointer;
+  end;
+
+  { What channels and dicts raise. This class never does. }
+  EShareMem = class(Exception)
+  private
+    FCode: Integer;
+  public
+    constructor CreateCode(ACode: Integer; const Doing: string);
+    property Code: Integer read FCode; // SHMS_E_...
+  end;
 
   TShareMemEvent = class;
 
@@ -218,39 +255,21 @@ type
     procedure SetEvent;
   end;
 
+{ For the units beside this one: a time-out as the library has it; a string as UTF-8, and back; a name, which
+  has no #0, or EShareMem; options; and Code itself, or EShareMem if it is negative. }
+function ShareMemTimeOut(TimeOut: DWORD): Integer;
+function ShareMemUTF8(const Text: string): RawByteString;
+function ShareMemText(const Bytes; Count: NativeInt): string;
+function ShareMemName(const Name: string): RawByteString;
+procedure ShareMemSetOptions(var O: TShareMemRegion; Access: Integer; Creation: Cardinal;
+  Options: TShareMemOptions);
+function ShareMemCheck(Code: Int64; const Doing: string): Int64;
+
 implementation
 
 const
-  {$IFDEF MSWINDOWS}
-  Shmstream = 'shmstream.dll';
-  {$ELSE}
-  {$IFDEF FPC}
-  Shmstream = 'shmstream'; // the linker looks for libshmstream.so
-  {$ELSE}
-  Shmstream = 'libshmstream.so.0';
-  {$ENDIF}
-  {$ENDIF}
-
-  SHMS_ACCESS_READ_WRITE = 0;
-  SHMS_ACCESS_READ = 1;
-  SHMS_CREATE_OR_OPEN = 0;
-  SHMS_CREATE_ONLY = 1;
-  SHMS_OPEN_ONLY = 2;
-  SHMS_OWNER_ANY = 3;
-
-  ModeEveryone = $1B6; // rw-rw-rw-
+  Shmstream = ShareMemLibrary;
   SaveChunk = 1 shl 30; // a stream's Count has 32 bits
-
-type
-  { shms_stream_options of shmstream.h: its fields lie so by themselves, on 32 and on 64 bits. }
-  TOptions = packed record
-    StructSize, Access, Creation, Owners, OwnerUid, Mode: Cardinal;
-    MaxSize: UInt64;
-    OpenTimeoutMs: Integer;
-    Keep, Sparse, HugePages, LockMemory, Atomic, NoBell, NoGuard, Tasks: Byte;
-    Reserved: array [0 .. 3] of Byte;
-    Init, InitContext: Pointer;
-  end;
 
 function shms_stream_open(Name: PAnsiChar; Size: UInt64; Options: Pointer; var Stream: Pointer): Integer;
   cdecl; external Shmstream;
@@ -275,7 +294,7 @@ function shms_stream_wait(Stream: Pointer; var Seen: Int64; TimeoutMs: Integer):
   cdecl; external Shmstream;
 function shms_strerror(Code: Integer): PAnsiChar; cdecl; external Shmstream;
 
-function Milliseconds(TimeOut: DWORD): Integer; inline;
+function ShareMemTimeOut(TimeOut: DWORD): Integer;
 begin
   if TimeOut = INFINITE then
     Result := -1
@@ -285,14 +304,51 @@ begin
     Result := Integer(TimeOut);
 end;
 
-function NameInUTF8(const ShareName: string): RawByteString;
+function ShareMemUTF8(const Text: string): RawByteString;
 begin
-  {$IF Defined(FPC) and not Defined(UNICODE)}
+  {$IF SizeOf(Char) = 1}
   if DefaultSystemCodePage = CP_ACP then // on Linux without a string manager: only bytes are sure to survive
-    Result := ShareName
+    Result := Text
   else
   {$IFEND}
-    Result := UTF8Encode(ShareName);
+    Result := UTF8Encode(Text);
+end;
+
+function ShareMemText(const Bytes; Count: NativeInt): string;
+var
+  Raw: RawByteString;
+begin
+  SetString(Raw, PAnsiChar(@Bytes), Count);
+  {$IF SizeOf(Char) = 1}
+  if DefaultSystemCodePage <> CP_ACP then
+  begin
+    SetCodePage(Raw, CP_UTF8, False);
+    SetCodePage(Raw, DefaultSystemCodePage, True);
+  end;
+  Result := Raw;
+  {$ELSE}
+  Result := {$IFDEF FPC} UTF8Decode {$ELSE} UTF8ToString {$ENDIF} (Raw);
+  {$IFEND}
+end;
+
+function ShareMemName(const Name: string): RawByteString;
+begin
+  if Pos(#0, Name) > 0 then
+    raise EShareMem.CreateCode(SHMS_E_INVALID, Name);
+  Result := ShareMemUTF8(Name);
+end;
+
+constructor EShareMem.CreateCode(ACode: Integer; const Doing: string);
+begin
+  inherited Create(Doing + ': ' + TShareMemStream.ErrorText(ACode));
+  FCode := ACode;
+end;
+
+function ShareMemCheck(Code: Int64; const Doing: string): Int64;
+begin
+  if Code < 0 then
+    raise EShareMem.CreateCode(Integer(Code), Doing);
+  Result := Code;
 end;
 
 { Opening }
@@ -308,7 +364,8 @@ begin
     Result := SHMS_E_INVALID;
 end;
 
-procedure SetOptions(var O: TOptions; Access: Integer; Creation: Cardinal; Options: TShareMemOptions);
+procedure ShareMemSetOptions(var O: TShareMemRegion; Access: Integer; Creation: Cardinal;
+  Options: TShareMemOptions);
 begin
   FillChar(O, SizeOf(O), 0);
   O.StructSize := SizeOf(O);
@@ -319,7 +376,7 @@ begin
   O.Sparse := Ord(smSparse in Options);
   if smEveryone in Options then
   begin
-    O.Mode := ModeEveryone;
+    O.Mode := ShareMemEveryone;
     O.Owners := SHMS_OWNER_ANY;
   end;
 end;
@@ -328,15 +385,15 @@ procedure TShareMemStream.Open(const ShareName: string; Access: DWORD; ASize: In
   Options: TShareMemOptions);
 var
   Name: RawByteString;
-  O: TOptions;
+  O: TShareMemRegion;
 begin
   FTurn := TCriticalSection.Create;
-  Name := NameInUTF8(ShareName);
+  Name := ShareMemUTF8(ShareName);
   FRefused := SHMS_E_INVALID;
   if (AccessOf(Access) >= 0) and (Pos(#0, ShareName) = 0) and
     ((ASize > 0) or ((ASize = 0) and (Creation = SHMS_OPEN_ONLY))) then
   begin
-    SetOptions(O, AccessOf(Access), Creation, Options);
+    ShareMemSetOptions(O, AccessOf(Access), Creation, Options);
     if NativeInt(ASize) <> ASize then
       FRefused := SHMS_E_NOMEM
     else
@@ -533,7 +590,7 @@ begin
   Result := IsOpen;
   if not Result then
     Exit;
-  Code := shms_stream_lock(FStream, Milliseconds(ATimeOut));
+  Code := shms_stream_lock(FStream, ShareMemTimeOut(ATimeOut));
   Result := Code >= 0;
   if Result then
     FOwnerDied := Code = SHMS_OWNER_DIED;
@@ -578,7 +635,7 @@ begin
   Result := IsOpen;
   if not Result then
     Exit;
-  Code := shms_stream_wait_locked(FStream, Milliseconds(ATimeOut));
+  Code := shms_stream_wait_locked(FStream, ShareMemTimeOut(ATimeOut));
   Result := Code >= 0;
   if Result or (Code = SHMS_E_TIMEOUT) then
     FOwnerDied := Code = SHMS_OWNER_DIED;
@@ -602,7 +659,7 @@ end;
 
 function TShareMemStream.WaitForChange(var Seen: Int64; ATimeOut: DWORD): Boolean;
 begin
-  Result := IsOpen and (Told(shms_stream_wait(FStream, Seen, Milliseconds(ATimeOut))) = 0);
+  Result := IsOpen and (Told(shms_stream_wait(FStream, Seen, ShareMemTimeOut(ATimeOut))) = 0);
 end;
 
 { TShareMemEvent }

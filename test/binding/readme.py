@@ -15,7 +15,7 @@ import sys
 def main(readme, work, *names):
     text = pathlib.Path(readme).read_text()
     for name in names:
-        text = re.sub(r'(["\s])%s(?=["\n])' % re.escape(name), r"\1test-%s-%d" % (name, os.getpid()), text)
+        text = re.sub(r'(["\s\'])%s(?=["\'\n])' % re.escape(name), r"\1test-%s-%d" % (name, os.getpid()), text)
     work = pathlib.Path(work)
     work.mkdir(parents=True, exist_ok=True)
     blocks = re.findall(r"^```(\w+)\n(.*?)^```$", text, re.M | re.S)

@@ -2,9 +2,12 @@
 # SPDX-License-Identifier: MIT
 # run.sh STEP: the Pascal unit on Linux. BUILD and SRC are set by CTest.
 #   unit         unit_test.pas, in each language mode
+#   channel      channel_test.pas, in each language mode
+#   dict         dict_test.pas, in each language mode
 #   behaviour    behaviour.pas, in each language mode: its transcript is behaviour.linux
 #   two          peer.pas and peer.c: one region, one lock, deaths on both sides
 #   examples     the programs of example/pascal
+#   readme       the programs of binding/pascal/README.md, as they stand there
 #   bench        a report: GetLock+ReleaseLock beside lock+unlock
 set -euo pipefail
 
@@ -37,10 +40,11 @@ in_c() {
     "${CC:-cc}" -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror "-I$SRC/include" "$source" "$@"
 }
 
-unit() {
+# test_of CLASS: its program, in each mode
+test_of() {
     for mode in "${modes[@]}"; do
-        compile "$mode" "$here/unit_test.pas"
-        "$work/$mode/unit_test" "$name" || fail "mode $mode"
+        compile "$mode" "$here/$1_test.pas" "-Fu$here"
+        "$work/$mode/$1_test" "$name" || fail "mode $mode"
     done
 }
 
@@ -105,6 +109,15 @@ cookies() {
     echo "ok    cookies"
 }
 
+readme() {
+    command -v python3 >/dev/null || { echo "SKIP: no python3 (ci/setup python)"; exit 77; }
+    mkdir -p "$work/prefix/share/shmstream"
+    ln -s "$SRC/binding/pascal" "$work/prefix/share/shmstream/pascal"
+    ln -s "$BUILD" "$work/prefix/lib"
+    export PREFIX=$work/prefix LD_LIBRARY_PATH=$BUILD PATH=$BUILD/tool:$PATH
+    python3 "$SRC/test/binding/readme.py" "$SRC/binding/pascal/README.md" "$work" visits jobs config
+}
+
 bench() {
     mkdir -p "$work"
     in_c "$here/bench_rounds.c" -c -o "$work/bench_rounds.o"
@@ -114,7 +127,8 @@ bench() {
 
 rm -rf "$work"
 case $1 in
-unit | behaviour | two | bench) "$1" ;;
+unit | channel | dict) test_of "$1" ;;
+behaviour | two | readme | bench) "$1" ;;
 examples) usage; cookies ;;
 *) fail "no such step: $1" ;;
 esac

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# pascal_test.sh [STEP...]: the Pascal unit for 64-bit Windows, under wine. ci/test-windows sets SRC, BUILD,
+# pascal_test.sh [STEP...]: the Pascal units for 64-bit Windows, under wine. ci/test-windows sets SRC, BUILD,
 # WIN64 (where shmstream.dll is), WINE (how to start a program), WINEPREFIX. All steps, unless some are named:
-#   unit         unit_test.pas
+#   unit         unit_test.pas, channel_test.pas, dict_test.pas
 #   behaviour    behaviour.pas, with the old class's double and with ours: only [mend] lines differ, and all
 #   two          peer.pas with the old class's double, with ours, and in C: one share, one lock, deaths
 #   examples     the programs of example/pascal
@@ -64,7 +64,7 @@ compile() {
 
 # with_ours, with_double, with_true: compile SOURCE with one of the three classes; sets $exe
 with_ours() {
-    compile ours "$1" -MDelphiUnicode -dOURS "-Fu$SRC/binding/pascal"
+    compile ours "$1" -MDelphiUnicode -dOURS "-Fu$SRC/binding/pascal" "-Fu$both"
     cp "$WIN64/shmstream.dll" "$work/ours/"
     exe=$work/ours/$(basename "$1" .pas).exe
 }
@@ -82,8 +82,11 @@ with_true() {
 }
 
 unit() {
-    with_ours "$both/unit_test.pas"
-    "${wine[@]}" "$exe" "$name"
+    local test
+    for test in unit channel dict; do
+        with_ours "$both/${test}_test.pas"
+        "${wine[@]}" "$exe" "$name"
+    done
 }
 
 transcript() { "${wine[@]}" "$exe" "$name" | tr -d '\r'; }
