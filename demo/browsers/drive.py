@@ -34,7 +34,7 @@ class Browser:
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="shms-browser-"))
         self.environment = {**os.environ, "HOME": str(self.home), "no_proxy": "*", "XDG_CONFIG_HOME": str(self.home / "config"),
                             "MOZ_HEADLESS": "1", "XDG_CACHE_HOME": str(self.home / "cache")}
-        self.extension = str(extension)
+        self.unpacked = str(extension)
         self.process = None
         subprocess.run([cookie_program, "browser", "install", self.kind, "--jar", jar, *self.install_options()],
                        env=self.environment, check=True, stdout=subprocess.DEVNULL)
@@ -73,8 +73,18 @@ class Browser:
         until(f"{self.kind}'s extension", self.is_equal)
 
     def is_equal(self):
-        links = (self.ask_extension("runtime.sendMessage({})") or {}).get("links", [])
+        links = self.extension("api.runtime.sendMessage({})")["links"]
         return links and links[0]["equal"]
+
+    def extension(self, expression):
+        """The value of an expression in the extension's page; api is its interface to the browser."""
+        return self.evaluate_inside(f"{{ const api = globalThis.browser ?? chrome; return await ({expression}); }}")
+
+    def cookies(self):
+        """All that the browser holds, as the jar has it, by key."""
+        found = self.extension("import('/cookie.js').then(async ({ fromBrowser, keyOf }) => "
+                               "(await api.cookies.getAll({ partitionKey: {} })).map(fromBrowser).map((c) => [keyOf(c), c]))")
+        return dict(found)
 
 
 class Chromium(Browser):
@@ -90,8 +100,10 @@ class Chromium(Browser):
         words = [shutil.which("chromium"), "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
                  "--no-default-browser-check", "--disable-dev-shm-usage", "--password-store=basic", "--no-proxy-server",
                  "--disable-background-networking", "--disable-component-update", "--disable-sync",
+                 # The tab with the extension's page is not the one in front.
+                 "--disable-background-timer-throttling", "--disable-renderer-backgrounding",
                  "--remote-debugging-pipe", f"--user-data-dir={self.home}/profile",
-                 f"--load-extension={self.extension}", "about:blank"]
+                 f"--load-extension={self.unpacked}", "about:blank"]
         # The browser reads from 3 and writes to 4.
         shell = f'exec 3<&{to_browser} 4>&{from_browser}; exec "$@"'
         self.spawn(["sh", "-c", shell, "sh", *words], pass_fds=(to_browser, from_browser))
@@ -99,6 +111,7 @@ class Chromium(Browser):
         os.close(from_browser)
         self.number, self.rest = 0, b""
         self.page = self.attach("about:blank")
+        self.enter_extension()
 
     def kill(self):
         super().kill()
@@ -144,15 +157,104 @@ class Chromium(Browser):
     def run(self, expression):
         return self.evaluate(self.page, expression)
 
-    def ask_extension(self, expression):
-        if not hasattr(self, "inside"):
-            self.inside = self.attach(f"chrome-extension://{self.extension_id}/page.html")
-        try:
-            return self.evaluate(self.inside, f"chrome.{expression}")
-        except RuntimeError:
-            self.call("Page.navigate", self.inside, url=f"chrome-extension://{self.extension_id}/page.html")
-            return None
+    def enter_extension(self):
+        """Its page, in a tab of its own. The extension may not yet be there."""
+        url = f"chrome-extension://{self.extension_id}/page.html"
+        self.inside = self.attach(url)
+        until("the extension", lambda: self.evaluate(self.inside, "Boolean(globalThis.chrome?.cookies)") or
+              self.call("Page.navigate", self.inside, url=url) and False)
+
+    def evaluate_inside(self, expression):
+        return self.evaluate(self.inside, f"(async () => {expression})()")
 
     def picture(self, path):
         data = self.call("Page.captureScreenshot", self.page)["data"]
+        pathlib.Path(path).write_bytes(base64.b64decode(data))
+
+
+class Firefox(Browser):
+    kind = "firefox"
+    extension_id = "cookies@shmstream.example"
+    wishes = {}  # preferences
+
+    def start(self):
+        profile = self.home / "profile"
+        profile.mkdir()
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        wishes = {"marionette.port": port, "browser.shell.checkDefaultBrowser": False, "datareporting.policy.dataSubmissionEnabled": False,
+                  "extensions.autoDisableScopes": 0, "network.proxy.type": 0, "app.normandy.enabled": False,
+                  "browser.aboutwelcome.enabled": False, "toolkit.telemetry.reportingpolicy.firstRun": False, **self.wishes}
+        (profile / "user.js").write_text("".join(f'user_pref("{k}", {json.dumps(v)});\n' for k, v in wishes.items()))
+        self.spawn([shutil.which("firefox-esr") or shutil.which("firefox"), "--headless", "--marionette",
+                    "--remote-allow-system-access", "--no-remote", "--profile", str(profile), "about:blank"])
+        self.socket = until("Marionette", lambda: self.connect(port))
+        self.stream = self.socket.makefile("rb")
+        self.receive()  # a greeting
+        self.number = 0
+        self.call("WebDriver:NewSession", capabilities={"alwaysMatch": {"acceptInsecureCerts": True}})
+        self.call("WebDriver:SetTimeouts", script=PATIENCE_S * 1000)
+        self.call("Addon:Install", path=os.path.realpath(self.unpacked), temporary=True)
+        self.enter_extension()
+
+    def connect(self, port):
+        if self.process.poll() is not None:
+            raise EOFError("firefox has ended: " + (self.home / "log").read_text(errors="replace")[-2000:])
+        try:
+            return socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
+        except ConnectionRefusedError:
+            return None
+
+    def kill(self):
+        if hasattr(self, "socket"):
+            self.stream.close()
+            self.socket.close()
+        super().kill()
+
+    def receive(self):
+        size = b""
+        while (byte := self.stream.read(1)) != b":":
+            size += byte
+        return json.loads(self.stream.read(int(size)))
+
+    def call(self, method, **params):
+        self.number += 1
+        message = json.dumps([0, self.number, method, params]).encode()
+        self.socket.sendall(str(len(message)).encode() + b":" + message)
+        _, _, wrong, result = self.receive()
+        if wrong:
+            raise RuntimeError(f"{method}: {wrong}")
+        return result
+
+    def visit(self, url):
+        self.call("WebDriver:Navigate", url=url)
+
+    def run(self, expression):
+        script = f"const done = arguments[0]; (async () => {expression})().then(done, (e) => done({{wrong: String(e)}}));"
+        value = self.call("WebDriver:ExecuteAsyncScript", script=script, args=[])["value"]
+        if isinstance(value, dict) and "wrong" in value:
+            raise RuntimeError(value["wrong"])
+        return value
+
+    def enter_extension(self):
+        """Its page, in a tab of its own."""
+        self.call("Marionette:SetContext", value="chrome")
+        host = self.run(f"WebExtensionPolicy.getByID({json.dumps(self.extension_id)}).mozExtensionHostname")
+        self.call("Marionette:SetContext", value="content")
+        self.first = self.call("WebDriver:GetWindowHandle")["value"]
+        self.inside = self.call("WebDriver:NewWindow", type="tab", focus=False)["handle"]
+        self.call("WebDriver:SwitchToWindow", handle=self.inside, focus=False)
+        self.visit(f"moz-extension://{host}/page.html")
+        self.call("WebDriver:SwitchToWindow", handle=self.first, focus=False)
+
+    def evaluate_inside(self, expression):
+        self.call("WebDriver:SwitchToWindow", handle=self.inside, focus=False)
+        try:
+            return self.run(expression)
+        finally:
+            self.call("WebDriver:SwitchToWindow", handle=self.first, focus=False)
+
+    def picture(self, path):
+        data = self.call("WebDriver:TakeScreenshot", full=False)["value"]
         pathlib.Path(path).write_bytes(base64.b64decode(data))

@@ -92,9 +92,12 @@ export class Link {
         else if (message.type === 'hello')
             [this.jar, this.error] = [message.jar, null];
         else if (message.type === 'equal')
-            this.equal = true;
-        if (message.type !== 'kept')
-            this.onState(this);
+            this.nowEqual();
+    }
+
+    nowEqual() {
+        this.equal = true;
+        this.onState(this);
     }
 
     kept(n) {
