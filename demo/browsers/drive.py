@@ -47,6 +47,9 @@ class Browser:
         self.process = subprocess.Popen(words, env=self.environment, stdin=subprocess.DEVNULL, stdout=self.log,
                                         stderr=self.log, start_new_session=True, **more)
 
+    def ended(self):
+        raise EOFError(f"{self.kind} has ended; its last words: {(self.home / 'log').read_text(errors='replace')[-2000:]}")
+
     def kill(self):
         """With all processes that it started: they are in its session."""
         if self.process:
@@ -82,8 +85,9 @@ class Browser:
 
     def cookies(self):
         """All that the browser holds, as the jar has it, by key."""
-        found = self.extension("import('/cookie.js').then(async ({ fromBrowser, keyOf }) => "
-                               "(await api.cookies.getAll({ partitionKey: {} })).map(fromBrowser).map((c) => [keyOf(c), c]))")
+        found = self.extension("import('/cookie.js').then(async ({ fromBrowser, isOver, keyOf }) => "
+                               "(await api.cookies.getAll({ partitionKey: {} })).map(fromBrowser)"
+                               ".filter((c) => !isOver(c)).map((c) => [keyOf(c), c]))")
         return dict(found)
 
 
@@ -124,12 +128,15 @@ class Chromium(Browser):
         message = {"id": self.number, "method": method, "params": params}
         if session:
             message["sessionId"] = session
-        os.write(self.commands, json.dumps(message).encode() + b"\0")
+        try:
+            os.write(self.commands, json.dumps(message).encode() + b"\0")
+        except BrokenPipeError:
+            self.ended()
         while True:
             while b"\0" not in self.rest:
                 more = os.read(self.answers, 65536)
                 if not more:
-                    raise EOFError("chromium has ended: " + (self.home / "log").read_text(errors="replace")[-2000:])
+                    self.ended()
                 self.rest += more
             line, self.rest = self.rest.split(b"\0", 1)
             answer = json.loads(line)
@@ -200,7 +207,7 @@ class Firefox(Browser):
 
     def connect(self, port):
         if self.process.poll() is not None:
-            raise EOFError("firefox has ended: " + (self.home / "log").read_text(errors="replace")[-2000:])
+            self.ended()
         try:
             return socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
         except ConnectionRefusedError:

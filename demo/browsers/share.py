@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 
+sys.dont_write_bytecode = True
 from drive import Chromium, Firefox, until
 
 CHANGES, ROUNDS, BURST, BURST_COOKIES = 50, 8, 200, 5
@@ -38,8 +39,7 @@ BURST_NOW = """(window.ended = null, (async () => {
 class Show:
     def __init__(self, build, folder):
         self.tools = pathlib.Path(build).resolve() / "tool"
-        self.folder = pathlib.Path(folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder and pathlib.Path(folder)
         self.jar = f"browsers-{os.getpid()}"
         self.lines = []
 
@@ -131,6 +131,7 @@ class Show:
             raise AssertionError(f"{what}: not as it must be")
 
     def run(self):
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.say("# Browsers that share their cookies\n")
         version = [subprocess.run([program, "--version"], capture_output=True, text=True).stdout.strip() for program in ("chromium", "firefox-esr", "curl")]
         version[2] = " ".join(version[2].split()[:2])

@@ -99,7 +99,7 @@ class Browser:
             self.writes.append(message)
             made = self.alter(c) if message["type"] == "write" else None
             if message["type"] == "delete":
-                if self.store.pop(key_of(c), None):
+                if self.store.get(key_of(c), c)["secure"] == c["secure"] and self.store.pop(key_of(c), None):
                     self.tell("gone", c)
             elif made:
                 self.store[key_of(made)] = made

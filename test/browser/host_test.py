@@ -13,6 +13,7 @@ import threading
 import time
 import unittest
 
+sys.dont_write_bytecode = True
 from browser_model import Browser, CHROMIUM, FIREFOX, Host, PATIENCE_S, cookie, key_of
 
 PROGRAM, SHMS = sys.argv[1:3]

@@ -61,17 +61,19 @@ static int64_t adopt(bridge *b, json_t *entry, const shms_cookie *c, bool gone)
 
 /* ---- from the jar to the browser */
 
-static void write_down(bridge *b, json_t *entry, const shms_cookie *like, const json_t *state)
+static void write_down(bridge *b, json_t *entry, const json_t *state)
 {
     bool gone = json_is_null(state);
+    /* A browser deletes a Secure cookie only if told that it is one; the jar knows no more than its name. */
+    const json_t *told = gone ? held(entry) : state;
     note(entry, "sent", state);
     json_object_del(entry, "echoed");
     bridge_send(b, json_pack("{s:s, s:o}", "type", gone ? "delete" : "write", "cookie",
-                             gone ? state_of(like) : json_deep_copy(state)));
+                             json_deep_copy(told)));
 }
 
 /* Make the browser hold what the jar holds. */
-static int settle(bridge *b, const char *key, const shms_cookie *like, const json_t *state)
+static int settle(bridge *b, const char *key, const json_t *state)
 {
     json_t *entry = entry_of(b, key);
     if (!entry)
@@ -83,7 +85,7 @@ static int settle(bridge *b, const char *key, const shms_cookie *like, const jso
         if (json_is_null(state))
             json_object_del(b->entries, key);
     } else if (!get(entry, "given") || !json_equal(state, get(entry, "given"))) {
-        write_down(b, entry, like, state);
+        write_down(b, entry, state);
     }
     return 0;
 }
@@ -108,7 +110,7 @@ static int64_t settle_known(bridge *b, json_t *jar)
         const json_t *state = json_object_get(jar, key);
         if (state || !state_cookie(held(entry), &c))
             continue;
-        int64_t rc = b->ready ? settle(b, key, &c, json_null()) : adopt(b, entry, &c, false);
+        int64_t rc = b->ready ? settle(b, key, json_null()) : adopt(b, entry, &c, false);
         if (rc < 0)
             return rc;
     }
@@ -125,7 +127,7 @@ static int64_t settle_all(bridge *b)
     json_object_foreach(jar, key, state) {
         shms_cookie c;
         if (rc >= 0 && state_cookie(state, &c))
-            rc = settle(b, key, &c, state);
+            rc = settle(b, key, state);
     }
     json_decref(jar);
     return rc < 0 ? rc : 0;
@@ -139,7 +141,7 @@ static int take_change(const shms_cookie *c, void *context)
     if (!*c->name && !*c->path)
         rc = (int)settle_all(context);
     else if (key)
-        rc = settle(context, key, c, c->flags & SHMS_COOKIE_GONE ? json_null() : state);
+        rc = settle(context, key, c->flags & SHMS_COOKIE_GONE ? json_null() : state);
     free(key);
     json_decref(state);
     return rc;
@@ -196,7 +198,7 @@ static int64_t take_done(bridge *b, const char *key, const shms_cookie *c, const
     json_object_set_new(entry, "browser", state_cookie(told, &now) ? state_of(&now) : json_null());
     json_t *state = state_in_jar(b->jar, c, &rc);
     if (state)
-        rc = settle(b, key, c, state);
+        rc = settle(b, key, state);
     json_decref(state);
     return rc;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Keeps the cookies of a browser and those of a jar equal.
  *
- * The jar is the truth. The bridge knows of each cookie what the browser holds, as far as it was told, and what
- * it is writing into the browser:
+ * The jar is the truth. The bridge knows of each cookie what the browser holds, as far as it was told, and
+ * what it is writing into the browser:
  *   browser  the state that the browser told last
  *   sent     a write is under way: this state; at most one for each cookie
  *   echoed   the browser has told that state since

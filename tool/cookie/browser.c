@@ -112,11 +112,11 @@ static char *quoted(const char *word)
 /* A browser gives a host no words of its own, so the jar's name is in a script. */
 static char *script_text(const arguments *args)
 {
-    char *program = beside_program(NULL), *name = program ? quoted(program) : NULL, *jar = quoted(args->jar);
-    char *ret = name && jar ? text("#!/bin/sh\n# The browser runs this for its extension; made by shms-cookie.\n"
-                                   "exec %s host --jar %s -- \"$@\"\n",
-                                   name, jar)
-                            : NULL;
+    static const char script[] = "#!/bin/sh\n"
+                                 "# The browser runs this for its extension; made by shms-cookie.\n"
+                                 "exec %s host --jar %s -- \"$@\"\n";
+    char *program = beside_program(NULL), *name = program ? quoted(program) : NULL;
+    char *jar = quoted(args->jar), *ret = name && jar ? text(script, name, jar) : NULL;
     free(program);
     free(name);
     free(jar);
@@ -127,8 +127,8 @@ static char *manifest_text(int browser, const char *script)
 {
     bool chromium = browser == CHROMIUM;
     json_t *manifest = json_pack("{s:s, s:s, s:s, s:s, s:[s]}", "name", HOST_NAME, "description",
-                                 "Shares the cookies of this browser with other programs", "path", script, "type",
-                                 "stdio", chromium ? "allowed_origins" : "allowed_extensions",
+                                 "Shares the cookies of this browser with other programs", "path", script,
+                                 "type", "stdio", chromium ? "allowed_origins" : "allowed_extensions",
                                  chromium ? CHROMIUM_ORIGIN : FIREFOX_ID);
     char *ret = manifest ? json_dumps(manifest, JSON_INDENT(2)) : NULL;
     json_decref(manifest);
@@ -195,14 +195,14 @@ static int tell(const arguments *args, const bool wanted[BROWSERS])
 {
     char *folder = beside_program("../share/shmstream/extension");
     if (!folder)
-        return cookie_error(args, "the extension is not beside this program, in ../share/shmstream/extension; "
-                                  "install both again");
+        return cookie_error(args, "the extension is not in ../share/shmstream/extension, as seen from this "
+                                  "program; install both again");
     if (wanted[CHROMIUM])
         puts("Chromium: open chrome://extensions, switch developer mode on, and load this folder unpacked;\n"
              "or start it with --load-extension=FOLDER:");
     if (wanted[FIREFOX])
-        puts("Firefox: open about:debugging#/runtime/this-firefox, and load manifest.json of this folder as a\n"
-             "temporary add-on; it stays until Firefox ends:");
+        puts("Firefox: open about:debugging#/runtime/this-firefox, and load manifest.json of this folder as\n"
+             "a temporary add-on; it stays until Firefox ends:");
     puts(folder);
     free(folder);
     return EXIT_SUCCESS;

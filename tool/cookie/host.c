@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* shms-cookie host: what the browser runs for the extension, with native messages on standard input and output.
+/* shms-cookie host: what the browser runs for the extension. Native messages on standard input and output:
  *
  *   browser: have     cookies that it holds, some hundreds of bytes each, a part of them
  *            ready    that was all; answered by `equal`
  *            changed  a cookie is new, or is another now
  *            gone     a cookie was deleted, or, with "evicted", made room
- *            done     a write or delete is over; "about" is its cookie, "cookie" what the browser holds, or null
+ *            done     a write or delete is over; "about" is its cookie, "cookie" what the browser holds
+ *                     now, or null
  *   host:    hello    the jar's name
  *            write    this cookie is to be set
  *            delete   this one is to be deleted

@@ -2,7 +2,8 @@
 /* Cookies as JSON, the same for the extension and for comparing.
  *
  * A state is an object with all that a cookie is, or null: there is none. Two states of a cookie are equal if
- * json_equal() says so. Its key says which cookie it is: partition, host, whether that host only, name, path. */
+ * json_equal() says so. A key says which cookie it is: partition, host, whether for that host only, name,
+ * path. */
 #ifndef SHMS_COOKIE_STATE_H
 #define SHMS_COOKIE_STATE_H
 

@@ -29,6 +29,11 @@ export function fromBrowser(cookie) {
     };
 }
 
+// Firefox lists cookies that have expired until it cleans up.
+export function isOver(c) {
+    return c.expires > 0 && c.expires * 1000 <= Date.now();
+}
+
 // What cookies.set() takes. With a domain it would be sent to hosts below it, too.
 export function toBrowser(c, storeId) {
     return {

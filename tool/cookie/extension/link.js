@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // One cookie store of this browser, and the host that keeps it equal to the jar. The host decides: here changes are
 // told, and what it says is done. tool/cookie/host.c has the messages.
-import { fromBrowser, keyOf, toBrowser } from './cookie.js';
+import { fromBrowser, isOver, keyOf, toBrowser } from './cookie.js';
 
 const HOST = 'shmstream.cookies';
 const AT_ONCE = 50; // cookies in a message, which must stay below 1 MiB
@@ -123,7 +123,9 @@ export class Link {
             wanted.expirationDate = 1;
         try {
             const set = await this.api.cookies.set(wanted);
-            return set && !gone ? fromBrowser(set) : null;
+            const found = set && !gone ? fromBrowser(set) : null;
+            // What comes back is a cookie for that URL with that name, and perhaps another one.
+            return found && keyOf(found) === keyOf(c) ? found : null;
         } catch (error) {
             return null; // refused; look() tells what is there
         }
@@ -138,6 +140,6 @@ export class Link {
     // Those of partitions only come if asked for.
     async getAll(like) {
         const found = await this.api.cookies.getAll({ ...like, storeId: this.storeId, partitionKey: {} });
-        return found.map(fromBrowser).filter((c) => c);
+        return found.map(fromBrowser).filter((c) => c && !isOver(c));
     }
 }
