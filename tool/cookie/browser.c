@@ -16,6 +16,7 @@ enum { CHROMIUM, FIREFOX, BROWSERS };
 static const char *const names[] = {"chromium", "firefox"};
 
 /* NULL: no memory. */
+static char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static char *text(const char *format, ...)
 {
     va_list list;
