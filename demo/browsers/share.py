@@ -154,10 +154,15 @@ class Show:
         print(f"\nThe report, with pictures: {self.folder / 'report.md'}")
 
 
+def end_in_order(seconds):
+    """However it is ended, and then at the latest: no browser stays behind."""
+    for sign in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM):
+        signal.signal(sign, lambda number, _: sys.exit(128 + number))
+    signal.alarm(seconds)
+
+
 def main():
-    signal.alarm(300)
-    for sign in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(sign, lambda *_: sys.exit(130))
+    end_in_order(300)
     missing = [program for program in ("chromium", "firefox-esr", "curl") if not shutil.which(program)]
     if missing:
         print(f"SKIP: no {', '.join(missing)}")

@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 
@@ -18,7 +19,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "demo/browsers"))
 from browser_model import cookie
 from drive import Chromium, Firefox, until
-from share import Show
+from share import Show, end_in_order
 
 
 def key(c):
@@ -151,6 +152,33 @@ class RealTest(unittest.TestCase):
         self.put(self.chromium, wanted[2])
         self.wait_all(by_key(*wanted))
 
+    def test_the_session_of_the_documents(self):
+        """doc/cookies.md, From browsers, as it stands, but for the names of server and jar, and the last line until you are logged in."""
+        page = (pathlib.Path(__file__).resolve().parents[2] / "doc/cookies.md").read_text()
+        lines = page.split("## From browsers")[1].split("```console\n")[1].split("```")[0]
+        jar = self.show.jar + "-session"
+        self.addCleanup(subprocess.run, [self.show.tools / "shms", "rm", jar])
+        with self.show.web() as web, tempfile.TemporaryDirectory() as home:
+            programs = pathlib.Path(home) / "programs"
+            programs.mkdir()
+            (programs / "shms-cookie").symlink_to(self.show.tools / "cookie/shms-cookie")
+            (programs / "chromium").write_text(f'#!/bin/sh\nexec {shutil.which("chromium")} --headless=new --no-sandbox --disable-gpu '
+                                               '--user-data-dir="$HOME/.config/chromium" '  # without a window it would take another one
+                                               '--no-first-run --password-store=basic "$@"\n')
+            (programs / "chromium").chmod(0o755)
+            environment = {**os.environ, "HOME": home, "PATH": f"{programs}:{os.environ['PATH']}", "no_proxy": "*"}
+            environment.pop("XDG_CONFIG_HOME", None)
+            lines = [line.removeprefix("$ ").replace("https://example.com", web).replace("--jar web", f"--jar {jar}") for line in lines.splitlines()]
+            script = "\n".join([*lines[:-1], f"until {lines[-1]} | grep sid=s3cret; do sleep 0.1; done", ""])
+            shell = subprocess.Popen(["bash", "-c", script], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                     stderr=subprocess.DEVNULL, start_new_session=True)
+            try:
+                self.assertIn(b"sid=s3cret", shell.stdout.readline())
+            finally:
+                os.killpg(shell.pid, signal.SIGKILL)
+                shell.wait()
+                shell.stdout.close()
+
     def test_an_idle_browser_still_follows(self):
         # Firefox may end the background page, here after 2 s.
         time.sleep(6)
@@ -159,7 +187,7 @@ class RealTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    signal.alarm(280)
+    end_in_order(280)
     for program in ("chromium", "firefox-esr"):
         if not shutil.which(program):
             print(f"SKIP: no {program}")
