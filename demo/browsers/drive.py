@@ -58,7 +58,11 @@ class Browser:
             except ProcessLookupError:
                 pass
             self.process.wait()
-        shutil.rmtree(self.home, ignore_errors=True)
+        for _ in range(100):
+            shutil.rmtree(self.home, ignore_errors=True)
+            if not self.home.exists():
+                break
+            time.sleep(0.02)  # one of its processes is still on its way out, and writes
 
     def __enter__(self):
         try:
@@ -103,7 +107,7 @@ class Chromium(Browser):
         self.answers, from_browser = os.pipe()
         words = [shutil.which("chromium"), "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run",
                  "--no-default-browser-check", "--disable-dev-shm-usage", "--password-store=basic", "--no-proxy-server",
-                 "--disable-background-networking", "--disable-component-update", "--disable-sync",
+                 "--window-size=640,400", "--disable-background-networking", "--disable-component-update", "--disable-sync",
                  # The tab with the extension's page is not the one in front.
                  "--disable-background-timer-throttling", "--disable-renderer-backgrounding",
                  "--remote-debugging-pipe", f"--user-data-dir={self.home}/profile",
@@ -174,9 +178,15 @@ class Chromium(Browser):
     def evaluate_inside(self, expression):
         return self.evaluate(self.inside, f"(async () => {expression})()")
 
-    def picture(self, path):
-        data = self.call("Page.captureScreenshot", self.page)["data"]
+    def picture(self, path, session=None):
+        data = self.call("Page.captureScreenshot", session or self.page)["data"]
         pathlib.Path(path).write_bytes(base64.b64decode(data))
+
+    def show_extension(self, path, text):
+        """A picture of the extension's page, as soon as it shows this text."""
+        self.call("Page.reload", self.inside)
+        until(text, lambda: text in (self.evaluate(self.inside, "document.body?.innerText") or ""))
+        self.picture(path, self.inside)
 
 
 class Firefox(Browser):
@@ -195,7 +205,7 @@ class Firefox(Browser):
                   "browser.aboutwelcome.enabled": False, "toolkit.telemetry.reportingpolicy.firstRun": False, **self.wishes}
         (profile / "user.js").write_text("".join(f'user_pref("{k}", {json.dumps(v)});\n' for k, v in wishes.items()))
         self.spawn([shutil.which("firefox-esr") or shutil.which("firefox"), "--headless", "--marionette",
-                    "--remote-allow-system-access", "--no-remote", "--profile", str(profile), "about:blank"])
+                    "--remote-allow-system-access", "--no-remote", "--width", "640", "--height", "400", "--profile", str(profile), "about:blank"])
         self.socket = until("Marionette", lambda: self.connect(port))
         self.stream = self.socket.makefile("rb")
         self.receive()  # a greeting

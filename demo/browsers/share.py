@@ -90,6 +90,7 @@ class Show:
             browser.visit(f"{web}/home")
             browser.picture(self.folder / f"after-{browser.kind}.png")
             self.check(browser.kind, "sid=s3cret" in browser.run("document.body.innerText"))
+        chromium.show_extension(self.folder / "extension.png", "127.0.0.1")
         start = time.monotonic()
         said = self.cookie("curl", "--", "-sS", f"{web}/home")
         self.say(f"- curl is logged in, too ({(time.monotonic() - start) * 1000:.0f} ms with its start): `{said.strip()}`")
@@ -148,6 +149,7 @@ class Show:
             self.bursts(one, other)
             self.bursts(one, firefox)
         self.say("\n| | Chromium | Firefox |\n|---|---|---|")
+        self.lines.append("| the extension's page | ![](extension.png) | |")
         for when in ("before", "after"):
             self.lines.append(f"| {when} | ![](before-chromium.png) | ![](before-firefox.png) |".replace("before", when))
         (self.folder / "report.md").write_text("\n".join(self.lines) + "\n")
