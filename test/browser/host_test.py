@@ -172,8 +172,11 @@ class HostTest(unittest.TestCase):
         self.assertEqual(h.receive()["cookie"], cookie("a", "3"))
         self.assertEqual(self.in_jar()[key_of(cookie("a"))]["value"], "3")
         h.send({"type": "done", "about": cookie("a", "3"), "cookie": cookie("a", "3")})
+        self.set_jar("a=4")
+        self.assertEqual(h.receive()["cookie"], cookie("a", "4"))
         h.send({"type": "changed", "cookie": cookie("a", "3"), "n": 2})  # an echo that is late
         self.assertEqual(h.receive(), {"type": "kept", "n": 2})
+        self.assertEqual(self.in_jar()[key_of(cookie("a"))]["value"], "4")
         self.assertEqual(h.end(), (0, ""))
 
     def test_a_page_writes_while_a_write_is_under_way(self):
@@ -187,6 +190,13 @@ class HostTest(unittest.TestCase):
         h.send({"type": "done", "about": cookie("a", "jar"), "cookie": cookie("a", "jar")})
         self.assertEqual(h.receive()["cookie"]["value"], "page")  # what the page wrote is not lost
         self.assertEqual(self.in_jar()[key_of(cookie("a"))]["value"], "page")
+        self.set_jar("b=jar")
+        self.assertEqual(h.receive()["cookie"]["value"], "jar")
+        for value in ("jar", "page", "jar"):  # only the first one is the echo
+            h.send({"type": "changed", "cookie": cookie("b", value)})
+        h.send({"type": "done", "about": cookie("b", "jar"), "cookie": cookie("b", "jar"), "n": 1})
+        self.assertEqual(h.receive(), {"type": "kept", "n": 1})
+        self.assertEqual(self.in_jar()[key_of(cookie("b"))]["value"], "jar")
         h.end()
 
     def test_a_browser_that_refuses_or_alters_is_not_asked_for_ever(self):
