@@ -73,7 +73,11 @@ class Browser:
             self.outbox.put({"type": "have", "cookies": list(cookies)})
         self.outbox.put({"type": "ready"})
         if wait_ready:
-            assert self.equal.wait(PATIENCE_S), "the host does not say equal"
+            assert self.equal.wait(PATIENCE_S), f"the host does not say equal: {self.host.process.poll()}, {self.last_words()}"
+
+    def last_words(self):
+        self.host.process.kill()
+        return self.host.process.stderr.read().decode()
 
     def send_all(self):
         for message in iter(self.outbox.get, None):

@@ -57,7 +57,11 @@ class HostTest(unittest.TestCase):
         return made
 
     def wait_browser(self, browser, *wanted):
-        until(lambda: browser.cookies() == {key_of(c): c for c in wanted})
+        wanted = {key_of(c): c for c in wanted}
+        try:
+            until(lambda: browser.cookies() == wanted)
+        except AssertionError:
+            self.assertEqual(browser.cookies(), wanted)
 
     def end(self, browser, words=""):
         status, said = browser.end()
