@@ -9,7 +9,7 @@ configure = cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX) $(if $(WERRO
 configure_all = $(configure) -DSHMS_TESTS=ON
 build = cmake --build $(BUILD) -j$(JOBS)
 
-.PHONY: all everything help demo test test-all coverage fuzz test-crash test-mutants test-windows test-distros deb rpm peers bench verify \
+.PHONY: all everything help demo demo-browsers test test-all coverage fuzz test-crash test-mutants test-windows test-distros deb rpm peers bench verify \
     install uninstall doc site clean
 
 # Whether there are tests is not even looked at, unless another target did so before.
@@ -33,6 +33,13 @@ demo: ## see processes share cookies, pass a file, and survive a kill
 	$(configure_all)
 	$(build) --target demos
 	bash demo/run.sh $(BUILD)
+
+# Not in CI: a browser wants 300 MB more to be installed, and its start is not ours.
+demo-browsers: ## see Chromium, Firefox and curl share a login; writes BUILD/demo/browsers/report.md, with pictures
+	bash ci/setup build jar browser
+	$(configure_all)
+	$(build)
+	python3 demo/browsers/share.py $(BUILD) $(BUILD)/demo/browsers
 
 test: ## the quick tests
 	bash ci/setup build test

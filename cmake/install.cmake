@@ -44,6 +44,10 @@ foreach(tool IN ITEMS shms_tool shms_cookie_tool)
         endif()")
     endif()
 endforeach()
+if(TARGET shms_cookie_tool)
+    # shms-cookie looks for it there, from where it is itself.
+    install(DIRECTORY tool/cookie/extension DESTINATION ${CMAKE_INSTALL_DATADIR}/shmstream)
+endif()
 
 install(EXPORT shmstream NAMESPACE shmstream:: DESTINATION ${shms_cmake_dir} FILE shmstream-targets.cmake)
 configure_package_config_file(cmake/shmstream-config.cmake.in shmstream-config.cmake

@@ -262,9 +262,25 @@ static int tell_changes_of(shms_jar *j, struct changes *c, const struct place_ch
     return c->teller.ended;
 }
 
+/* A place that changes while the dict tells is told by its later change only, and that may be beyond the end.
+ * Its earlier news would then count as known. So this goes on until the dict stood still meanwhile; where it
+ * never does, looking at everything is no dearer. */
+static int64_t collect_places(shms_jar *j, struct changes *c)
+{
+    int64_t before = 0;
+    for (int i = 0; i < 1000; i++) {
+        before = shms_dict_version(j->dict);
+        int64_t rc = before < 0 ? before : shms_dict_changes(j->dict, &c->until, collect_place, c);
+        if (rc < 0 || shms_dict_version(j->dict) == before)
+            return rc;
+    }
+    c->until = before;
+    return SHMS_E_MISSED;
+}
+
 static int64_t tell_changes(shms_jar *j, struct changes *c)
 {
-    int64_t rc = shms_dict_changes(j->dict, &c->until, collect_place, c);
+    int64_t rc = collect_places(j, c);
     if (rc < 0)
         return rc;
     sort_places(c);

@@ -188,9 +188,9 @@ page=$SRC/doc/shms-cookie.1
 for command in $("$cookie" --help | sed -nE 's/^  ([a-z]+)  .*/\1/p'); do
     "$cookie" "$command" --help
     # Options by the help, and by the synopsis of the page.
-    "$cookie" "$command" --help | sed -nE 's/^  --([a-z]+) .*/\1/p' | grep -vx help | sort >"$work/helped"
+    "$cookie" "$command" --help | sed -nE 's/^  --([a-z-]+) .*/\1/p' | grep -vx help | sort >"$work/helped"
     sed -n '/^\.Sh SYNOPSIS/,/^\.Sh DESC/p' "$page" |
-        sed -n "/^\.Cm $command\$/,/^\.Nm/p" | sed -nE 's/^\.Op Fl -([a-z]+).*/\1/p' | sort >"$work/paged"
+        sed -n "/^\.Cm $command\$/,/^\.Nm/p" | sed -nE 's/^\.Op Fl -([a-z-]+).*/\1/p' | sort >"$work/paged"
     diff "$work/helped" "$work/paged" >&2 || fail "$command: options of help (<) and shms-cookie.1 (>) differ"
     grep -q "^\.Ss $command\$" "$page" || fail "shms-cookie.1 has no section $command"
 done

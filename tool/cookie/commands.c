@@ -278,41 +278,50 @@ const command commands[] = {
     {"set", "URL",
      "Take Set-Cookie lines from standard input, as an answer to URL.\n"
      "A refused line is told with its number; the status is 1 then.",
-     "asp", 1, 1, true, run_set},
+     "asp", 1, 1, true, false, run_set},
     {"get", "URL",
      "Print the Cookie line for a request to URL.\n"
      "Nothing is printed if there is none.",
-     "asp", 1, 1, false, run_get},
+     "asp", 1, 1, false, false, run_get},
     {"ls", "[HOST]",
      "List cookies, without their values.\n"
      "A dot before the host: they are sent to hosts below it, too.",
-     "J", 0, 1, false, run_ls},
+     "J", 0, 1, false, false, run_ls},
     {"rm", "[HOST [NAME]]",
      "Delete the cookies of a host, or one by name, or all.\n"
      "One by name: of the partition, or of none.",
-     "Ap", 0, 2, false, run_rm},
+     "Ap", 0, 2, false, false, run_rm},
     {"import", "FILE",
      "Take the cookies of a cookies.txt in.\n"
      "Lines that are left out are counted; the status is 1 then.",
-     "", 1, 1, true, run_import},
+     "", 1, 1, true, false, run_import},
     {"export", "FILE",
      "Write all cookies to a cookies.txt.\n"
      "Its mode is 0600, and it is replaced as a whole.",
-     "", 1, 1, false, run_export},
+     "", 1, 1, false, false, run_export},
     {"watch", "",
      "Tell what is there, then each change, a line each.\n"
      "`set HOST NAME PATH` or `gone HOST NAME PATH`. `gone HOST` alone: look with ls at what is left.\n"
      "`missed`: changes came too fast, and what is there is told once more.",
-     "", 0, 0, true, run_watch},
+     "", 0, 0, true, false, run_watch},
     {"curl", "-- ARGUMENT...",
      "Run curl with the cookies of the jar, and keep what servers set.\n"
      "Redirects are followed with --location, as ever. The status is curl's.",
-     "", 0, -1, true, run_curl},
+     "", 0, -1, true, false, run_curl},
     {"lock", "HOST -- COMMAND...",
      "Run a command that no other process runs for HOST meanwhile.\n"
      "To log in or refresh a token once: look first whether another has done it. Cookies are not locked.\n"
      "The status is the command's, 128+N if signal N killed it, 124 if the lock was not got in time,\n"
      "125 if shms-cookie failed, 126 if the command cannot be run, 127 if there is none.",
-     "t", 2, -1, true, run_lock},
+     "t", 2, -1, true, false, run_lock},
+    {"host", "-- ORIGIN...",
+     "Share the cookies of a browser; the browser runs it for the extension.\n"
+     "Native messages come and go on standard input and output. What the browser says is its extension\n"
+     "(ORIGIN) is to be the one of this program. It ends with the browser.",
+     "", 0, -1, true, false, run_host},
+    {"browser", "install|uninstall chromium|firefox|all",
+     "Let a browser share its cookies: tell it where the host is.\n"
+     "How the extension is loaded is told, and its folder last.",
+     "uSd", 2, 2, false, true, run_browser},
     {0},
 };

@@ -15,6 +15,7 @@ typedef struct command {
     const char *options; /* letters of those it takes, see main.c */
     int least, most;     /* operands; -1: any number, which are `words` from the second on */
     bool makes;          /* a jar that is not there */
+    bool jarless;        /* opens none: run gets NULL */
     int (*run)(shms_jar *j, const arguments *args);
 } command;
 
@@ -25,7 +26,8 @@ struct arguments {
     const char *operand[2]; /* NULL: not given */
     uint32_t flags, site;   /* of the request */
     int timeout_ms;
-    bool json, all;
+    bool json, all, user, system;
+    const char *profile; /* of Chromium: --user-data-dir */
     char **words; /* of a command to be run */
 };
 
@@ -33,6 +35,8 @@ extern const command commands[];
 
 int run_curl(shms_jar *j, const arguments *args);
 int run_lock(shms_jar *j, const arguments *args);
+int run_host(shms_jar *j, const arguments *args);
+int run_browser(shms_jar *none, const arguments *args);
 
 /* Say what is wrong on standard error: EXIT_FAILURE. */
 int cookie_error(const arguments *args, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -19,6 +19,9 @@ static const struct {
     {'J', "json", NULL, "one JSON object a line, with the values"},
     {'t', "timeout", "TIME", "longest wait: 500ms, 2s, 1.5m, plain seconds, or forever (default)"},
     {'A', "all", NULL, "all cookies of the jar"},
+    {'u', "user", NULL, "for this user (default)"},
+    {'S', "system", NULL, "for all users"},
+    {'d', "user-data-dir", "DIR", "for a Chromium that is started with this option"},
     {'h', "help", NULL, "show this"},
 };
 #define WORDS (sizeof words / sizeof words[0])
@@ -83,7 +86,7 @@ static void print_help(const command *c)
     printf("usage: shms-cookie %s [OPTION]...%s%s\n%s\n\n", c->name, *c->operands ? " " : "", c->operands,
            c->about);
     for (size_t i = 0; i < WORDS; i++) {
-        char left[32];
+        char left[40];
         if (!strchr(c->options, words[i].key) && !strchr("jh", words[i].key))
             continue;
         snprintf(left, sizeof left, "%s %s", words[i].name, words[i].value ? words[i].value : "");
@@ -144,6 +147,9 @@ static const char *take_option(arguments *args, int key, const char *value)
     case 'p': args->partition = value; return NULL;
     case 't': return take_time(value, &args->timeout_ms);
     case 'J': args->json = true; return NULL;
+    case 'u': args->user = true; return NULL;
+    case 'S': args->system = true; return NULL;
+    case 'd': args->profile = value; return *value ? NULL : " is no folder";
     default: args->all = true; return NULL;
     }
 }
@@ -195,6 +201,8 @@ static int parse(arguments *args, int argc, char **argv)
 
 static int run(const arguments *args)
 {
+    if (args->command->jarless)
+        return args->command->run(NULL, args);
     shms_jar_options o = {.struct_size = sizeof o,
                           .create = args->command->makes ? SHMS_CREATE_OR_OPEN : SHMS_OPEN_ONLY};
     shms_jar *j;
