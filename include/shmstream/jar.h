@@ -424,9 +424,10 @@ SHMS_API int shms_jar_unlock(shms_jar *j, const char *host);
  * @param path  the file
  * @param ret_left_out  receives how many lines were left out: no cookie, refused, expired, or a last line
  *     without its end, which may be cut short; or NULL
- * @return how many cookies were put in, or SHMS_E_FORMAT (there are lines, and none is a cookie; nothing has
- *     changed), SHMS_E_NOT_FOUND, SHMS_E_DENIED, SHMS_E_OS (as to the file), SHMS_E_INVALID (NULL, a
- *     directory), SHMS_E_NOMEM, or as shms_jar_put(), the cookies before it being in.
+ * @return how many cookies were put in, or SHMS_E_FORMAT (there are lines, and none is a cookie, or one has a
+ *     megabyte; nothing has changed), SHMS_E_NOT_FOUND, SHMS_E_DENIED, SHMS_E_OS (as to the file),
+ *     SHMS_E_INVALID (NULL, a directory, a pipe), SHMS_E_NOMEM, or as shms_jar_put(), the cookies before it
+ *     being in.
  * Threads: safe.
  * Processes: safe; one change for each cookie.
  * Signals: not async-signal-safe.

@@ -96,8 +96,8 @@ static int drop_room(struct shms_channel *c, uint64_t limit)
     return is_enough(c);
 }
 
-/* Of what may go up to `most`: no more than half of the ring, unless the message needs it. The rest is there
- * for who joins with `history`. */
+/* Of what may go up to `most`: no more than half of the ring, unless the message needs it. Receivers that
+ * join with `history` find the rest. */
 static uint64_t spare_half(const struct shms_channel *c, uint64_t most)
 {
     uint64_t room = c->need > c->capacity / 2 ? c->need : c->capacity / 2;

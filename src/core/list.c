@@ -251,36 +251,55 @@ static int list_file(const struct listing *l, const char *file_name)
     return seen ? l->callback(text, &info, l->context) : 0;
 }
 
-/* The next few names of a place, in order. */
-#define BATCH 12
+/* The next names of a place, in order, each with its zero byte: as many as there is room for. */
+#define BATCH_BYTES 3072
 #define FILE_NAME_MAX 256
 
 struct batch {
     char after[FILE_NAME_MAX]; /* the last of those before */
-    char names[BATCH][FILE_NAME_MAX];
-    int count;
+    char names[BATCH_BYTES];
+    size_t used, last; /* bytes of them; where the last one begins */
+    bool full;         /* there are more behind */
 };
+
+static size_t behind(const struct batch *b, size_t at)
+{
+    return at + strlen(b->names + at) + 1;
+}
+
+static void drop_last(struct batch *b)
+{
+    b->used = b->last;
+    for (size_t at = b->last = 0; at < b->used; at = behind(b, at))
+        b->last = at;
+}
 
 static int add_to_batch(void *context, const char *file_name)
 {
     struct batch *b = context;
-    if (strlen(file_name) >= FILE_NAME_MAX || strcmp(file_name, b->after) <= 0)
+    size_t n = strlen(file_name) + 1, at = 0;
+    if (n > FILE_NAME_MAX || strcmp(file_name, b->after) <= 0 ||
+        (b->full && strcmp(file_name, b->names + b->last) > 0))
         return 0;
-    int at = b->count;
-    while (at > 0 && strcmp(file_name, b->names[at - 1]) < 0)
-        at--;
-    if (at == BATCH)
-        return 0;
-    int kept = b->count < BATCH ? b->count : BATCH - 1;
-    memmove(b->names[at + 1 < BATCH ? at + 1 : at], b->names[at], (size_t)(kept - at) * FILE_NAME_MAX);
-    strcpy(b->names[at], file_name);
-    b->count = kept + 1;
+    while (at < b->used && strcmp(file_name, b->names + at) > 0)
+        at = behind(b, at);
+    while (b->used + n > BATCH_BYTES) {
+        b->full = true;
+        if (at == b->used)
+            return 0;
+        drop_last(b);
+    }
+    memmove(b->names + at + n, b->names + at, b->used - at);
+    memcpy(b->names + at, file_name, n);
+    b->last = at == b->used ? at : b->last + n;
+    b->used += n;
     return 0;
 }
 
 static int next_batch(const char *prefix, struct batch *b)
 {
-    b->count = 0;
+    b->used = b->last = 0;
+    b->full = false;
     shms__quiet_begin();
     int rc = shms__place_walk(prefix, add_to_batch, b);
     shms__quiet_end();
@@ -290,17 +309,17 @@ static int next_batch(const char *prefix, struct batch *b)
 static int list_place(const struct listing *l)
 {
     char prefix[PORT_PATH_MAX];
-    struct batch b = {.count = 0};
+    struct batch b = {.used = 0};
     int rc = shms__place(l->global, false, prefix);
     if (rc == SHMS_E_NOT_FOUND || rc == SHMS_E_UNSUPPORTED) /* where no region can be, none is */
         return 0;
     do {
         if (rc == 0)
             rc = next_batch(prefix, &b);
-        for (int i = 0; rc == 0 && i < b.count; i++)
-            rc = list_file(l, b.names[i]);
-        strcpy(b.after, b.count > 0 ? b.names[b.count - 1] : "");
-    } while (rc == 0 && b.count == BATCH);
+        for (size_t at = 0; rc == 0 && at < b.used; at = behind(&b, at))
+            rc = list_file(l, b.names + at);
+        strcpy(b.after, b.used > 0 ? b.names + b.last : "");
+    } while (rc == 0 && b.full);
     return rc;
 }
 

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define LINE_MOST (1u << 20)
 #define SECOND_NS INT64_C(1000000000)
 #define HTTP_ONLY "#HttpOnly_"
 
@@ -27,7 +28,9 @@ static int file_error(int error)
     case ENOSPC:
     case EDQUOT: return SHMS_E_NOSPACE;
     case ENOMEM: return SHMS_E_NOMEM;
-    case EISDIR: return SHMS_E_INVALID;
+    case EISDIR:
+    case ESPIPE:
+    case ENAMETOOLONG: return SHMS_E_INVALID;
     default: return SHMS_E_OS;
     }
 }
@@ -135,18 +138,30 @@ static int import_line(struct import *import, char *line, size_t size)
     return 0;
 }
 
+/* A line with its end; 0: there is none. LINE_MOST: it is no file of cookies, and perhaps without end. */
+static size_t take_line(FILE *file, char line[LINE_MOST + 1])
+{
+    size_t n = 0;
+    int c = 0;
+    while (n < LINE_MOST && c != '\n' && (c = getc(file)) != EOF)
+        line[n++] = (char)c;
+    line[n] = '\0';
+    return n;
+}
+
 static int import_lines(struct import *import, FILE *file)
 {
-    char *line = NULL;
-    size_t room = 0;
-    ssize_t n;
-    int rc = 0;
-    while (rc == 0 && (n = getline(&line, &room, file)) > 0)
-        rc = import_line(import, line, (size_t)n);
+    char *line = malloc(LINE_MOST + 1);
+    size_t n, longest = 0;
+    int rc = line ? 0 : SHMS_E_NOMEM;
+    while (rc == 0 && (n = take_line(file, line)) > 0) {
+        rc = n == LINE_MOST ? SHMS_E_FORMAT : import_line(import, line, n);
+        longest = n > longest ? n : longest;
+    }
     if (rc == 0 && ferror(file))
         rc = file_error(errno);
     if (line)
-        explicit_bzero(line, room);
+        explicit_bzero(line, longest);
     free(line);
     return rc;
 }
@@ -154,7 +169,8 @@ static int import_lines(struct import *import, FILE *file)
 static int64_t import_file(shms_jar *j, FILE *file, uint64_t *ret_left_out)
 {
     struct import look = {0}, import = {.jar = j};
-    int rc = import_lines(&look, file);
+    /* It is read twice; of a pipe nothing is taken. */
+    int rc = fseek(file, 0, SEEK_SET) == 0 ? import_lines(&look, file) : file_error(errno);
     if (rc < 0)
         return rc;
     if (look.in == 0 && look.left_out > 0)

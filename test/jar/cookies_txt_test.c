@@ -90,6 +90,21 @@ static void left_out(void **state)
     shms_jar_close(j);
 }
 
+/* Nothing is taken out of it. */
+static void import_from_pipe(shms_jar *j)
+{
+    static const char text[] = "a.example\tFALSE\t/\tFALSE\t0\tn\tv\n";
+    char name[32], found[sizeof text];
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], text, sizeof text - 1), sizeof text - 1);
+    snprintf(name, sizeof name, "/dev/fd/%d", ends[0]);
+    assert_int_equal(shms_jar_import(j, name, NULL), SHMS_E_INVALID);
+    assert_int_equal(read(ends[0], found, sizeof found), sizeof text - 1);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void no_cookies_at_all(void **state)
 {
     (void)state;
@@ -101,6 +116,8 @@ static void no_cookies_at_all(void **state)
     assert_int_equal(left, 0);
     assert_int_equal(shms_jar_import(j, "/nowhere", NULL), SHMS_E_NOT_FOUND);
     assert_int_equal(shms_jar_import(j, "/tmp", NULL), SHMS_E_INVALID);
+    assert_int_equal(shms_jar_import(j, "/dev/zero", NULL), SHMS_E_FORMAT);
+    import_from_pipe(j);
     assert_int_equal(shms_jar_import(j, NULL, NULL), SHMS_E_INVALID);
     assert_int_equal(count_of(j, NULL), 0);
     shms_jar_close(j);
