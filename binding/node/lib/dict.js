@@ -2,12 +2,13 @@
 'use strict';
 const addon = require('./addon.js');
 const check = require('./check.js');
-const { checked, closed, codes, ShmsError } = require('./errors.js');
-const { collected, LockQueue, PollQueue } = require('./requests.js');
+const { checked, codes } = require('./errors.js');
+const { NamedLocks } = require('./locks.js');
+const { collected, PollQueue } = require('./requests.js');
 const room = require('./room.js');
 const { dispose } = require('./stream.js');
 
-const KEY = 2; // what a LockQueue asks the addon for
+const KEY = 2; // what is locked, as the addon is told
 const policies = { none: 1, lru: 2 };
 const encodings = { utf8: 0, buffer: 1 };
 const GONE = 1;
@@ -28,31 +29,16 @@ function howOf(options) {
 
 const dateOf = (expires_ns) => (expires_ns === 0n ? null : new Date(Number(expires_ns / NS_PER_MS)));
 
-/** The lock of a key, held. */
-class KeyLock {
-  #release;
-
-  constructor(ownerDied, release) {
-    this.ownerDied = ownerDied;
-    this.#release = release;
-    Object.freeze(this);
-  }
-
-  /** A second call does nothing. */
-  release() {
-    const release = this.#release;
-    this.#release = () => {};
-    release();
-  }
-
-  [dispose]() {
-    this.release();
-  }
+/** What tells a key from others, and the key, which is the caller's to change. */
+function named(key) {
+  if (typeof key === 'string') return [Buffer.from(key).toString('latin1'), key];
+  const kept = Buffer.from(key);
+  return [kept.toString('latin1'), kept];
 }
 
 class Dict {
   #id;
-  #locks = new Map(); // by key: LockQueue
+  #locks;
   #waits;
   #asBuffer;
 
@@ -69,6 +55,7 @@ class Dict {
       'open',
     );
     const id = this.#id;
+    this.#locks = new NamedLocks(id, KEY, addon.dictLock, addon.dictUnlock);
     this.#waits = new PollQueue(id, (seen) => {
       const version = addon.dictChanged(id, seen);
       return version === codes.E_TIMEOUT ? undefined : checked(version, 'wait');
@@ -167,57 +154,14 @@ class Dict {
 
   // ---- locks of keys
 
-  #queueOf(key) {
-    const name = (typeof key === 'string' ? Buffer.from(key) : Buffer.from(key.buffer, key.byteOffset, key.byteLength)).toString('latin1');
-    let queue = this.#locks.get(name);
-    if (queue === undefined) {
-      const id = this.#id;
-      const kept = typeof key === 'string' ? key : Buffer.from(key);
-      queue = new LockQueue(id, () => addon.dictLock(id, kept), () => addon.dictUnlock(id, kept), kept);
-      queue.name = name;
-      this.#locks.set(name, queue);
-    }
-    return queue;
-  }
-
-  #locked(queue, code) {
-    if (this.#id === 0) throw closed('lock');
-    queue.held = true;
-    return new KeyLock(code === codes.OWNER_DIED, () => this.#unlock(queue));
-  }
-
-  #unlock(queue) {
-    if (this.#id === 0) return; // close has released it
-    const code = addon.dictUnlock(this.#id, queue.key);
-    const errno = code < 0 ? addon.oserror() : 0;
-    queue.held = false;
-    queue.pump();
-    this.#drop(queue);
-    if (code < 0) throw new ShmsError(code, 'unlock', errno);
-  }
-
-  #drop(queue) {
-    if (queue.idle) this.#locks.delete(queue.name);
-  }
-
   tryLock(key) {
-    const queue = this.#queueOf(check.key(key));
-    const code = queue.idle ? queue.attempt() : codes.E_TIMEOUT;
-    if (code >= 0) return this.#locked(queue, code);
-    this.#drop(queue);
-    return code === codes.E_TIMEOUT ? null : checked(code, 'lock');
+    return this.#locks.tryLock(...named(check.key(key)));
   }
 
   /** A lease of the key, whether it has a record or not. */
   async lock(key, options) {
     const o = check.options(options);
-    const queue = this.#queueOf(check.key(key));
-    try {
-      const wait = { timeout: check.timeout(o.timeout), signal: check.signal(o.signal) };
-      return this.#locked(queue, await queue.take(KEY, 'lock', wait));
-    } finally {
-      this.#drop(queue);
-    }
+    return this.#locks.lock(...named(check.key(key)), o);
   }
 
   // ---- the dict
@@ -235,7 +179,7 @@ class Dict {
     const id = this.#id;
     this.#id = 0;
     collected.unregister(this);
-    for (const queue of this.#locks.values()) queue.close();
+    this.#locks.close();
     this.#waits.close();
     addon.close(id);
   }

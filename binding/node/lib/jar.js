@@ -2,12 +2,13 @@
 'use strict';
 const addon = require('./addon.js');
 const check = require('./check.js');
-const { checked, closed, codes, ShmsError } = require('./errors.js');
-const { collected, LockQueue, PollQueue } = require('./requests.js');
+const { checked, codes, ShmsError } = require('./errors.js');
+const { NamedLocks } = require('./locks.js');
+const { collected, PollQueue } = require('./requests.js');
 const { dispose } = require('./stream.js');
 const { domainToASCII } = require('url');
 
-const HOST = 3; // what a LockQueue asks the addon for
+const HOST = 3; // what is locked, as the addon is told
 const sites = { same: 0, lax: 1, 'lax-unsafe': 2, cross: 3 };
 const sameSites = { none: 1, lax: 2, strict: 3 };
 const sameSiteNames = [null, 'none', 'lax', 'strict'];
@@ -50,31 +51,12 @@ function cookieOf([host, name, value, path, partition, flags, sameSite, expires,
   };
 }
 
-/** The lock of a host, held. */
-class HostLock {
-  #release;
-
-  constructor(ownerDied, release) {
-    this.ownerDied = ownerDied;
-    this.#release = release;
-    Object.freeze(this);
-  }
-
-  /** A second call does nothing. */
-  release() {
-    const release = this.#release;
-    this.#release = () => {};
-    release();
-  }
-
-  [dispose]() {
-    this.release();
-  }
-}
+/** One lock for all spellings of a host. */
+const spelled = (host) => domainToASCII(check.text(host, 'host')) || host;
 
 class Jar {
   #id;
-  #locks = new Map(); // by host: LockQueue
+  #locks;
   #waits;
 
   constructor(name = 'cookies', options) {
@@ -89,6 +71,7 @@ class Jar {
       'open',
     );
     const id = this.#id;
+    this.#locks = new NamedLocks(id, HOST, addon.jarLock, addon.jarUnlock);
     this.#waits = new PollQueue(id, (seen) => {
       const version = addon.jarChanged(id, seen);
       return version === codes.E_TIMEOUT ? undefined : checked(version, 'wait');
@@ -177,55 +160,16 @@ class Jar {
 
   // ---- locks of hosts
 
-  #queueOf(host) {
-    const name = domainToASCII(check.text(host, 'host')) || host; // one lock for all spellings
-    let queue = this.#locks.get(name);
-    if (queue === undefined) {
-      const id = this.#id;
-      queue = new LockQueue(id, () => addon.jarLock(id, name), () => addon.jarUnlock(id, name), name);
-      this.#locks.set(name, queue);
-    }
-    return queue;
-  }
-
-  #locked(queue, code) {
-    if (this.#id === 0) throw closed('lock');
-    queue.held = true;
-    return new HostLock(code === codes.OWNER_DIED, () => this.#unlock(queue));
-  }
-
-  #unlock(queue) {
-    if (this.#id === 0) return; // close has released it
-    const code = addon.jarUnlock(this.#id, queue.key);
-    const errno = code < 0 ? addon.oserror() : 0;
-    queue.held = false;
-    queue.pump();
-    this.#drop(queue);
-    if (code < 0) throw new ShmsError(code, 'unlock', errno);
-  }
-
-  #drop(queue) {
-    if (queue.idle) this.#locks.delete(queue.key);
-  }
-
   tryLock(host) {
-    const queue = this.#queueOf(host);
-    const code = queue.idle ? queue.attempt() : codes.E_TIMEOUT;
-    if (code >= 0) return this.#locked(queue, code);
-    this.#drop(queue);
-    return code === codes.E_TIMEOUT ? null : checked(code, 'lock');
+    const name = spelled(host);
+    return this.#locks.tryLock(name, name);
   }
 
   /** One process logs in, or refreshes a token, for all. */
   async lock(host, options) {
     const o = check.options(options);
-    const queue = this.#queueOf(host);
-    try {
-      const wait = { timeout: check.timeout(o.timeout), signal: check.signal(o.signal) };
-      return this.#locked(queue, await queue.take(HOST, 'lock', wait));
-    } finally {
-      this.#drop(queue);
-    }
+    const name = spelled(host);
+    return this.#locks.lock(name, name, o);
   }
 
   // ---- the jar
@@ -258,7 +202,7 @@ class Jar {
     const id = this.#id;
     this.#id = 0;
     collected.unregister(this);
-    for (const queue of this.#locks.values()) queue.close();
+    this.#locks.close();
     this.#waits.close();
     addon.close(id);
   }
