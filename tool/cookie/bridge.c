@@ -224,9 +224,12 @@ static int64_t take_walk(bridge *b, const json_t *cookies)
 
 static int64_t take_ready(bridge *b)
 {
-    b->since = shms_jar_version(b->jar);
-    int64_t rc = b->since < 0 || b->ready ? b->since : settle_all(b);
-    b->ready = true;
+    int64_t rc = 0;
+    if (!b->ready) {
+        b->since = shms_jar_version(b->jar);
+        rc = b->since < 0 ? b->since : settle_all(b);
+        b->ready = true;
+    }
     bridge_send(b, json_pack("{s:s, s:i}", "type", "equal", "cookies", (int)json_object_size(b->entries)));
     return rc < 0 ? rc : 0;
 }
