@@ -15,7 +15,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 SRC=${SRC:-$here/../..}
 id=cli-$$-t
 work=$(mktemp -d)
-mkfifo "$work/never" # nobody writes into it: its reader goes on until it is killed
+mkfifo "$work/never" # nobody writes into it: its reader goes on until it is killed, or the test ends
 export SHMS id work
 started=()
 
@@ -24,6 +24,7 @@ cleanup() {
     for pid in "${started[@]}"; do
         kill -KILL "$pid" 2>/dev/null
     done
+    exec 5<>"$work/never" # what still reads there, or is about to, comes to its end with this process
     wait 2>/dev/null
     "$SHMS" ls --json | sed -nE 's/^ \{"name": "(.*'"$id"'.*)", "state": .*/\1/p' | sed -E 's/\\(["\])/\1/g' |
         while IFS= read -r name; do "$SHMS" rm "$name" 2>/dev/null; done

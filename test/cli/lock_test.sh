@@ -28,7 +28,7 @@ try read --text "$id"
 echo
 
 echo '# signals go to the command, and its end is the end'
-"$SHMS" lock "$id" -- sh -c 'trap "kill \$!; exit 3" TERM; cat "$work/never" & echo $$ >"$work/ready"; wait' &
+"$SHMS" lock "$id" -- sh -c 'trap "exit 3" TERM; cat "$work/never" & echo $$ >"$work/ready"; wait' &
 pid=$!
 ends_with_test $pid
 until_true test -s "$work/ready"

@@ -205,7 +205,7 @@ done
 wait $watcher
 echo "=> $?"
 echo '# a signal reaches the line, and ends the watch'
-"$SHMS" watch --since 0 --exec 'trap "kill \$!; echo trapped; exit 0" TERM; cat "$work/never" >&2 & echo ready; wait' "$id" >"$work/lines" &
+"$SHMS" watch --since 0 --exec 'trap "echo trapped; exit 0" TERM; cat "$work/never" & echo ready; wait' "$id" >"$work/lines" &
 watcher=$!
 ends_with_test $watcher
 until_true grep -q ready "$work/lines"
