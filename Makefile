@@ -50,7 +50,7 @@ test: ## the quick tests
 test-all: ## all tests: quick, long, sanitize, package, cross, windows, binding
 	bash ci/setup build demo test bench verify long fuzz peers pascal cpp python node rust windows deb rpm
 	$(MAKE) everything
-	cd $(BUILD) && ctest -j$(JOBS) --output-on-failure --output-junit tests.xml
+	cd $(BUILD) && ctest -LE browsers -j$(JOBS) --output-on-failure --output-junit tests.xml
 
 coverage: ## which branches of src/ the tests take; each other one has its reason in doc/coverage.md
 	bash ci/setup build test coverage

@@ -16,7 +16,7 @@ static int64_t clock_now = 1000000000;
 static inline int64_t clock_ns(void *context)
 {
     (void)context;
-    return clock_now;
+    return __atomic_load_n(&clock_now, __ATOMIC_RELAXED); /* another thread may set it */
 }
 
 static inline shms_dict *dict_open(const char *name, uint64_t size, const shms_dict_options *options)
