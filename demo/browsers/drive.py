@@ -112,9 +112,9 @@ class Chromium(Browser):
                  "--disable-background-timer-throttling", "--disable-renderer-backgrounding",
                  "--remote-debugging-pipe", f"--user-data-dir={self.home}/profile",
                  f"--load-extension={self.unpacked}", "about:blank"]
-        # The browser reads from 3 and writes to 4.
+        # The browser reads from 3 and writes to 4. Other shells take no numbers above 9.
         shell = f'exec 3<&{to_browser} 4>&{from_browser}; exec "$@"'
-        self.spawn(["sh", "-c", shell, "sh", *words], pass_fds=(to_browser, from_browser))
+        self.spawn(["bash", "-c", shell, "bash", *words], pass_fds=(to_browser, from_browser))
         os.close(to_browser)
         os.close(from_browser)
         self.number, self.rest = 0, b""

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "run.h"
 
+#include "../linux/command.h"
+
 #include <getopt.h>
 #include <limits.h>
 #include <stdarg.h>

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "run.h"
 
+#include "../linux/command.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "../system.h"
+#include "command.h"
 
 #include <dirent.h>
 #include <errno.h>
