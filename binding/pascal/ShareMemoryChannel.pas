@@ -39,8 +39,8 @@ type
   TShareMemRole = (srLook, srSend, srReceive);
 
   { What a full broadcast does about its slowest receiver: senders wait; the oldest message goes; or the
-    receiver does, after a sender's time-out. A receiver that missed something gets EShareMem, SHMS_E_MISSED, and
-    its next Receive goes on behind the gap. }
+    receiver does, after a sender's time-out. A receiver that missed something gets EShareMem, SHMS_E_MISSED,
+    and its next Receive goes on behind the gap. }
   TShareMemSlow = (slBlock, slDrop, slExpel);
 
   { How a channel is made, and opened. Take ShareMemQueue or ShareMemBroadcast, then change what differs. }

@@ -192,7 +192,6 @@ class Chromium(Browser):
 class Firefox(Browser):
     kind = "firefox"
     extension_id = "cookies@shmstream.example"
-    wishes = {}  # preferences
 
     def start(self):
         profile = self.home / "profile"
@@ -202,7 +201,7 @@ class Firefox(Browser):
             port = free.getsockname()[1]
         wishes = {"marionette.port": port, "browser.shell.checkDefaultBrowser": False, "datareporting.policy.dataSubmissionEnabled": False,
                   "extensions.autoDisableScopes": 0, "network.proxy.type": 0, "app.normandy.enabled": False,
-                  "browser.aboutwelcome.enabled": False, "toolkit.telemetry.reportingpolicy.firstRun": False, **self.wishes}
+                  "browser.aboutwelcome.enabled": False, "toolkit.telemetry.reportingpolicy.firstRun": False}
         (profile / "user.js").write_text("".join(f'user_pref("{k}", {json.dumps(v)});\n' for k, v in wishes.items()))
         self.spawn([shutil.which("firefox-esr") or shutil.which("firefox"), "--headless", "--marionette",
                     "--remote-allow-system-access", "--no-remote", "--width", "640", "--height", "400", "--profile", str(profile), "about:blank"])
@@ -264,6 +263,12 @@ class Firefox(Browser):
         self.call("WebDriver:SwitchToWindow", handle=self.inside, focus=False)
         self.visit(f"moz-extension://{host}/page.html")
         self.call("WebDriver:SwitchToWindow", handle=self.first, focus=False)
+
+    def be_idle(self):
+        """What Firefox does when the background page had nothing to do for long: it ends it, or lets it be."""
+        self.call("Marionette:SetContext", value="chrome")
+        self.run(f"WebExtensionPolicy.getByID({json.dumps(self.extension_id)}).extension.terminateBackground()")
+        self.call("Marionette:SetContext", value="content")
 
     def evaluate_inside(self, expression):
         self.call("WebDriver:SwitchToWindow", handle=self.inside, focus=False)

@@ -9,6 +9,12 @@ import threading
 CHROMIUM = ["chrome-extension://nkidlogcadppgcmpcpppemfllimpaggn/"]
 FIREFOX = ["/somewhere/shmstream.cookies.json", "cookies@shmstream.example"]
 PATIENCE_S = 60
+happened = threading.Condition()  # told after each message, and after each change of a jar that is watched
+
+
+def tell_happened():
+    with happened:
+        happened.notify_all()
 
 
 def cookie(name, value="", **more):
@@ -85,6 +91,7 @@ class Browser:
                 self.host.send(message)
             except (BrokenPipeError, ValueError):
                 return
+            tell_happened()
 
     def read_all(self):
         while (message := self.host.receive()) is not None:
@@ -96,6 +103,7 @@ class Browser:
                 with self.kept:
                     self.kept_number = message["n"]
                     self.kept.notify_all()
+            tell_happened()
 
     def obey(self, message):
         c = message["cookie"]

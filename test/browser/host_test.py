@@ -14,17 +14,15 @@ import time
 import unittest
 
 sys.dont_write_bytecode = True
-from browser_model import Browser, CHROMIUM, FIREFOX, Host, PATIENCE_S, cookie, key_of
+from browser_model import Browser, CHROMIUM, FIREFOX, Host, PATIENCE_S, cookie, happened, key_of, tell_happened
 
 PROGRAM, SHMS = sys.argv[1:3]
 FAR = 4102444800  # 2100: more than the 400 days that a jar allows
 
 
 def until(look):
-    end = time.monotonic() + PATIENCE_S
-    while not look():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.002)
+    with happened:
+        assert happened.wait_for(look, PATIENCE_S), "waited in vain"
 
 
 class HostTest(unittest.TestCase):
@@ -34,6 +32,19 @@ class HostTest(unittest.TestCase):
         HostTest.count += 1
         self.jar = f"host-{os.getpid()}-{HostTest.count}"
         self.addCleanup(subprocess.run, [SHMS, "rm", self.jar], stderr=subprocess.DEVNULL)
+
+    def until_jar(self, look):
+        """until(), woken by each change of the jar, too."""
+        watcher = subprocess.Popen([PROGRAM, "watch", "--jar", self.jar], stdout=subprocess.PIPE, text=True)
+        reader = threading.Thread(target=lambda: [tell_happened() for _ in watcher.stdout])
+        reader.start()
+        try:
+            until(look)
+        finally:
+            watcher.kill()
+            reader.join()
+            watcher.stdout.close()
+            watcher.wait()
 
     # ---- the jar from outside
 
@@ -49,7 +60,7 @@ class HostTest(unittest.TestCase):
         return {key_of(c): c for c in map(json.loads, lines)}
 
     def wait_jar(self, *wanted):
-        until(lambda: self.in_jar() == {key_of(c): c for c in wanted})
+        self.until_jar(lambda: self.in_jar() == {key_of(c): c for c in wanted})
 
     def browser(self, *cookies, **more):
         made = Browser(PROGRAM, self.jar, cookies, **more)
@@ -347,7 +358,7 @@ class HostTest(unittest.TestCase):
                 except BrokenPipeError:
                     pass
             a = self.browser(*store.values())
-            until(lambda: a.cookies() == self.in_jar() == other.cookies())
+            self.until_jar(lambda: a.cookies() == self.in_jar() == other.cookies())
             self.assertEqual(set(a.cookies()), set(store) | set(wanted))
             wanted = a.cookies()
         self.end(a)
@@ -381,11 +392,11 @@ class HostTest(unittest.TestCase):
                 thread.start()
             for thread in threads:
                 thread.join()
-            until(lambda: a.outbox.empty() and b.outbox.empty() and a.cookies() == b.cookies() == self.in_jar())
+            self.until_jar(lambda: a.outbox.empty() and b.outbox.empty() and a.cookies() == b.cookies() == self.in_jar())
             # Stable: what is told and written now is nothing but this.
             last = cookie("last", f"{round_number}")
             a.wait_kept(a.set(last))
-            until(lambda: last in b.cookies().values() and a.cookies() == b.cookies() == self.in_jar())
+            self.until_jar(lambda: last in b.cookies().values() and a.cookies() == b.cookies() == self.in_jar())
         self.end(a)
         self.end(b)
 

@@ -50,7 +50,6 @@ class RealTest(unittest.TestCase):
         cls.show = Show(sys.argv[1], None)
         cls.addClassCleanup(subprocess.run, [cls.show.tools / "shms", "rm", cls.show.jar], stderr=subprocess.DEVNULL)
         cls.chromium = cls.enterClassContext(cls.show.browser(Chromium))
-        Firefox.wishes = {"extensions.background.idle.timeout": 2000}
         cls.firefox = cls.enterClassContext(cls.show.browser(Firefox))
         cls.both = cls.chromium, cls.firefox
         for browser in cls.both:
@@ -153,7 +152,7 @@ class RealTest(unittest.TestCase):
         self.wait_all(by_key(*wanted))
 
     def test_the_session_of_the_documents(self):
-        """doc/cookies.md, From browsers, as it stands, but for the names of server and jar, and the last line until you are logged in."""
+        """doc/cookies.md, From browsers, as it stands, but for the names of server and jar; the last line comes when you are logged in."""
         page = (pathlib.Path(__file__).resolve().parents[2] / "doc/cookies.md").read_text()
         lines = page.split("## From browsers")[1].split("```console\n")[1].split("```")[0]
         jar = self.show.jar + "-session"
@@ -169,7 +168,8 @@ class RealTest(unittest.TestCase):
             environment = {**os.environ, "HOME": home, "PATH": f"{programs}:{os.environ['PATH']}", "no_proxy": "*"}
             environment.pop("XDG_CONFIG_HOME", None)
             lines = [line.removeprefix("$ ").replace("https://example.com", web).replace("--jar web", f"--jar {jar}") for line in lines.splitlines()]
-            script = "\n".join([*lines[:-1], f"until {lines[-1]} | grep sid=s3cret; do sleep 0.1; done", ""])
+            watch = f"grep -qm 1 ' sid ' < <(shms-cookie watch --jar {jar})"
+            script = "\n".join([*lines[:-1], watch, lines[-1], ""])
             shell = subprocess.Popen(["bash", "-c", script], env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                      stderr=subprocess.DEVNULL, start_new_session=True)
             try:
@@ -180,8 +180,7 @@ class RealTest(unittest.TestCase):
                 shell.stdout.close()
 
     def test_an_idle_browser_still_follows(self):
-        # Firefox may end the background page, here after 2 s.
-        time.sleep(6)
+        self.firefox.be_idle()
         self.put(self.chromium, cookie("late", "1"))
         self.wait_all(by_key(cookie("late", "1")))
 
