@@ -98,7 +98,8 @@ typedef struct shms_channel_stats {
     uint64_t capacity;     /**< bytes of the ring */
     uint64_t used;         /**< bytes of it that are in use, heads of messages included */
     uint64_t sent;         /**< messages since the channel began */
-    uint64_t received;     /**< messages that were taken out of a queue; 0 in a broadcast */
+    uint64_t received;     /**< messages of a queue that were delivered, each counted once, also if it was
+                                put back; 0 in a broadcast */
     uint64_t dropped;      /**< numbers that receivers of a broadcast were told to have missed */
     uint64_t aborted;      /**< reservations that were given up, or whose sender died */
     uint64_t redelivered;  /**< messages of a queue that were delivered once more */
