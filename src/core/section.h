@@ -130,8 +130,9 @@ static inline uint32_t shms__section_changes(const struct section *s)
     return changes | a32_load_relaxed(&s->pointer);   /* relaxed: as above */
 }
 
-/* The usual case alone, which calls nothing. False: not done, or not all of it; shms__unlock_wake will. */
-static inline bool shms__unlock_quick(struct section *s)
+/* The usual case alone, which calls nothing; of the section's changes it tells those in `told`. False: not
+ * done, or not all of it; shms__unlock_wake, or the rest of shms__rollback, will. */
+static inline bool shms__unlock_quick(struct section *s, uint32_t told)
 {
     struct control *c = s->member.region.control;
     uint64_t cell = a64_load_relaxed(&c->cell); /* relaxed: if it names this handle, this process wrote it */
@@ -142,7 +143,7 @@ static inline bool shms__unlock_quick(struct section *s)
     if (LIKELY(v & 1))
         /* release: the section's writes come first; pairs with shms__snapshot_whole */
         a64_store_release(&c->sequence, v + 1);
-    bool changes = shms__section_changes(s);
+    bool changes = shms__section_changes(s) & told;
     if (changes)
         shms__version_move(c);
     a32_store_relaxed(&s->changes, changes ? CHANGES_TOLD : CHANGES_NONE); /* relaxed: private */
@@ -151,7 +152,7 @@ static inline bool shms__unlock_quick(struct section *s)
 
 static inline int shms__unlock(struct section *s)
 {
-    return shms__unlock_quick(s) ? 0 : shms__unlock_wake(s);
+    return shms__unlock_quick(s, ~0u) ? 0 : shms__unlock_wake(s);
 }
 
 static inline int shms__section_write(struct section *s, uint64_t offset, uint64_t n)

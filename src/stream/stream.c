@@ -179,7 +179,7 @@ int shms_stream_unlock(shms_stream *s)
 {
     if (!as_usual(s))
         return unlock_first(s);
-    if (shms__unlock_quick(&s->section))
+    if (shms__unlock_quick(&s->section, ~0u))
         return 0;
     /* relaxed: only this thread's own store can match */
     bool reads = a64_load_relaxed(&s->section.readers.by[0]) == shms__thread();

@@ -81,6 +81,11 @@ static void rolled_back_plain(void **state)
     is_quiet(s);
     assert_int_equal(shms_stream_version(s), 0);
     assert_int_equal(shms_stream_lock(s, 0), 0);
+    assert_non_null(shms_stream_memory(s)); /* who may write through a pointer rolls back what calls wrote */
+    assert_int_equal(shms_stream_rollback(s), 0);
+    is_quiet(s);
+    assert_int_equal(shms_stream_version(other), 0);
+    assert_int_equal(shms_stream_lock(s, 0), 0);
     put(s, 'x', 0);
     assert_int_equal(shms_stream_rollback(s), SHMS_E_UNSUPPORTED);
     assert_true(shms_stream_lock(other, 0) == SHMS_E_TIMEOUT); /* the section goes on */
