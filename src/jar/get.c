@@ -150,31 +150,49 @@ static void sort_found(struct request *q)
 struct text {
     char *buf;
     size_t size;
-    size_t length;
+    size_t length; /* of all that was put, also of what there was no room for */
 };
 
-static inline void append(struct text *t, const char *text, size_t n)
+static void put(struct text *t, const char *text, size_t n)
 {
     size_t room = t->length < t->size ? t->size - t->length : 0;
-    if (n < room)
-        memcpy(t->buf + t->length, text, n);
-    else if (room > 0)
-        memcpy(t->buf + t->length, text, room);
+    if (room > 0)
+        memcpy(t->buf + t->length, text, n < room ? n : room);
     t->length += n;
+}
+
+/* "name=value; ", without "=" where there is no name. */
+static void put_cookie(struct text *t, const struct found *f)
+{
+    put(t, f->name, f->name_size);
+    put(t, "=", f->name_size > 0);
+    put(t, f->value, f->value_size);
+    put(t, "; ", 2);
+}
+
+/* The same, where it fits. */
+static inline bool put_quick(struct text *t, const struct found *f)
+{
+    size_t named = f->name_size > 0, n = f->name_size + named + f->value_size + 2;
+    if (t->length + n > t->size)
+        return false;
+    char *at = t->buf + t->length;
+    memcpy(at, f->name, f->name_size);
+    at[f->name_size] = '='; /* where there is no name, the value comes here */
+    memcpy(at + f->name_size + named, f->value, f->value_size);
+    memcpy(at + n - 2, "; ", 2);
+    t->length += n;
+    return true;
 }
 
 static int64_t write_line(const struct request *q, char *buf, size_t size)
 {
     struct text t = {.buf = buf, .size = size};
-    for (size_t i = 0; i < q->count; i++) {
-        const struct found *f = &q->found[i];
-        if (i > 0)
-            append(&t, "; ", 2);
-        append(&t, f->name, f->name_size);
-        if (f->name_size > 0)
-            append(&t, "=", 1);
-        append(&t, f->value, f->value_size);
-    }
+    for (size_t i = 0; i < q->count; i++)
+        if (!put_quick(&t, &q->found[i]))
+            put_cookie(&t, &q->found[i]);
+    if (q->count > 0)
+        t.length -= 2; /* the last "; " */
     if (size > 0)
         buf[t.length < size ? t.length : size - 1] = '\0';
     return (int64_t)t.length;

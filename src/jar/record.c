@@ -17,11 +17,12 @@ struct head {
 };
 _Static_assert(sizeof(struct head) == RECORD_BEGIN, "the cookies follow the head");
 
-struct entry {
+struct __attribute__((may_alias)) entry { /* read where it lies */
     int64_t created, changed, created_ns, used_ns, expires_ns;
     uint32_t flags, same_site;
     uint32_t name, value, path, reserved; /* lengths */
 };
+_Static_assert(offsetof(struct record, brief) % 8 == 0 && RECORD_BEGIN % 8 == 0, "entries are aligned");
 
 static size_t entry_size(size_t name, size_t value, size_t path)
 {
@@ -41,47 +42,48 @@ size_t shms__record_size(const struct record *r)
     return size;
 }
 
-/* The text of that length at *at, which moves behind it; NULL if it is none. */
-static const char *take_text(const char **at, uint32_t length)
+/* The text of that length at *at, which moves behind it; NULL if it is none. Its end is looked at first, so
+ * that strlen has one. */
+static inline const char *take_text(const char **at, uint32_t length)
 {
     const char *text = *at;
     *at += length + 1;
-    return memchr(text, '\0', (size_t)length + 1) == text + length ? text : NULL;
+    return text[length] == '\0' && strlen(text) == length ? text : NULL;
 }
 
 int shms__record_next(const struct record *r, size_t *at, struct stored *ret)
 {
-    struct entry e;
     size_t left = r->size - *at;
     const char *text = r->bytes + *at;
     if (left == 0)
         return 0;
-    if (left < sizeof e)
+    if (left < sizeof(struct entry))
         return SHMS_E_CORRUPT;
-    memcpy(&e, text, sizeof e);
-    if (e.name > SHMS_COOKIE_MAX || e.value > SHMS_COOKIE_MAX || e.path > SHMS_COOKIE_ATTRIBUTE_MAX ||
-        e.flags > 15 || e.same_site > SHMS_SAME_SITE_STRICT || entry_size(e.name, e.value, e.path) > left)
+    const struct entry *e = (const void *)text;
+    if (e->name > SHMS_COOKIE_MAX || e->value > SHMS_COOKIE_MAX || e->path > SHMS_COOKIE_ATTRIBUTE_MAX ||
+        e->flags > 15 || e->same_site > SHMS_SAME_SITE_STRICT ||
+        entry_size(e->name, e->value, e->path) > left)
         return SHMS_E_CORRUPT;
-    *at += entry_size(e.name, e.value, e.path);
-    text += sizeof e;
+    *at += entry_size(e->name, e->value, e->path);
+    text += sizeof *e;
     shms_cookie *c = &ret->cookie;
     c->struct_size = sizeof *c;
-    c->flags = e.flags;
-    c->same_site = e.same_site;
+    c->flags = e->flags;
+    c->same_site = e->same_site;
     c->reserved = 0;
     c->host = r->place.host;
     c->partition = r->place.partition[0] ? r->place.partition : NULL;
-    c->name = take_text(&text, e.name);
-    c->value = take_text(&text, e.value);
-    c->path = take_text(&text, e.path);
-    c->expires_ns = e.expires_ns;
-    c->created_ns = e.created_ns;
-    c->used_ns = e.used_ns;
-    c->created = e.created ? e.created : r->version;
-    c->changed = e.changed ? e.changed : r->version;
-    ret->name_size = e.name;
-    ret->value_size = e.value;
-    ret->path_size = e.path;
+    c->name = take_text(&text, e->name);
+    c->value = take_text(&text, e->value);
+    c->path = take_text(&text, e->path);
+    c->expires_ns = e->expires_ns;
+    c->created_ns = e->created_ns;
+    c->used_ns = e->used_ns;
+    c->created = e->created ? e->created : r->version;
+    c->changed = e->changed ? e->changed : r->version;
+    ret->name_size = e->name;
+    ret->value_size = e->value;
+    ret->path_size = e->path;
     return c->name && c->value && c->path ? 1 : SHMS_E_CORRUPT;
 }
 

@@ -295,12 +295,20 @@ static void order(void **state)
     /* Host-only and not are two cookies, and so are two paths. */
     assert_int_equal(set(j, "https://example.com/", "above=2; Path=/"), 0);
     assert_string_equal(get(j, "https://example.com/"), "above=1; above=2");
-    /* The length is told whatever the room; what fits is there, with its end. */
-    char small[8];
+    assert_int_equal(set(j, "https://example.com/", "bare; Path=/"), 0);
+    /* The length is told whatever the room; what fits is there, with its end, and nothing behind it. */
+    static const char all[] = "above=1; above=2; bare";
     shms_jar_request r = request_of("https://example.com/");
-    assert_int_equal(shms_jar_get(j, &r, small, sizeof small), 16);
-    assert_string_equal(small, "above=1");
-    assert_int_equal(shms_jar_get(j, &r, NULL, 0), 16);
+    for (size_t room = 1; room < sizeof all + 4; room++) {
+        char small[sizeof all + 8];
+        memset(small, '#', sizeof small);
+        assert_int_equal(shms_jar_get(j, &r, small, room), sizeof all - 1);
+        assert_int_equal(small[sizeof all + 7], '#');
+        assert_memory_equal(small + room, "#####", room < sizeof all ? 5 : 1);
+        assert_int_equal(strlen(small), room < sizeof all ? room - 1 : sizeof all - 1);
+        assert_memory_equal(small, all, strlen(small));
+    }
+    assert_int_equal(shms_jar_get(j, &r, NULL, 0), sizeof all - 1);
     shms_jar_close(j);
 }
 
