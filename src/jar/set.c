@@ -144,22 +144,23 @@ static int check_request(shms_jar *j, const shms_jar_request *r, const struct ur
 }
 
 static int set_parsed(shms_jar *j, const shms_jar_request *request, const struct url *url,
-                      struct set_cookie *c)
+                      const struct set_cookie *parsed)
 {
+    struct set_cookie c = *parsed; /* its host and path may lie here */
     char host[HOST_ROOM], path[SHMS_COOKIE_ATTRIBUTE_MAX + 1];
-    int rc = take_domain(j, url, c, host);
+    int rc = take_domain(j, url, &c, host);
     if (rc != 0)
         return rc;
-    if (!c->has_path) {
+    if (!c.has_path) {
         /* One that is longer than an attribute may be is cut at a '/'. */
         size_t n = shms__path_default(url->path, url->path_size < sizeof path ? url->path_size : sizeof path);
         memcpy(path, url->path, n);
         path[n] = '\0';
-        c->cookie.path = path;
+        c.cookie.path = path;
     }
-    c->cookie.partition = c->partitioned ? request->partition : NULL;
-    rc = check_request(j, request, url, c);
-    return rc != 0 ? rc : store_cookie(j, &c->cookie, request->flags & SHMS_JAR_API);
+    c.cookie.partition = c.partitioned ? request->partition : NULL;
+    rc = check_request(j, request, url, &c);
+    return rc != 0 ? rc : store_cookie(j, &c.cookie, request->flags & SHMS_JAR_API);
 }
 
 int shms_jar_set(shms_jar *j, const shms_jar_request *request, const char *line, size_t size)

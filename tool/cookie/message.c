@@ -2,22 +2,39 @@
 #include "message.h"
 
 #include <errno.h>
-#include <malloc.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+/* Memory that is wiped when it is given back: before it stands how much was asked for. */
+union head {
+    size_t size;
+    max_align_t aligned;
+};
+
+static void *alloc_wiped(size_t size)
+{
+    union head *h = size <= SIZE_MAX - sizeof *h ? malloc(sizeof *h + size) : NULL;
+    if (!h)
+        return NULL;
+    h->size = size;
+    return h + 1;
+}
+
 static void free_wiped(void *bytes)
 {
-    if (bytes)
-        explicit_bzero(bytes, malloc_usable_size(bytes));
-    free(bytes);
+    if (!bytes)
+        return;
+    union head *h = (union head *)bytes - 1;
+    explicit_bzero(h, sizeof *h + h->size);
+    free(h);
 }
 
 void messages_wipe(void)
 {
-    json_set_alloc_funcs(malloc, free_wiped);
+    json_set_alloc_funcs(alloc_wiped, free_wiped);
 }
 
 /* How many bytes came before the end. */
@@ -55,7 +72,7 @@ json_t *message_read(int fd, const char **ret_wrong)
         *ret_wrong = "a message is longer than 1 MiB";
         return NULL;
     }
-    char *bytes = malloc((size_t)size + 1);
+    char *bytes = alloc_wiped(size);
     json_t *message = NULL;
     if (!bytes)
         *ret_wrong = "no memory";
@@ -84,7 +101,7 @@ bool message_write(int fd, json_t *message)
 {
     size_t size = message ? json_dumpb(message, NULL, 0, JSON_COMPACT) : 0;
     uint32_t head = (uint32_t)size;
-    char *bytes = size > 0 && size <= MESSAGE_MAX ? malloc(sizeof head + size) : NULL;
+    char *bytes = size > 0 && size <= MESSAGE_MAX ? alloc_wiped(sizeof head + size) : NULL;
     bool written = false;
     errno = size > MESSAGE_MAX ? EMSGSIZE : ENOMEM;
     if (bytes) {
