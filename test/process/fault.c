@@ -138,7 +138,8 @@ static int join(const char *name, uint64_t size, bool keep, shms_stream **ret)
 {
     shms_stream_options *o = fault_options();
     o->owners = SHMS_OWNER_SELF;
-    o->keep |= keep;
+    if (keep)
+        o->keep = 1;
     return shms_stream_open(name, size, o, ret);
 }
 
