@@ -202,7 +202,8 @@ SHMS_API int shms_jar_unlink(const char *name);
  * @param size  its length in bytes
  * @return 0; above 0 the cookie was refused: SHMS_COOKIE_..., whose text shms_jar_reason() has; or
  *     SHMS_E_INVALID (NULL, a field that is not known, a URL without a host or of another scheme, a host
- *     that cannot be one, a port that is no number up to 65535, a partition that is empty or too long),
+ *     that cannot be one, a port that is no number up to 65535, a backslash before the path, which clients
+ *     read in two ways, a partition that is empty or too long),
  *     SHMS_E_FULL (no room even after expired and little used cookies went), SHMS_E_TIMEOUT (a step waited
  *     open_timeout_ms for a writer, or others changed this host's cookies 10000 times in between),
  *     SHMS_E_NOMEM, SHMS_E_READ_ONLY, SHMS_E_DENIED,

@@ -71,6 +71,9 @@ static void domains(void **state)
           {"https://A.EXAMPLE.com", "a=1", 0, A, "a=1"},
           {"http://127.0.0.1:80/", "a=1; Domain=127.0.0.1", 0, "http://127.0.0.1:8080/", "a=1"},
           {"http://127.0.0.1/", "a=1; Domain=0.0.1", SHMS_COOKIE_DOMAIN, "http://127.0.0.1/", ""},
+          {"http://9.9.3.0x4/", "a=1; Domain=3.0x4", SHMS_COOKIE_DOMAIN, "http://1.2.3.0X4/", ""},
+          {"http://9.9.3.0x/", "a=1; Domain=3.0x", SHMS_COOKIE_DOMAIN, "http://1.2.3.0x/", ""},
+          {"http://a.b.0xyz/", "a=1; Domain=b.0xyz", 0, "http://c.b.0xyz/", "a=1"},
           {"http://[::1]:80/", "a=1", 0, "http://[::1]/", "a=1"});
 }
 
@@ -325,7 +328,8 @@ static void urls(void **state)
         "https://a.example.com:-1/", "https://a b.com/", "https://\xc3.com/", "https://\xc3\xa9 .com/",
         "https://\xe3\x80\x82.com/", "https://a\xe2\x80\xae.com/", "https://a..com/",
         "https://.a.com/", "https://a.com/\n", "https://[::1/", "https://[x]/", "https://a%41.com/",
-        "https://a;b.com/"};
+        "https://a;b.com/", "https://a.example.com\\", "https://a.example.com\\@evil.example/",
+        "https://a.example.com:443\\x@evil.example/", "https://evil.example\\/a.example.com/"};
     shms_jar *j = jar_new();
     assert_int_equal(set(j, A, "a=1"), 0);
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
