@@ -223,7 +223,7 @@ static void encode(const struct record *r, char *at)
 /* When nothing in it is of use any more; 0: never. */
 static int64_t expiry(const struct record *r, int64_t now)
 {
-    int64_t last = now + MARKS_LIVE_NS;
+    int64_t last = shms__later(now, MARKS_LIVE_NS);
     for (size_t i = 0; i < r->count; i++) {
         const shms_cookie *c = &r->cookies[i];
         if (c->flags & SHMS_COOKIE_GONE)

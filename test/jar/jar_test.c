@@ -212,6 +212,37 @@ static void jar_limit(void **state)
     shms_jar_close(j);
 }
 
+/* A site with many names, each full of cookies, pushes out its own. */
+static void crowded_site(void **state)
+{
+    (void)state;
+    clock_ns = START;
+    shms_jar *j = jar_open((shms_jar_options){.host_cookies = 20, .jar_cookies = 110});
+    for (int i = 0; i < 30; i++) {
+        char url[64];
+        snprintf(url, sizeof url, "https://www.bank%d.example/", i);
+        clock_ns += SECOND;
+        assert_int_equal(set(j, url, "sid=1"), 0);
+    }
+    fill(j, 0, 300, true, ""); /* all of them below example.com */
+    for (int i = 0; i < 30; i++) {
+        char url[64];
+        snprintf(url, sizeof url, "https://www.bank%d.example/", i);
+        assert_string_equal(get(j, url), "sid=1");
+    }
+    assert_true(count_of(j, NULL) <= 110);
+    assert_string_equal(get(j, "https://h299.example.com/"), "c299=299");
+    for (int i = 0; i < 70; i++) { /* names below a public suffix are no site together */
+        char url[64];
+        snprintf(url, sizeof url, "https://shop%d.co.uk/", i);
+        clock_ns += SECOND;
+        assert_int_equal(set(j, url, "sid=1"), 0);
+    }
+    assert_int_equal(count_of(j, "h299.example.com"), 1);
+    assert_int_equal(count_of(j, "shop0.co.uk"), 1);
+    shms_jar_close(j);
+}
+
 /* A list that is newer than a cookie decides where the cookie is sent. */
 static void newer_list(void **state)
 {
@@ -317,7 +348,9 @@ static void put(void **state)
     } bad[] = {{"a", "1; b=2", "/", SHMS_COOKIE_UNWRITABLE}, {"a=", "1", "/", SHMS_COOKIE_UNWRITABLE},
                {"a;", "1", "/", SHMS_COOKIE_UNWRITABLE},     {"a", "1", "", SHMS_COOKIE_UNWRITABLE},
                {"a", "1\n", "/", SHMS_COOKIE_CONTROL},       {"a", "1", "/\x7f", SHMS_COOKIE_CONTROL},
-               {"", "", "/", SHMS_COOKIE_EMPTY}};
+               {" __Host-b", "1", "/", SHMS_COOKIE_UNWRITABLE}, {"", "\t__Host-b=1", "/", SHMS_COOKIE_UNWRITABLE},
+               {"a ", "1", "/", SHMS_COOKIE_UNWRITABLE},     {"a", "1 ", "/", SHMS_COOKIE_UNWRITABLE},
+               {"a", "1", "/ ", SHMS_COOKIE_UNWRITABLE},     {"", "", "/", SHMS_COOKIE_EMPTY}};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         c = cookie_of("a.example.com", bad[i].name, bad[i].value);
         c.path = bad[i].path;
@@ -607,6 +640,7 @@ int main(void)
         cmocka_unit_test(host_limit),
         cmocka_unit_test(new_one_stays),
         cmocka_unit_test(use_counts),
+        cmocka_unit_test(crowded_site),
         cmocka_unit_test(newer_list),
         cmocka_unit_test(jar_limit),
         cmocka_unit_test(full),
