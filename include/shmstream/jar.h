@@ -245,7 +245,7 @@ SHMS_API const char *shms_jar_reason(int reason);
  *     for, and that never writes an old value back.
  * Signals: not async-signal-safe.
  * Fork: works in a child.
- * Blocks: as shms_dict_get(); for the note at most open_timeout_ms.
+ * Blocks: as shms_dict_get().
  * Since: 0.2.0
  */
 SHMS_API int64_t shms_jar_get(shms_jar *j, const shms_jar_request *request, char *buf, size_t size);

@@ -90,7 +90,7 @@ int shms__edit_once(shms_jar *j, const struct place *place, edit_fn *edit, void 
     if (rc == 0 && r.dirty) {
         keep_limits(j, &r);
         *ret_delta = (int64_t)shms__record_alive(&r) - (int64_t)before;
-        rc = shms__record_write(j, &r);
+        rc = shms__record_write(j, &r, 0);
     }
     shms__record_free(&r);
     return rc;

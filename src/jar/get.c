@@ -202,7 +202,7 @@ static int64_t write_line(const struct request *q, char *buf, size_t size)
 }
 
 /* Note that cookies of a host were used: in the record that was read, on the condition that it still is the
- * one. It is not tried again: the next request does it. */
+ * one. It waits for nobody, and is not tried again: the next request does it. */
 static void note_use(const struct request *q, struct record *r)
 {
     enum reach reach = reach_of(q, r->place.host);
@@ -213,7 +213,7 @@ static void note_use(const struct request *q, struct record *r)
         if (is_due(q, c) && is_sent(q, c, reach))
             c->used_ns = q->now_ns;
     }
-    shms__record_write(q->jar, r);
+    shms__record_write(q->jar, r, SHMS_DICT_NO_WAIT);
 }
 
 static int64_t answer(struct request *q, char *buf, size_t size)

@@ -59,6 +59,41 @@ static void fill(shms_jar *j, int from, int count, bool hosts, const char *more)
     }
 }
 
+/* A clock that is looked at by a writer, also inside, and lets a reader of another host ask then. */
+static shms_jar *reader;
+static int asked;
+
+static int64_t clock_of_a_writer(void *unused)
+{
+    (void)unused;
+    if (reader) {
+        clock_ns += 61 * SECOND; /* the use is to be noted each time */
+        assert_string_equal(get(reader, "https://other.example/"), "a=1");
+        asked++;
+    }
+    return clock_ns;
+}
+
+/* A reader does not wait for a writer that is stopped, whatever it has to note. */
+static void readers_do_not_wait(void **state)
+{
+    (void)state;
+    shms_jar *j = jar_new(), *writer;
+    assert_int_equal(set(j, "https://other.example/", "a=1"), 0);
+    shms_jar_options o = {.struct_size = sizeof o, .no_keep = 1, .now_ns = clock_of_a_writer};
+    assert_int_equal(shms_jar_open(jar_name(), &o, &writer), 0);
+    reader = jar_open((shms_jar_options){.open_timeout_ms = INT32_MAX});
+    alarm(30); /* else for ever */
+    assert_int_equal(set(writer, A, "b=1; Max-Age=60"), 0);
+    assert_int_equal(set(writer, A, "b=2; Max-Age=600000"), 0);
+    alarm(0);
+    assert_true(asked > 4);
+    shms_jar_close(reader);
+    reader = NULL;
+    shms_jar_close(writer);
+    shms_jar_close(j);
+}
+
 /* ---- secrets */
 
 /* Whether the bytes of the jar's file hold a text. */
@@ -641,6 +676,7 @@ int main(void)
         cmocka_unit_test(new_one_stays),
         cmocka_unit_test(use_counts),
         cmocka_unit_test(crowded_site),
+        cmocka_unit_test(readers_do_not_wait),
         cmocka_unit_test(newer_list),
         cmocka_unit_test(jar_limit),
         cmocka_unit_test(full),
