@@ -149,11 +149,21 @@ static size_t take_line(FILE *file, char line[LINE_MOST + 1])
     return n;
 }
 
+/* Editors put a mark of UTF-8 before the first line. */
+static void skip_mark(FILE *file)
+{
+    static const unsigned char mark[] = {0xef, 0xbb, 0xbf};
+    unsigned char start[sizeof mark];
+    if (fread(start, 1, sizeof start, file) != sizeof start || memcmp(start, mark, sizeof mark) != 0)
+        rewind(file);
+}
+
 static int import_lines(struct import *import, FILE *file)
 {
     char *line = malloc(LINE_MOST + 1);
     size_t n, longest = 0;
     int rc = line ? 0 : SHMS_E_NOMEM;
+    skip_mark(file);
     while (rc == 0 && (n = take_line(file, line)) > 0) {
         rc = n == LINE_MOST ? SHMS_E_FORMAT : import_line(import, line, n);
         longest = n > longest ? n : longest;

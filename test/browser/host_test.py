@@ -325,6 +325,14 @@ class HostTest(unittest.TestCase):
         self.assertEqual(len(self.in_jar()), 3)
         self.end(b)
 
+    def test_a_name_that_is_no_jar(self):
+        subprocess.run([SHMS, "create", "--size", "64K", self.jar], check=True)
+        h = Host(PROGRAM, self.jar)
+        told = h.receive()
+        status, words = h.end()
+        self.assertEqual((told["type"], status), ("error", 125))
+        self.assertIn(told["text"], words)
+
     def test_a_jar_that_is_removed_is_made_anew(self):
         sid = cookie("sid", "1")
         b = self.browser(sid)

@@ -51,6 +51,15 @@ static void in(void **state)
     assert_int_equal(left, 0);
     assert_string_equal(get(j, "https://example.com/x"), "deep=3; host=1; domain=2; empty=; nameless");
     assert_string_equal(get(j, "http://a.example.com/"), "empty=");
+    const char *marked[] = {"\xef\xbb\xbf# Netscape HTTP Cookie File\r\n", "\xef\xbb\xbf"};
+    for (size_t i = 0; i < 2; i++) { /* as editors write it */
+        char text[128];
+        snprintf(text, sizeof text, "%sm.example\tFALSE\t/\tFALSE\t0\tmark\t%zu\n", marked[i], i);
+        assert_int_equal(import(j, text, &left), 1);
+        assert_int_equal(left, 0);
+    }
+    assert_string_equal(get(j, "https://m.example/"), "mark=1");
+    assert_int_equal(import(j, "#\n", &left), 0);
     shms_jar_request script = request_of("https://example.com/x");
     script.flags = SHMS_JAR_API;
     assert_string_equal(get_as(j, script), "host=1; domain=2; empty=; nameless");

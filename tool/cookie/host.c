@@ -128,6 +128,12 @@ static int serve(bridge *b, int jar_fd)
     }
 }
 
+/* People see the page of the extension, not what is said on standard error. */
+void host_tell_failure(int code)
+{
+    message_write(STDOUT_FILENO, json_pack("{s:s, s:s}", "type", "error", "text", shms_jar_reason(code)));
+}
+
 int run_host(shms_jar *j, const arguments *args)
 {
     bridge b = {.args = args, .jar = j, .to_browser = STDOUT_FILENO};
