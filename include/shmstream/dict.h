@@ -98,7 +98,7 @@ typedef struct shms_dict_record {
 
 /** how.flags */
 enum {
-    SHMS_DICT_NO_WAIT = 1 /**< do not wait for another writer: SHMS_E_TIMEOUT at once, and nothing has changed */
+    SHMS_DICT_NO_WAIT = 1 /**< do not wait for another writer: SHMS_E_TIMEOUT at once, nothing has changed */
 };
 
 /** How a change is made. Zero everything, set struct_size, then what differs. */
@@ -225,9 +225,9 @@ SHMS_API int64_t shms_dict_get(shms_dict *d, const void *key, size_t key_size, v
  *     (a key longer than key_max, a value longer than value_max, a ttl_ms that ends after the year 2262; or
  *     the dict has grown beyond what this handle mapped), SHMS_E_INVALID (NULL, a key of 0 bytes, ttl_ms
  *     and expires_ns, a negative one, an unknown field that is not zero), SHMS_E_TIMEOUT (open_timeout_ms
- *     passed; at once with SHMS_DICT_NO_WAIT), SHMS_E_READ_ONLY, SHMS_E_DENIED (may only read the data), SHMS_E_NOSPACE (it would grow, and
- *     shared memory is full), SHMS_E_DEADLOCK (called by a signal handler inside a change through this
- *     handle), SHMS_E_CORRUPT, SHMS_E_LOST.
+ *     passed; at once with SHMS_DICT_NO_WAIT), SHMS_E_READ_ONLY, SHMS_E_DENIED (may only read the data),
+ *     SHMS_E_NOSPACE (it would grow, and shared memory is full), SHMS_E_DEADLOCK (called by a signal handler
+ *     inside a change through this handle), SHMS_E_CORRUPT, SHMS_E_LOST.
  * Threads: safe; threads that share a handle take turns.
  * Processes: safe; a holder that died is recovered from without news.
  * Signals: not async-signal-safe.

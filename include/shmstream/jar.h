@@ -99,7 +99,7 @@ typedef struct shms_jar_options {
     int32_t open_timeout_ms; /**< longest wait of opening, and of a change; 0 means 5000 */
     uint32_t host_cookies; /**< cookies of one host that this handle lets there be: with one more, the least
                                used go until five sixths are left, those without Secure first. 0: 180 */
-    uint32_t jar_cookies; /**< the same for the whole jar, down to ten elevenths: first what the hosts of a site
+    uint32_t jar_cookies; /**< the same for the whole jar, down to ten elevenths: first what a site's hosts
                                have together beyond host_cookies. 0: 3300 */
     uint8_t no_keep;      /**< 1: the last member to leave removes the jar, if all said so */
     uint8_t reserved[3];  /**< must be zero */

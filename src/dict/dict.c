@@ -335,8 +335,8 @@ static int read_how(const shms_dict_how *from, bool expires, struct clock *clock
                 return shms__fail(SHMS_E_INVALID);
         memcpy(&how, from, (size_t)min_u64(from->struct_size, sizeof how));
     }
-    if ((how.flags & ~(uint32_t)SHMS_DICT_NO_WAIT) || how.if_version < -1 || how.expires_ns < 0 || how.ttl_ms < 0 ||
-        (how.expires_ns && how.ttl_ms) || (!expires && (how.expires_ns || how.ttl_ms)))
+    if ((how.flags & ~(uint32_t)SHMS_DICT_NO_WAIT) || how.if_version < -1 || how.expires_ns < 0 ||
+        how.ttl_ms < 0 || (how.expires_ns && how.ttl_ms) || (!expires && (how.expires_ns || how.ttl_ms)))
         return shms__fail(SHMS_E_INVALID);
     *ret = (struct terms){how.if_version, how.expires_ns, how.flags & SHMS_DICT_NO_WAIT ? 0 : d->timeout_ms};
     if (how.ttl_ms == 0)

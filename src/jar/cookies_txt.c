@@ -229,8 +229,8 @@ static int export_cookie(const shms_cookie *c, void *context)
     return 0;
 }
 
-/* A file without a name in the folder of path: if this process is killed, no secrets stay behind. -1: it cannot
- * be had there. */
+/* A file without a name in the folder of path: if this process is killed, no secrets stay behind. -1: it
+ * cannot be had there. */
 static int open_unnamed(const char *path)
 {
     char folder[PATH_MAX], by_number[32];

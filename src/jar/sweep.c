@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What is too much in the jar, or finds no room.
  *
- * First goes what a site has beyond the cookies of one host, the least used of it: else a site with many names,
- * each with the cookies of a host, would push out those of all others. Then what was not used for longest. */
+ * First goes what a site has beyond the cookies of one host, the least used of it: else a site with many
+ * names, each with the cookies of a host, would push out those of all others. Then what was not used for
+ * longest. */
 #include "edit.h"
 
 #include <stdlib.h>

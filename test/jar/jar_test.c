@@ -383,7 +383,8 @@ static void put(void **state)
     } bad[] = {{"a", "1; b=2", "/", SHMS_COOKIE_UNWRITABLE}, {"a=", "1", "/", SHMS_COOKIE_UNWRITABLE},
                {"a;", "1", "/", SHMS_COOKIE_UNWRITABLE},     {"a", "1", "", SHMS_COOKIE_UNWRITABLE},
                {"a", "1\n", "/", SHMS_COOKIE_CONTROL},       {"a", "1", "/\x7f", SHMS_COOKIE_CONTROL},
-               {" __Host-b", "1", "/", SHMS_COOKIE_UNWRITABLE}, {"", "\t__Host-b=1", "/", SHMS_COOKIE_UNWRITABLE},
+               {" __Host-b", "1", "/", SHMS_COOKIE_UNWRITABLE},
+               {"", "\t__Host-b=1", "/", SHMS_COOKIE_UNWRITABLE},
                {"a ", "1", "/", SHMS_COOKIE_UNWRITABLE},     {"a", "1 ", "/", SHMS_COOKIE_UNWRITABLE},
                {"a", "1", "/ ", SHMS_COOKIE_UNWRITABLE},     {"", "", "/", SHMS_COOKIE_EMPTY}};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {

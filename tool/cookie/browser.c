@@ -88,8 +88,8 @@ static bool make_folders(char *path)
     return mkdir(path, 0755) == 0 || errno == EEXIST;
 }
 
-/* As a whole, since a browser may look at any time. Nothing is written through a name that is there: it may be
- * somebody's link. */
+/* As a whole, since a browser may look at any time. Nothing is written through a name that is there: it may
+ * be somebody's link. */
 static bool write_file(const char *path, const char *bytes, mode_t mode)
 {
     char *fresh = text("%s.XXXXXX", path);

@@ -18,7 +18,8 @@
 #define LINE_MOST 4990 /* curl passes over lines of 5000 bytes */
 
 /* The first cookie that curl is given. If it is gone in the end, curl was told to drop the cookies of its
- * session (-j, perhaps in a file of options): that one of them is gone does not tell that a server deleted it. */
+ * session (-j, perhaps in a file of options): that one of them is gone does not tell that a server deleted
+ * it. */
 #define PROBE "shmstream.invalid\tFALSE\t/\tFALSE\t0\tprobe\t1\n"
 
 /* A cookie of a cookies.txt; its texts lie in a flow's bytes. */

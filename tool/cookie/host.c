@@ -55,8 +55,8 @@ static int take_message(bridge *b)
 
 /* ---- the jar's name
  *
- * Who has a jar open goes on with its memory when its name is removed. Other programs make a new jar then, and
- * the browser would share its cookies with nobody. */
+ * A process that has a jar open goes on with its memory when its name is removed. Other programs make a new
+ * jar then, and the browser would share its cookies with nobody. */
 
 #define LOOK_MS 2000 /* how often the name is looked at */
 
