@@ -107,21 +107,22 @@ static void changed(SoupCookieJar *soup, SoupCookie *old, SoupCookie *new)
     /* libsoup also drops what has expired, for itself: another process may have renewed it. */
     shms_cookie c = for_jar(old);
     if (c.expires_ns == 0 || c.expires_ns > g_get_real_time() * 1000) {
-        int rc = shms_jar_del(me->jar, &c);
-        if (rc < 0 && rc != SHMS_E_NOT_FOUND)
-            g_warning("a cookie of %s stays in the jar: %s", c.host, shms_strerror(rc));
+        c.expires_ns = 1; /* long over; shms_jar_del() would take the host's and the domain's cookie */
+        int rc = shms_jar_put(me->jar, &c);
+        if (rc != 0)
+            g_warning("a cookie of %s stays in the jar: %s", c.host, shms_jar_reason(rc));
     }
 }
 
-/* Takes out of the list what is of this host, name and path; NULL for the name: everything. */
-static void drop(JarSoup *me, const char *host, const char *name, const char *path)
+/* Takes out of the list what is of this domain, name and path; NULL: everything. */
+static void drop(JarSoup *me, const shms_cookie *like)
 {
     GSList *all = soup_cookie_jar_all_cookies(&me->parent);
     for (GSList *l = all; l != NULL; l = l->next) {
-        const char *domain = soup_cookie_get_domain(l->data);
-        if (name == NULL || (strcmp(domain + (domain[0] == '.'), host) == 0 &&
-                             strcmp(soup_cookie_get_name(l->data), name) == 0 &&
-                             strcmp(soup_cookie_get_path(l->data), path) == 0))
+        shms_cookie c = for_jar(l->data);
+        if (like == NULL || (strcmp(c.host, like->host) == 0 && strcmp(c.name, like->name) == 0 &&
+                             strcmp(c.path, like->path) == 0 &&
+                             ((c.flags ^ like->flags) & SHMS_COOKIE_HOST_ONLY) == 0))
             soup_cookie_jar_delete_cookie(&me->parent, l->data);
     }
     g_slist_free_full(all, (GDestroyNotify)soup_cookie_free);
@@ -137,7 +138,7 @@ static int take(const shms_cookie *c, void *context)
     else if (c->name[0] == '\0' && c->path[0] == '\0')
         me->lost = TRUE;
     else
-        drop(me, c->host, c->name, c->path);
+        drop(me, c);
     return 0;
 }
 
@@ -152,7 +153,7 @@ static void sync_in(JarSoup *me)
         rc = shms_jar_changes(me->jar, &me->since, take, me);
         if (rc == SHMS_E_MISSED || me->lost) {
             me->lost = FALSE;
-            drop(me, NULL, NULL, NULL);
+            drop(me, NULL);
             rc = shms_jar_each(me->jar, NULL, take, me);
         }
     } while (rc >= 0 && shms_jar_wait(me->jar, &seen, 0) == 0);

@@ -23,17 +23,21 @@ function answer(callback, give) {
   return callback(null, result);
 }
 
-/** A domain, and those above it. */
+// tough-cookie has an IPv6 address without brackets.
+const toHost = (domain) => (domain.includes(':') && !domain.startsWith('[') ? `[${domain}]` : domain);
+const toDomain = (host) => (host.startsWith('[') ? host.slice(1, -1) : host);
+
+/** A host, and those above it. A dot at its end belongs to it. */
 function upwards(domain) {
   const parts = domain.split('.');
-  return parts.map((_, i) => parts.slice(i).join('.'));
+  return parts.map((_, i) => parts.slice(i).join('.')).filter((host) => host !== '').map(toHost);
 }
 
 const pathMatches = (path, of) => path === of || (path.startsWith(of) && (of.endsWith('/') || path[of.length] === '/'));
 
 function fromJar(c) {
   const cookie = new Cookie({
-    key: c.name, value: c.value, domain: c.host, path: c.path, secure: c.secure, httpOnly: c.httpOnly, hostOnly: c.hostOnly,
+    key: c.name, value: c.value, domain: toDomain(c.host), path: c.path, secure: c.secure, httpOnly: c.httpOnly, hostOnly: c.hostOnly,
     sameSite: c.sameSite ?? undefined, expires: c.expires ?? 'Infinity', creation: c.created, lastAccessed: c.used,
     pathIsDefault: false,
   });
@@ -45,7 +49,7 @@ function fromJar(c) {
 function toJar(cookie, partition) {
   const ms = cookie.expiryTime(cookie.lastAccessed instanceof Date ? cookie.lastAccessed : new Date());
   return {
-    host: cookie.domain, name: cookie.key, value: cookie.value, path: cookie.path ?? '/', secure: Boolean(cookie.secure),
+    host: toHost(cookie.domain ?? ''), name: cookie.key, value: cookie.value, path: cookie.path ?? '/', secure: Boolean(cookie.secure),
     httpOnly: Boolean(cookie.httpOnly), hostOnly: Boolean(cookie.hostOnly), partition,
     sameSite: ['none', 'lax', 'strict'].includes(cookie.sameSite) ? cookie.sameSite : null,
     expires: ms === undefined || ms === Infinity ? null : Math.min(Math.max(Math.floor(ms), 1), 9e12),
@@ -71,7 +75,7 @@ class JarStore extends Store {
 
   findCookie(domain, path, key, callback) {
     return answer(callback, () => {
-      const found = domain ? this.#each(domain).find((c) => c.name === key && c.path === path) : undefined;
+      const found = domain ? this.#each(toHost(domain)).find((c) => c.name === key && c.path === path) : undefined;
       return found === undefined ? null : fromJar(found);
     });
   }
@@ -107,13 +111,13 @@ class JarStore extends Store {
 
   removeCookie(domain, path, key, callback) {
     return answer(callback, () => {
-      this.jar.delete(domain, key, { path, partition: this.#partition });
+      this.jar.delete(toHost(domain), key, { path, partition: this.#partition });
     });
   }
 
   removeCookies(domain, path, callback) {
     return answer(callback, () => {
-      for (const c of this.#each(domain)) if (path === null || path === undefined || c.path === path) this.#delete(c);
+      for (const c of this.#each(toHost(domain))) if (path === null || path === undefined || c.path === path) this.#delete(c);
     });
   }
 

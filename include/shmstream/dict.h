@@ -96,10 +96,15 @@ typedef struct shms_dict_record {
     uint64_t size;        /**< of its value, in bytes */
 } shms_dict_record;
 
+/** how.flags */
+enum {
+    SHMS_DICT_NO_WAIT = 1 /**< do not wait for another writer: SHMS_E_TIMEOUT at once, nothing has changed */
+};
+
 /** How a change is made. Zero everything, set struct_size, then what differs. */
 typedef struct shms_dict_how {
     uint32_t struct_size; /**< sizeof(shms_dict_how); at least 8 */
-    uint32_t flags;       /**< must be zero */
+    uint32_t flags;       /**< SHMS_DICT_... */
     int64_t if_version;   /**< 0: in any case; -1: only if there is no record (else SHMS_E_EXISTS); else
                                only if the record has this version (else SHMS_E_CHANGED) */
     int64_t expires_ns;   /**< when the record expires: nanoseconds since 1970; 0: never */
@@ -220,9 +225,9 @@ SHMS_API int64_t shms_dict_get(shms_dict *d, const void *key, size_t key_size, v
  *     (a key longer than key_max, a value longer than value_max, a ttl_ms that ends after the year 2262; or
  *     the dict has grown beyond what this handle mapped), SHMS_E_INVALID (NULL, a key of 0 bytes, ttl_ms
  *     and expires_ns, a negative one, an unknown field that is not zero), SHMS_E_TIMEOUT (open_timeout_ms
- *     passed), SHMS_E_READ_ONLY, SHMS_E_DENIED (may only read the data), SHMS_E_NOSPACE (it would grow, and
- *     shared memory is full), SHMS_E_DEADLOCK (called by a signal handler inside a change through this
- *     handle), SHMS_E_CORRUPT, SHMS_E_LOST.
+ *     passed; at once with SHMS_DICT_NO_WAIT), SHMS_E_READ_ONLY, SHMS_E_DENIED (may only read the data),
+ *     SHMS_E_NOSPACE (it would grow, and shared memory is full), SHMS_E_DEADLOCK (called by a signal handler
+ *     inside a change through this handle), SHMS_E_CORRUPT, SHMS_E_LOST.
  * Threads: safe; threads that share a handle take turns.
  * Processes: safe; a holder that died is recovered from without news.
  * Signals: not async-signal-safe.

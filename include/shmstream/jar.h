@@ -99,7 +99,8 @@ typedef struct shms_jar_options {
     int32_t open_timeout_ms; /**< longest wait of opening, and of a change; 0 means 5000 */
     uint32_t host_cookies; /**< cookies of one host that this handle lets there be: with one more, the least
                                used go until five sixths are left, those without Secure first. 0: 180 */
-    uint32_t jar_cookies; /**< the same for the whole jar, down to ten elevenths. 0: 3300 */
+    uint32_t jar_cookies; /**< the same for the whole jar, down to ten elevenths: first what a site's hosts
+                               have together beyond host_cookies. 0: 3300 */
     uint8_t no_keep;      /**< 1: the last member to leave removes the jar, if all said so */
     uint8_t reserved[3];  /**< must be zero */
     const char *suffix_list; /**< a file of public suffixes, as publicsuffix.org has it; NULL: libpsl's own */
@@ -202,7 +203,8 @@ SHMS_API int shms_jar_unlink(const char *name);
  * @param size  its length in bytes
  * @return 0; above 0 the cookie was refused: SHMS_COOKIE_..., whose text shms_jar_reason() has; or
  *     SHMS_E_INVALID (NULL, a field that is not known, a URL without a host or of another scheme, a host
- *     that cannot be one, a port that is no number up to 65535, a partition that is empty or too long),
+ *     that cannot be one, a port that is no number up to 65535, a backslash before the path, which clients
+ *     read in two ways, a partition that is empty or too long),
  *     SHMS_E_FULL (no room even after expired and little used cookies went), SHMS_E_TIMEOUT (a step waited
  *     open_timeout_ms for a writer, or others changed this host's cookies 10000 times in between),
  *     SHMS_E_NOMEM, SHMS_E_READ_ONLY, SHMS_E_DENIED,
@@ -243,7 +245,7 @@ SHMS_API const char *shms_jar_reason(int reason);
  *     for, and that never writes an old value back.
  * Signals: not async-signal-safe.
  * Fork: works in a child.
- * Blocks: as shms_dict_get(); for the note at most open_timeout_ms.
+ * Blocks: as shms_dict_get().
  * Since: 0.2.0
  */
 SHMS_API int64_t shms_jar_get(shms_jar *j, const shms_jar_request *request, char *buf, size_t size);

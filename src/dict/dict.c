@@ -320,10 +320,12 @@ int64_t shms_dict_get(shms_dict *d, const void *key, size_t key_size, void *buf,
 struct terms {
     int64_t if_version;
     int64_t expires_ns;
+    int timeout_ms; /* of the writers' lock */
 };
 
 static int read_how(const shms_dict_how *from, bool expires, struct clock *clock, struct terms *ret)
 {
+    const shms_dict *d = clock->dict;
     shms_dict_how how = {0};
     if (from) {
         if (from->struct_size < 8)
@@ -333,10 +335,10 @@ static int read_how(const shms_dict_how *from, bool expires, struct clock *clock
                 return shms__fail(SHMS_E_INVALID);
         memcpy(&how, from, (size_t)min_u64(from->struct_size, sizeof how));
     }
-    if (how.flags || how.if_version < -1 || how.expires_ns < 0 || how.ttl_ms < 0 ||
-        (how.expires_ns && how.ttl_ms) || (!expires && (how.expires_ns || how.ttl_ms)))
+    if ((how.flags & ~(uint32_t)SHMS_DICT_NO_WAIT) || how.if_version < -1 || how.expires_ns < 0 ||
+        how.ttl_ms < 0 || (how.expires_ns && how.ttl_ms) || (!expires && (how.expires_ns || how.ttl_ms)))
         return shms__fail(SHMS_E_INVALID);
-    *ret = (struct terms){how.if_version, how.expires_ns};
+    *ret = (struct terms){how.if_version, how.expires_ns, how.flags & SHMS_DICT_NO_WAIT ? 0 : d->timeout_ms};
     if (how.ttl_ms == 0)
         return 0;
     int64_t now = shms__clock_ns(clock);
@@ -410,7 +412,7 @@ static int64_t put(shms_dict *d, struct edit *e, struct room *room, struct clock
 static int64_t change(shms_dict *d, struct edit *e, struct clock *clock)
 {
     struct room room = {.cells = shms__cells_for(d, (uint64_t)e->wanted.key_size + e->content.size)};
-    int rc = shms__change_begin(d);
+    int rc = shms__change_begin_within(d, e->terms.timeout_ms);
     if (rc < 0)
         return rc;
     room.changed = shms__evict_step(d, clock);
@@ -488,7 +490,7 @@ int64_t shms_dict_del(shms_dict *d, const void *key, size_t key_size, const shms
     if (rc == 0 && terms.if_version < 0)
         rc = shms__fail(SHMS_E_INVALID); /* delete what is not there */
     if (rc == 0)
-        rc = shms__change_begin(d);
+        rc = shms__change_begin_within(d, terms.timeout_ms);
     if (rc < 0)
         return rc;
     struct wanted w = shms__wanted(d, key, (uint32_t)key_size, 0);

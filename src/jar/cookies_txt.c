@@ -149,11 +149,21 @@ static size_t take_line(FILE *file, char line[LINE_MOST + 1])
     return n;
 }
 
+/* Editors put a mark of UTF-8 before the first line. */
+static void skip_mark(FILE *file)
+{
+    static const unsigned char mark[] = {0xef, 0xbb, 0xbf};
+    unsigned char start[sizeof mark];
+    if (fread(start, 1, sizeof start, file) != sizeof start || memcmp(start, mark, sizeof mark) != 0)
+        rewind(file);
+}
+
 static int import_lines(struct import *import, FILE *file)
 {
     char *line = malloc(LINE_MOST + 1);
     size_t n, longest = 0;
     int rc = line ? 0 : SHMS_E_NOMEM;
+    skip_mark(file);
     while (rc == 0 && (n = take_line(file, line)) > 0) {
         rc = n == LINE_MOST ? SHMS_E_FORMAT : import_line(import, line, n);
         longest = n > longest ? n : longest;
@@ -219,8 +229,42 @@ static int export_cookie(const shms_cookie *c, void *context)
     return 0;
 }
 
+/* A file without a name in the folder of path: if this process is killed, no secrets stay behind. -1: it
+ * cannot be had there. */
+static int open_unnamed(const char *path)
+{
+    char folder[PATH_MAX], by_number[32];
+    const char *last = strrchr(path, '/');
+    size_t n = last ? (size_t)(last - path) + 1 : 0;
+    memcpy(folder, path, n);
+    strcpy(folder + n, ".");
+    int fd = open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+    snprintf(by_number, sizeof by_number, "/proc/self/fd/%d", fd);
+    if (fd >= 0 && access(by_number, F_OK) == 0)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+/* A name beside path, which nobody has yet, for a file without one. */
+static bool give_name(int fd, const char *path, char ret[PATH_MAX])
+{
+    char by_number[32];
+    snprintf(by_number, sizeof by_number, "/proc/self/fd/%d", fd);
+    for (unsigned i = 0; i < 1000; i++) {
+        snprintf(ret, PATH_MAX, "%s.%06x", path, ((unsigned)getpid() * 1000 + i) & 0xffffff);
+        if (linkat(AT_FDCWD, by_number, AT_FDCWD, ret, AT_SYMLINK_FOLLOW) == 0)
+            return true;
+        if (errno != EEXIST)
+            return false;
+    }
+    return false;
+}
+
 /* All is on the disk before the file gets its name. */
-static int64_t export_to(shms_jar *j, int fd, struct export *export)
+static int64_t export_to(shms_jar *j, int fd, const char *path, char temporary[PATH_MAX],
+                         struct export *export)
 {
     export->file = fdopen(fd, "w");
     if (!export->file) {
@@ -231,6 +275,8 @@ static int64_t export_to(shms_jar *j, int fd, struct export *export)
           export->file);
     int64_t rc = shms_jar_each(j, NULL, export_cookie, export);
     bool failed = fflush(export->file) != 0 || fsync(fd) != 0;
+    if (rc >= 0 && !failed && !temporary[0])
+        failed = !give_name(fd, path, temporary);
     int error = errno;
     fclose(export->file);
     return rc < 0 ? rc : failed ? file_error(error) : 0;
@@ -238,20 +284,23 @@ static int64_t export_to(shms_jar *j, int fd, struct export *export)
 
 int64_t shms_jar_export(shms_jar *j, const char *path, uint64_t *ret_left_out)
 {
-    char temporary[PATH_MAX];
+    char temporary[PATH_MAX] = "";
     struct export export = {0};
-    if (!j || !path || !*path)
+    if (!j || !path || !*path || strlen(path) + sizeof ".XXXXXX" > sizeof temporary)
         return SHMS_E_INVALID;
-    if (snprintf(temporary, sizeof temporary, "%s.XXXXXX", path) >= (int)sizeof temporary)
-        return SHMS_E_INVALID;
-    int fd = mkostemp(temporary, O_CLOEXEC); /* its mode is 0600 */
+    int fd = open_unnamed(path);
+    if (fd < 0) {
+        snprintf(temporary, sizeof temporary, "%s.XXXXXX", path);
+        fd = mkostemp(temporary, O_CLOEXEC); /* its mode is 0600 */
+    }
     if (fd < 0)
         return file_error(errno);
-    int64_t rc = export_to(j, fd, &export);
+    int64_t rc = export_to(j, fd, path, temporary, &export);
     if (rc == 0 && rename(temporary, path) != 0)
         rc = file_error(errno);
     if (rc < 0) {
-        unlink(temporary);
+        if (temporary[0])
+            unlink(temporary);
         return rc;
     }
     if (ret_left_out)

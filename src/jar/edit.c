@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "edit.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define TRIES_ALONE 8
@@ -78,8 +77,8 @@ static void keep_limits(const shms_jar *j, struct record *r)
 
 /* ---- one change */
 
-/* One try. ret_delta: by how many cookies the place has more. */
-static int edit_once(shms_jar *j, const struct place *place, edit_fn *edit, void *context, int64_t *ret_delta)
+int shms__edit_once(shms_jar *j, const struct place *place, edit_fn *edit, void *context,
+                    int64_t *ret_delta)
 {
     struct record r;
     int rc = shms__record_read(j, place, &r);
@@ -91,7 +90,7 @@ static int edit_once(shms_jar *j, const struct place *place, edit_fn *edit, void
     if (rc == 0 && r.dirty) {
         keep_limits(j, &r);
         *ret_delta = (int64_t)shms__record_alive(&r) - (int64_t)before;
-        rc = shms__record_write(j, &r);
+        rc = shms__record_write(j, &r, 0);
     }
     shms__record_free(&r);
     return rc;
@@ -110,7 +109,7 @@ static int edit_at_most(shms_jar *j, const struct place *place, edit_fn *edit, v
     int rc = SHMS_E_CHANGED;
     while (is_race(rc) && tries-- > 0) {
         *ret_delta = 0;
-        rc = edit_once(j, place, edit, context, ret_delta);
+        rc = shms__edit_once(j, place, edit, context, ret_delta);
     }
     return rc;
 }
@@ -132,110 +131,7 @@ static int edit_until_done(shms_jar *j, const struct place *place, edit_fn *edit
     return is_race(rc) ? SHMS_E_TIMEOUT : rc;
 }
 
-/* ---- what is too much in the jar */
-
-struct ages {
-    int64_t *used_ns;
-    size_t count, room;
-};
-
-static int note_ages(const struct record *r, int64_t now, struct ages *ages)
-{
-    if (ages->count + r->count > ages->room) {
-        size_t room = (ages->count + r->count) * 2;
-        int64_t *more = realloc(ages->used_ns, room * sizeof *more);
-        if (!more)
-            return SHMS_E_NOMEM;
-        ages->used_ns = more;
-        ages->room = room;
-    }
-    for (size_t i = 0; i < r->count; i++)
-        if (!shms__is_gone(&r->cookies[i], now))
-            ages->used_ns[ages->count++] = r->cookies[i].used_ns;
-    return 0;
-}
-
-static int collect_ages(shms_jar *j, struct ages *ages)
-{
-    struct place place;
-    uint64_t cursor = 0;
-    int rc;
-    while ((rc = shms__next_place(j, &cursor, &place)) > 0) {
-        struct record r;
-        rc = shms__record_read(j, &place, &r);
-        if (rc < 0)
-            return rc;
-        rc = note_ages(&r, shms__jar_now(j), ages);
-        shms__record_free(&r);
-        if (rc < 0)
-            return rc;
-    }
-    return rc;
-}
-
-static int by_age(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* Cookies last used at that time or before go, as many as that, and what has expired. */
-struct sweep {
-    int64_t until_ns;
-    size_t most;
-};
-
-static int sweep_host(shms_jar *j, struct record *r, void *context)
-{
-    struct sweep *sweep = context;
-    (void)j;
-    for (size_t i = 0; i < r->count && sweep->most > 0; i++) {
-        const shms_cookie *c = &r->cookies[i];
-        if (!(c->flags & SHMS_COOKIE_GONE) && c->used_ns <= sweep->until_ns) {
-            shms__record_drop(r, i);
-            sweep->most--;
-        }
-    }
-    return 0;
-}
-
-static int sweep_hosts(shms_jar *j, struct sweep *sweep)
-{
-    struct place place;
-    uint64_t cursor = 0;
-    int rc;
-    while ((rc = shms__next_place(j, &cursor, &place)) > 0) {
-        int64_t delta = 0;
-        struct sweep try = *sweep; /* a try that fails is another one's change: that place stays for once */
-        rc = edit_once(j, &place, sweep_host, &try, &delta);
-        if (rc == 0)
-            *sweep = try;
-        else if (rc != SHMS_E_CHANGED && rc != SHMS_E_EXISTS)
-            return rc;
-    }
-    return rc;
-}
-
-/* Down to ten elevenths of the most, or of what there is if there is no room. Counts anew. */
-static int sweep_jar(shms_jar *j, bool full)
-{
-    struct ages ages = {0};
-    int rc = collect_ages(j, &ages);
-    size_t most = full && ages.count < j->jar_cookies ? ages.count : j->jar_cookies;
-    size_t keep = full || ages.count > most ? most - most / 11 : ages.count;
-    struct sweep sweep = {.until_ns = INT64_MIN, .most = ages.count - keep};
-    if (rc == 0 && sweep.most > 0) {
-        qsort(ages.used_ns, ages.count, sizeof *ages.used_ns, by_age);
-        sweep.until_ns = ages.used_ns[sweep.most - 1];
-    }
-    free(ages.used_ns);
-    if (rc == 0)
-        rc = sweep_hosts(j, &sweep);
-    int64_t left = (int64_t)(keep + sweep.most);
-    if (rc == 0)
-        shms_dict_set(j->dict, COUNT_KEY, COUNT_KEY_SIZE, &left, sizeof left, NULL);
-    return rc;
-}
+/* ---- any change */
 
 /* The cookie is in; what comes of counting cannot make that fail. */
 static void count(shms_jar *j, int64_t delta)
@@ -243,14 +139,14 @@ static void count(shms_jar *j, int64_t delta)
     int64_t sum = 0;
     int64_t rc = shms_dict_add(j->dict, COUNT_KEY, COUNT_KEY_SIZE, delta, 0, NULL, &sum);
     if ((rc > 0 && sum > (int64_t)j->jar_cookies) || rc == SHMS_E_INVALID)
-        sweep_jar(j, false);
+        shms__sweep(j, false);
 }
 
 int shms__edit(shms_jar *j, const struct place *place, edit_fn *edit, void *context)
 {
     int64_t delta;
     int rc = edit_until_done(j, place, edit, context, &delta);
-    if (rc == SHMS_E_FULL && sweep_jar(j, true) == 0)
+    if (rc == SHMS_E_FULL && shms__sweep(j, true) == 0)
         rc = edit_until_done(j, place, edit, context, &delta);
     if (rc == 0 && delta != 0)
         count(j, delta);

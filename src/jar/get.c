@@ -48,7 +48,8 @@ static bool site_allows(const struct request *q, const shms_cookie *c)
     if (site == SHMS_SITE_CROSS || c->same_site == SHMS_SAME_SITE_STRICT || (q->asked->flags & SHMS_JAR_API))
         return false;
     return site == SHMS_SITE_LAX ||
-           (c->same_site == SHMS_SAME_SITE_DEFAULT && q->now_ns - c->created_ns <= LAX_UNSAFE_NS);
+           (c->same_site == SHMS_SAME_SITE_DEFAULT && c->created_ns <= q->now_ns &&
+            q->now_ns <= shms__later(c->created_ns, LAX_UNSAFE_NS));
 }
 
 /* Which cookies of a host go along: of the request's own host all, of one above those for a whole domain. The
@@ -68,9 +69,11 @@ static bool is_sent(const struct request *q, const shms_cookie *c, enum reach re
            shms__path_match(q->url.path, q->url.path_size, c->path) && site_allows(q, c);
 }
 
+/* Also if it was used in a future that the clock has come back from. */
 static bool is_due(const struct request *q, const shms_cookie *c)
 {
-    return q->now_ns - c->used_ns >= USED_AGAIN_NS;
+    return q->now_ns >= shms__later(c->used_ns, USED_AGAIN_NS) ||
+           c->used_ns >= shms__later(q->now_ns, USED_AGAIN_NS);
 }
 
 static int select_cookies(struct request *q, struct looked_at *l)
@@ -199,7 +202,7 @@ static int64_t write_line(const struct request *q, char *buf, size_t size)
 }
 
 /* Note that cookies of a host were used: in the record that was read, on the condition that it still is the
- * one. It is not tried again: the next request does it. */
+ * one. It waits for nobody, and is not tried again: the next request does it. */
 static void note_use(const struct request *q, struct record *r)
 {
     enum reach reach = reach_of(q, r->place.host);
@@ -210,7 +213,7 @@ static void note_use(const struct request *q, struct record *r)
         if (is_due(q, c) && is_sent(q, c, reach))
             c->used_ns = q->now_ns;
     }
-    shms__record_write(q->jar, r);
+    shms__record_write(q->jar, r, SHMS_DICT_NO_WAIT);
 }
 
 static int64_t answer(struct request *q, char *buf, size_t size)

@@ -40,11 +40,21 @@ struct shms_jar {
 /* The time by the jar's clock. */
 int64_t shms__jar_now(const shms_jar *j);
 
+/* The time so much later, or the last one that there is. A clock may stand at an end, and so may what lies in
+ * the jar. */
+static inline int64_t shms__later(int64_t ns, int64_t by_ns)
+{
+    return ns > INT64_MAX - by_ns ? INT64_MAX : ns + by_ns;
+}
+
 /* 0, or SHMS_E_NOT_FOUND, SHMS_E_FORMAT, SHMS_E_UNSUPPORTED. */
 int shms__suffix_open(shms_jar *j, const char *path);
 void shms__suffix_close(shms_jar *j);
 
 /* Whether cookies for a whole domain of that name would go to strangers. */
 bool shms__is_suffix(const shms_jar *j, const char *host);
+
+/* A number for the site of a host: its domain below the public suffix. */
+uint64_t shms__site_of(const shms_jar *j, const char *host);
 
 #endif

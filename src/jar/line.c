@@ -51,8 +51,7 @@ static bool is(struct span s, const char *word)
 
 int64_t shms__expiry_most(int64_t now_ns)
 {
-    return now_ns / SECOND_NS > INT64_MAX / SECOND_NS - MOST_SECONDS ? INT64_MAX
-                                                                       : now_ns + MOST_SECONDS * SECOND_NS;
+    return shms__later(now_ns, MOST_SECONDS * SECOND_NS);
 }
 
 /* A second since 1970, as an expiry: never 0, which says that there is none. */
@@ -76,7 +75,8 @@ static void take_max_age(struct span v, int64_t now_ns, int64_t *ret)
             return;
         n = n > MOST_SECONDS ? n : n * 10 + (v.at[i] - '0');
     }
-    *ret = sign || n == 0 ? 1 : n >= MOST_SECONDS ? shms__expiry_most(now_ns) : now_ns + n * SECOND_NS;
+    int64_t over = shms__later(now_ns, (n < MOST_SECONDS ? n : MOST_SECONDS) * SECOND_NS);
+    *ret = sign || n == 0 || over <= 0 ? 1 : over;
 }
 
 static uint32_t same_site_of(struct span v)

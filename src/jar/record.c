@@ -223,7 +223,7 @@ static void encode(const struct record *r, char *at)
 /* When nothing in it is of use any more; 0: never. */
 static int64_t expiry(const struct record *r, int64_t now)
 {
-    int64_t last = now + MARKS_LIVE_NS;
+    int64_t last = shms__later(now, MARKS_LIVE_NS);
     for (size_t i = 0; i < r->count; i++) {
         const shms_cookie *c = &r->cookies[i];
         if (c->flags & SHMS_COOKIE_GONE)
@@ -236,7 +236,7 @@ static int64_t expiry(const struct record *r, int64_t now)
     return last;
 }
 
-int shms__record_write(shms_jar *j, const struct record *r)
+int shms__record_write(shms_jar *j, const struct record *r, uint32_t flags)
 {
     size_t size = shms__record_size(r);
     char *bytes = calloc(1, size);
@@ -244,6 +244,7 @@ int shms__record_write(shms_jar *j, const struct record *r)
         return SHMS_E_NOMEM;
     encode(r, bytes);
     shms_dict_how how = {.struct_size = sizeof how,
+                         .flags = flags,
                          .if_version = r->version ? r->version : -1,
                          .expires_ns = expiry(r, shms__jar_now(j))};
     char key[KEY_ROOM];

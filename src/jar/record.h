@@ -46,8 +46,8 @@ struct stored {
  * RECORD_BEGIN. */
 int shms__record_next(const struct record *r, size_t *at, struct stored *ret);
 
-/* Set it, if it is unchanged since it was read: else SHMS_E_CHANGED or SHMS_E_EXISTS. */
-int shms__record_write(shms_jar *j, const struct record *r);
+/* Set it, if it is unchanged since it was read: else SHMS_E_CHANGED or SHMS_E_EXISTS. Flags: SHMS_DICT_... */
+int shms__record_write(shms_jar *j, const struct record *r, uint32_t flags);
 
 /* How many bytes it takes. */
 size_t shms__record_size(const struct record *r);

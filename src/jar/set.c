@@ -32,9 +32,22 @@ const char *shms_jar_reason(int reason)
 struct store {
     shms_cookie cookie;
     bool api;
+    bool insecure; /* the connection is not secure, and neither is the cookie */
 };
 
-/* An expiry that is over deletes; else the new one takes the place of its like. */
+static bool hides(const struct record *r, const shms_cookie *c, int64_t now)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        const shms_cookie *old = &r->cookies[i];
+        if (!shms__is_gone(old, now) && (old->flags & SHMS_COOKIE_SECURE) &&
+            strcmp(old->name, c->name) == 0 && shms__path_match(c->path, strlen(c->path), old->path))
+            return true;
+    }
+    return false;
+}
+
+/* An expiry that is over deletes; else the new one takes the place of its like. A Secure cookie may have come
+ * since shadows() looked. */
 static int store(shms_jar *j, struct record *r, void *context)
 {
     const struct store *s = context;
@@ -42,16 +55,19 @@ static int store(shms_jar *j, struct record *r, void *context)
     bool there = i < r->count && !(r->cookies[i].flags & SHMS_COOKIE_GONE);
     if (there && s->api && (r->cookies[i].flags & SHMS_COOKIE_HTTP_ONLY))
         return SHMS_COOKIE_HIDDEN;
-    if (!shms__is_gone(&s->cookie, shms__jar_now(j)))
+    int64_t now = shms__jar_now(j);
+    if (s->insecure && hides(r, &s->cookie, now))
+        return SHMS_COOKIE_SHADOWS;
+    if (!shms__is_gone(&s->cookie, now))
         shms__record_put(r, &s->cookie);
     else if (there)
         shms__record_drop(r, i);
     return 0;
 }
 
-static int store_cookie(shms_jar *j, const shms_cookie *cookie, bool api)
+static int store_cookie(shms_jar *j, const shms_cookie *cookie, bool api, bool insecure)
 {
-    struct store s = {.cookie = *cookie, .api = api};
+    struct store s = {.cookie = *cookie, .api = api, .insecure = insecure};
     int64_t now = shms__jar_now(j), most = shms__expiry_most(now);
     s.cookie.created_ns = s.cookie.used_ns = now;
     if (s.cookie.expires_ns > most)
@@ -90,17 +106,6 @@ static bool site_allows(const shms_cookie *c, const shms_jar_request *r)
     if (c->same_site == SHMS_SAME_SITE_NONE || r->site == SHMS_SITE_SAME)
         return true;
     return r->site != SHMS_SITE_CROSS && !(r->flags & SHMS_JAR_API);
-}
-
-static bool hides(const struct record *r, const shms_cookie *c, int64_t now)
-{
-    for (size_t i = 0; i < r->count; i++) {
-        const shms_cookie *old = &r->cookies[i];
-        if (!shms__is_gone(old, now) && (old->flags & SHMS_COOKIE_SECURE) &&
-            strcmp(old->name, c->name) == 0 && shms__path_match(c->path, strlen(c->path), old->path))
-            return true;
-    }
-    return false;
 }
 
 /* Whether a cookie without Secure would be sent in the place of one that has it: of this host, of those above
@@ -160,7 +165,8 @@ static int set_parsed(shms_jar *j, const shms_jar_request *request, const struct
     }
     c.cookie.partition = c.partitioned ? request->partition : NULL;
     rc = check_request(j, request, url, &c);
-    return rc != 0 ? rc : store_cookie(j, &c.cookie, request->flags & SHMS_JAR_API);
+    bool insecure = !url->secure && !(c.cookie.flags & SHMS_COOKIE_SECURE);
+    return rc != 0 ? rc : store_cookie(j, &c.cookie, request->flags & SHMS_JAR_API, insecure);
 }
 
 int shms_jar_set(shms_jar *j, const shms_jar_request *request, const char *line, size_t size)
@@ -188,6 +194,14 @@ static bool has_byte(const char *text, bool semicolon)
     return false;
 }
 
+/* What stands around a text in a line is no part of it; servers pass over it, too, so a name with a blank
+ * before it could promise by a prefix what nobody has looked at. */
+static bool has_blank_ends(const char *text)
+{
+    size_t n = strlen(text);
+    return n > 0 && (text[0] == ' ' || text[0] == '\t' || text[n - 1] == ' ' || text[n - 1] == '\t');
+}
+
 static int check_put(const shms_jar *j, const shms_cookie *c)
 {
     if (has_byte(c->name, false) || has_byte(c->value, false) || has_byte(c->path, false))
@@ -197,6 +211,7 @@ static int check_put(const shms_jar *j, const shms_cookie *c)
     if (strlen(c->name) + strlen(c->value) > SHMS_COOKIE_MAX)
         return SHMS_COOKIE_LONG;
     if (has_byte(c->name, true) || has_byte(c->value, true) || has_byte(c->path, true) ||
+        has_blank_ends(c->name) || has_blank_ends(c->value) || has_blank_ends(c->path) ||
         strchr(c->name, '=') || c->path[0] != '/' || strlen(c->path) > SHMS_COOKIE_ATTRIBUTE_MAX)
         return SHMS_COOKIE_UNWRITABLE;
     if (!(c->flags & SHMS_COOKIE_HOST_ONLY) && shms__is_suffix(j, c->host))
@@ -220,5 +235,5 @@ int shms_jar_put(shms_jar *j, const shms_cookie *cookie)
     if (shms__host_is_address(place.host))
         c.flags |= SHMS_COOKIE_HOST_ONLY;
     int rc = check_put(j, &c);
-    return rc != 0 ? rc : store_cookie(j, &c, false);
+    return rc != 0 ? rc : store_cookie(j, &c, false, false);
 }

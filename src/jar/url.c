@@ -132,10 +132,12 @@ bool shms__host_is_address(const char *host)
     if (host[0] == '[')
         return true;
     n -= host[n - 1] == '.';
-    size_t digits = 0;
-    while (digits < n && host[n - 1 - digits] >= '0' && host[n - 1 - digits] <= '9')
-        digits++;
-    return digits > 0 && (digits == n || host[n - 1 - digits] == '.');
+    const char *last = host + n;
+    while (last > host && last[-1] != '.')
+        last--;
+    size_t size = (size_t)(host + n - last);
+    return size > 0 && (strspn(last, "0123456789") == size ||
+                        (strncmp(last, "0x", 2) == 0 && 2 + strspn(last + 2, "0123456789abcdef") == size));
 }
 
 const char *shms__host_above(const char *host)
@@ -203,6 +205,8 @@ static const char *host_end(const char *start, const char *end)
     return p - 1;
 }
 
+/* A backslash before the path: browsers end the host there, curl and others take what comes before it for a
+ * user's name. Whoever wrote the URL could have one host's cookies sent to another, so it is refused. */
 int shms__url_parse(const char *text, struct url *ret)
 {
     for (const char *p = text; *p; p++)
@@ -212,6 +216,8 @@ int shms__url_parse(const char *text, struct url *ret)
     if (!start)
         return SHMS_E_INVALID;
     const char *end = start + strcspn(start, "/?#\\");
+    if (*end == '\\')
+        return SHMS_E_INVALID;
     for (const char *p = start; p < end; p++)
         if (*p == '@')
             start = p + 1;

@@ -71,6 +71,7 @@ class Browser:
         self.kept_number = 0
         self.alter = lambda c: c  # what the browser makes of a cookie that is set; None: it refuses
         self.equal = threading.Event()
+        self.error = None
         self.outbox = queue.Queue()
         self.threads = [threading.Thread(target=work, daemon=True) for work in (self.read_all, self.send_all)]
         for thread in self.threads:
@@ -99,6 +100,8 @@ class Browser:
                 self.obey(message)
             elif message["type"] == "equal":
                 self.equal.set()
+            elif message["type"] == "error":
+                self.error = message["text"]
             elif message["type"] == "kept":
                 with self.kept:
                     self.kept_number = message["n"]

@@ -325,6 +325,30 @@ class HostTest(unittest.TestCase):
         self.assertEqual(len(self.in_jar()), 3)
         self.end(b)
 
+    def test_a_name_that_is_no_jar(self):
+        subprocess.run([SHMS, "create", "--size", "64K", self.jar], check=True)
+        h = Host(PROGRAM, self.jar)
+        told = h.receive()
+        status, words = h.end()
+        self.assertEqual((told["type"], status), ("error", 125))
+        self.assertIn(told["text"], words)
+
+    def test_a_jar_that_is_removed_is_made_anew(self):
+        sid = cookie("sid", "1")
+        b = self.browser(sid)
+        self.wait_jar(sid)
+        subprocess.run([SHMS, "rm", self.jar], check=True)
+        b.set(cookie("sid", "2"))
+        self.set_jar("other=1")
+        status, words = b.host.process.wait(PATIENCE_S), b.host.process.stderr.read().decode()
+        self.assertEqual(status, 1)
+        self.assertIn("removed", words)
+        self.assertIn("removed", b.error)
+        next_one = self.browser(*b.cookies().values())  # as the extension does
+        self.wait_browser(next_one, cookie("sid", "2"), cookie("other", "1"))
+        self.wait_jar(cookie("sid", "2"), cookie("other", "1"))
+        self.end(next_one)
+
     # ---- kills and bursts
 
     def test_killed_hosts_lose_nothing_that_was_kept(self):
@@ -450,6 +474,42 @@ class InstallTest(unittest.TestCase):
         self.environment["XDG_CONFIG_HOME"] = str(self.home / "config")
         self.browser("install", "chromium", "--user")
         self.assertEqual(self.files(), [f"config/chromium/NativeMessagingHosts/shmstream.cookies.{e}" for e in ("json", "sh")])
+
+    def test_a_folder_from_here(self):
+        self.home.mkdir()
+        subprocess.run([PROGRAM, "browser", "install", "chromium", "--user-data-dir", "profile"], cwd=self.home, check=True,
+                       stdout=subprocess.DEVNULL)
+        folder = self.home / "profile/NativeMessagingHosts"
+        manifest = json.loads((folder / "shmstream.cookies.json").read_text())
+        self.assertEqual(manifest["path"], str(folder / "shmstream.cookies.sh"))
+
+    def test_links_in_the_way(self):
+        folder = self.home / "profile/NativeMessagingHosts"
+        folder.mkdir(parents=True)
+        names = [f"shmstream.cookies.{end}{new}" for end in ("json", "sh") for new in ("", ".new")]
+        for name in names:
+            (self.home / name).write_text("precious")
+            (folder / name).symlink_to(self.home / name)
+        self.browser("install", "chromium", "--user-data-dir", str(self.home / "profile"))
+        for name in names:
+            self.assertEqual((self.home / name).read_text(), "precious")
+        self.assertFalse((folder / "shmstream.cookies.json").is_symlink())
+        self.browser("uninstall", "chromium", "--user-data-dir", str(self.home / "profile"))
+        self.assertEqual((self.home / "shmstream.cookies.json").read_text(), "precious")
+
+    def test_nobody_else_may_write(self):
+        before = os.umask(0)
+        self.addCleanup(os.umask, before)
+        self.browser("install", "all", "--jar", self.jar)
+        for path in self.home.rglob("*"):
+            self.assertFalse(path.stat().st_mode & 0o022, path)
+
+    def test_wrong_names(self):
+        self.assertIn("no name of a jar", self.browser("install", "all", "--jar", "a\\b", status=2))
+        self.environment["HOME"] = os.fsdecode(os.fsencode(self.home) + b"\xff")
+        done = subprocess.run([PROGRAM, "browser", "install", "firefox"], env=self.environment, capture_output=True)
+        self.assertEqual(done.returncode, 1)
+        self.assertNotIn(b"Success", done.stderr)
 
     def test_wrong_lines(self):
         for words in (["install", "opera"], ["remove", "all"], ["install", "firefox", "--user-data-dir", "x"],

@@ -63,6 +63,24 @@ asked=$(sed 's/: .*//' "$work/body")
 echo '# what curl left behind, and no server named, stays'
 try_cookie curl -- -sS --junk-session-cookies "$web/home"
 try_cookie get "$web/home"
+echo '# cookies of other hosts are none of a server that knows their names'
+other=(--connect-to "::127.0.0.1:${web##*:}")
+by_other() {
+    "$cookie" curl --jar "$id" -- -sS "${other[@]}" "$@" >"$work/body" || fail "curl $*: $?"
+    "$cookie" ls --jar "$id" | grep '^victim.example sid' | sort
+}
+printf '%s\n' 'sid=theirs; Path=/; SameSite=Strict' | "$cookie" set --jar "$id" http://victim.example/
+path=$(printf '%01000d' 0)
+printf 'sid=%04000d; Path=/%s; Max-Age=600\n' 0 "$path" | "$cookie" set --jar "$id" http://victim.example/
+by_other -j http://evil.example/logout | sed "s/$path/LONG/"
+"$cookie" rm --jar "$id" victim.example
+by_other http://victim.example/login http://evil.example/logout
+"$cookie" rm --jar "$id" victim.example
+"$cookie" rm --jar "$id" evil.example
+echo '# --next, also as a letter among others'
+for next in --next -: -s: -sS:; do
+    try_cookie curl -- -sS "$web/home" $next "$web/home"
+done
 echo '# deleted by a server'
 try_cookie curl -- -sS "$web/logout"
 try_cookie get "$web/home"

@@ -2,6 +2,8 @@
 /* cookies_txt.c: files of curl and others, in and out. */
 #include "unit.h"
 
+#include <fcntl.h>
+#include <glob.h>
 #include <sys/stat.h>
 
 static char path[64];
@@ -34,6 +36,44 @@ static int64_t import(shms_jar *j, const char *text, uint64_t *ret_left_out)
     return n;
 }
 
+/* A clock that is looked at while cookies are written out, and looks for a file with them. */
+static int64_t clock_that_looks(void *context)
+{
+    glob_t found;
+    char beside[80];
+    snprintf(beside, sizeof beside, "%s*", path);
+    *(size_t *)context += glob(beside, 0, NULL, &found) == 0 ? found.gl_pathc : 0;
+    globfree(&found);
+    return clock_ns;
+}
+
+/* Half of an export has no name: who is killed there leaves no secrets behind. */
+static void no_file_in_between(void **state)
+{
+    (void)state;
+    size_t seen = 0;
+    int fd = open("/tmp", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+    if (fd < 0)
+        skip(); /* that file system has no files without a name */
+    close(fd);
+    shms_jar *j = jar_new(), *out;
+    assert_int_equal(set(j, "https://a.example/", "sid=s3cret"), 0);
+    shms_jar_options o = {.struct_size = sizeof o, .no_keep = 1, .now_ns = clock_that_looks,
+                          .now_context = &seen};
+    assert_int_equal(shms_jar_open(jar_name(), &o, &out), 0);
+    snprintf(path, sizeof path, "/tmp/jar-test-%d-out", (int)getpid());
+    assert_int_equal(shms_jar_export(out, path, NULL), 1);
+    assert_int_equal(seen, 0);
+    assert_non_null(strstr(read_file(), "s3cret"));
+    clock_that_looks(&seen);
+    assert_int_equal(seen, 1); /* and nothing beside it */
+    assert_int_equal(shms_jar_export(out, path, NULL), 1);
+    assert_int_equal(shms_jar_export(out, "/tmp", NULL), SHMS_E_INVALID);
+    unlink(path);
+    shms_jar_close(out);
+    shms_jar_close(j);
+}
+
 static void in(void **state)
 {
     (void)state;
@@ -51,6 +91,15 @@ static void in(void **state)
     assert_int_equal(left, 0);
     assert_string_equal(get(j, "https://example.com/x"), "deep=3; host=1; domain=2; empty=; nameless");
     assert_string_equal(get(j, "http://a.example.com/"), "empty=");
+    const char *marked[] = {"\xef\xbb\xbf# Netscape HTTP Cookie File\r\n", "\xef\xbb\xbf"};
+    for (size_t i = 0; i < 2; i++) { /* as editors write it */
+        char text[128];
+        snprintf(text, sizeof text, "%sm.example\tFALSE\t/\tFALSE\t0\tmark\t%zu\n", marked[i], i);
+        assert_int_equal(import(j, text, &left), 1);
+        assert_int_equal(left, 0);
+    }
+    assert_string_equal(get(j, "https://m.example/"), "mark=1");
+    assert_int_equal(import(j, "#\n", &left), 0);
     shms_jar_request script = request_of("https://example.com/x");
     script.flags = SHMS_JAR_API;
     assert_string_equal(get_as(j, script), "host=1; domain=2; empty=; nameless");
@@ -154,7 +203,8 @@ static void out(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(in), cmocka_unit_test(left_out),
-                                       cmocka_unit_test(no_cookies_at_all), cmocka_unit_test(out)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(in),  cmocka_unit_test(left_out),          cmocka_unit_test(no_cookies_at_all),
+        cmocka_unit_test(out), cmocka_unit_test(no_file_in_between)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,6 +21,7 @@ static const char *const pages[][2] = {
     {"HEAD /seen ", "303 See Other\r\nLocation: /home\r\n"},
     {"GET /round ", "302 Found\r\nLocation: /round\r\n"},
     {"GET /file ", "302 Found\r\nLocation: file:///etc/hostname\r\n"},
+    {"GET /bait ", "302 Found\r\nLocation: http://victim.example\\@AWAY/steal\r\n"},
     {"GET /bad ", "200 OK\r\nSet-Cookie: a=1; Domain=com\r\nSet-Cookie: __Host-b=2\r\nSet-Cookie: c=3\r\n"},
     {"GET /short ", "200 OK\r\nSet-Cookie: early=1\r\nContent-Length: 99\r\n"},
     {"GET /trailer ", "200 OK\r\nSet-Cookie: head=1\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -212,6 +213,22 @@ static void other_origin(void **state)
     shms_jar_close(j);
 }
 
+/* A URL that jar and libcurl could read in two ways: for one the host is before the backslash, for the other
+ * behind it. */
+static void no_cookies_by_a_backslash(void **state)
+{
+    (void)state;
+    int rc;
+    shms_jar *j = jar_new();
+    assert_int_equal(set(j, "http://victim.example/", "sid=s3cret; Path=/"), 0);
+    shms_jar_curl t = new_transfer(j, "/bait");
+    run(&t, &rc);
+    curl_easy_cleanup(t.curl);
+    assert_int_equal(rc, SHMS_E_INVALID);
+    assert_null(strstr(other.log, "s3cret"));
+    shms_jar_close(j);
+}
+
 static void methods(void **state)
 {
     (void)state;
@@ -344,6 +361,7 @@ int main(void)
         cmocka_unit_test(login),    cmocka_unit_test(other_origin),     cmocka_unit_test(methods),
         cmocka_unit_test(ends),     cmocka_unit_test(what_is_a_cookie), cmocka_unit_test(proxies),
         cmocka_unit_test(own_headers_and_failures), cmocka_unit_test(long_lines),
+        cmocka_unit_test(no_cookies_by_a_backslash),
     };
     curl_global_init(CURL_GLOBAL_DEFAULT);
     start(&one, &other);

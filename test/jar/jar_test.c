@@ -59,6 +59,41 @@ static void fill(shms_jar *j, int from, int count, bool hosts, const char *more)
     }
 }
 
+/* A clock that is looked at by a writer, also inside, and lets a reader of another host ask then. */
+static shms_jar *reader;
+static int asked;
+
+static int64_t clock_of_a_writer(void *unused)
+{
+    (void)unused;
+    if (reader) {
+        clock_ns += 61 * SECOND; /* the use is to be noted each time */
+        assert_string_equal(get(reader, "https://other.example/"), "a=1");
+        asked++;
+    }
+    return clock_ns;
+}
+
+/* A reader does not wait for a writer that is stopped, whatever it has to note. */
+static void readers_do_not_wait(void **state)
+{
+    (void)state;
+    shms_jar *j = jar_new(), *writer;
+    assert_int_equal(set(j, "https://other.example/", "a=1"), 0);
+    shms_jar_options o = {.struct_size = sizeof o, .no_keep = 1, .now_ns = clock_of_a_writer};
+    assert_int_equal(shms_jar_open(jar_name(), &o, &writer), 0);
+    reader = jar_open((shms_jar_options){.open_timeout_ms = INT32_MAX});
+    alarm(30); /* else for ever */
+    assert_int_equal(set(writer, A, "b=1; Max-Age=60"), 0);
+    assert_int_equal(set(writer, A, "b=2; Max-Age=600000"), 0);
+    alarm(0);
+    assert_true(asked > 4);
+    shms_jar_close(reader);
+    reader = NULL;
+    shms_jar_close(writer);
+    shms_jar_close(j);
+}
+
 /* ---- secrets */
 
 /* Whether the bytes of the jar's file hold a text. */
@@ -212,6 +247,37 @@ static void jar_limit(void **state)
     shms_jar_close(j);
 }
 
+/* A site with many names, each full of cookies, pushes out its own. */
+static void crowded_site(void **state)
+{
+    (void)state;
+    clock_ns = START;
+    shms_jar *j = jar_open((shms_jar_options){.host_cookies = 20, .jar_cookies = 110});
+    for (int i = 0; i < 30; i++) {
+        char url[64];
+        snprintf(url, sizeof url, "https://www.bank%d.example/", i);
+        clock_ns += SECOND;
+        assert_int_equal(set(j, url, "sid=1"), 0);
+    }
+    fill(j, 0, 300, true, ""); /* all of them below example.com */
+    for (int i = 0; i < 30; i++) {
+        char url[64];
+        snprintf(url, sizeof url, "https://www.bank%d.example/", i);
+        assert_string_equal(get(j, url), "sid=1");
+    }
+    assert_true(count_of(j, NULL) <= 110);
+    assert_string_equal(get(j, "https://h299.example.com/"), "c299=299");
+    for (int i = 0; i < 70; i++) { /* names below a public suffix are no site together */
+        char url[64];
+        snprintf(url, sizeof url, "https://shop%d.co.uk/", i);
+        clock_ns += SECOND;
+        assert_int_equal(set(j, url, "sid=1"), 0);
+    }
+    assert_int_equal(count_of(j, "h299.example.com"), 1);
+    assert_int_equal(count_of(j, "shop0.co.uk"), 1);
+    shms_jar_close(j);
+}
+
 /* A list that is newer than a cookie decides where the cookie is sent. */
 static void newer_list(void **state)
 {
@@ -317,7 +383,10 @@ static void put(void **state)
     } bad[] = {{"a", "1; b=2", "/", SHMS_COOKIE_UNWRITABLE}, {"a=", "1", "/", SHMS_COOKIE_UNWRITABLE},
                {"a;", "1", "/", SHMS_COOKIE_UNWRITABLE},     {"a", "1", "", SHMS_COOKIE_UNWRITABLE},
                {"a", "1\n", "/", SHMS_COOKIE_CONTROL},       {"a", "1", "/\x7f", SHMS_COOKIE_CONTROL},
-               {"", "", "/", SHMS_COOKIE_EMPTY}};
+               {" __Host-b", "1", "/", SHMS_COOKIE_UNWRITABLE},
+               {"", "\t__Host-b=1", "/", SHMS_COOKIE_UNWRITABLE},
+               {"a ", "1", "/", SHMS_COOKIE_UNWRITABLE},     {"a", "1 ", "/", SHMS_COOKIE_UNWRITABLE},
+               {"a", "1", "/ ", SHMS_COOKIE_UNWRITABLE},     {"", "", "/", SHMS_COOKIE_EMPTY}};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         c = cookie_of("a.example.com", bad[i].name, bad[i].value);
         c.path = bad[i].path;
@@ -607,6 +676,8 @@ int main(void)
         cmocka_unit_test(host_limit),
         cmocka_unit_test(new_one_stays),
         cmocka_unit_test(use_counts),
+        cmocka_unit_test(crowded_site),
+        cmocka_unit_test(readers_do_not_wait),
         cmocka_unit_test(newer_list),
         cmocka_unit_test(jar_limit),
         cmocka_unit_test(full),

@@ -71,6 +71,9 @@ static void domains(void **state)
           {"https://A.EXAMPLE.com", "a=1", 0, A, "a=1"},
           {"http://127.0.0.1:80/", "a=1; Domain=127.0.0.1", 0, "http://127.0.0.1:8080/", "a=1"},
           {"http://127.0.0.1/", "a=1; Domain=0.0.1", SHMS_COOKIE_DOMAIN, "http://127.0.0.1/", ""},
+          {"http://9.9.3.0x4/", "a=1; Domain=3.0x4", SHMS_COOKIE_DOMAIN, "http://1.2.3.0X4/", ""},
+          {"http://9.9.3.0x/", "a=1; Domain=3.0x", SHMS_COOKIE_DOMAIN, "http://1.2.3.0x/", ""},
+          {"http://a.b.0xyz/", "a=1; Domain=b.0xyz", 0, "http://c.b.0xyz/", "a=1"},
           {"http://[::1]:80/", "a=1", 0, "http://[::1]/", "a=1"});
 }
 
@@ -277,6 +280,69 @@ static void shadowed(void **state)
     shms_jar_close(j);
 }
 
+/* A clock that lets another process set a Secure cookie at one of the looks at it. */
+struct interruption {
+    shms_jar *other;
+    int left; /* looks until then */
+};
+
+static int64_t interrupting_clock(void *context)
+{
+    struct interruption *i = context;
+    if (i->left-- == 0)
+        assert_int_equal(set(i->other, A, "sid=good; Path=/; Secure"), 0);
+    return clock_ns;
+}
+
+/* The same where the Secure cookie comes while the other one is on its way in. */
+static void shadowed_meanwhile(void **state)
+{
+    (void)state;
+    int done = 0;
+    for (int look = 0; look < 12; look++) {
+        struct interruption i = {jar_new(), -1};
+        shms_jar_options o = {.struct_size = sizeof o, .no_keep = 1, .now_ns = interrupting_clock,
+                              .now_context = &i};
+        shms_jar *j;
+        assert_int_equal(shms_jar_open(jar_name(), &o, &j), 0);
+        i.left = look;
+        int rc = set(j, "http://a.example.com/", "sid=evil; Path=/");
+        if (i.left < 0) { /* else it was over by then */
+            assert_true(rc == 0 || rc == SHMS_COOKIE_SHADOWS);
+            assert_string_equal(get(i.other, A), "sid=good");
+            done++;
+        }
+        shms_jar_close(j);
+        shms_jar_close(i.other);
+    }
+    assert_true(done >= 4);
+}
+
+/* Clocks at their ends, and one that goes back. */
+static void odd_clocks(void **state)
+{
+    (void)state;
+    static const int64_t ends[] = {-5 * SECOND, 0, INT64_MAX - 300 * DAY, INT64_MAX - SECOND, INT64_MAX};
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        shms_jar *j = jar_new();
+        clock_ns = ends[i];
+        set(j, A, "a=1; Max-Age=5");
+        set(j, A, "b=1; Max-Age=34560000");
+        set(j, A, "s=1");
+        get(j, A);
+        shms_jar_close(j);
+    }
+    shms_jar *j = jar_new();
+    shms_jar_request r = request_of(A);
+    r.site = SHMS_SITE_LAX_UNSAFE;
+    assert_int_equal(set(j, A, "new=1"), 0);
+    assert_string_equal(get_as(j, r), "new=1");
+    clock_ns = START - DAY; /* it is not new for a whole day now */
+    assert_string_equal(get_as(j, r), "");
+    assert_string_equal(get(j, A), "new=1");
+    shms_jar_close(j);
+}
+
 static void order(void **state)
 {
     (void)state;
@@ -325,7 +391,8 @@ static void urls(void **state)
         "https://a.example.com:-1/", "https://a b.com/", "https://\xc3.com/", "https://\xc3\xa9 .com/",
         "https://\xe3\x80\x82.com/", "https://a\xe2\x80\xae.com/", "https://a..com/",
         "https://.a.com/", "https://a.com/\n", "https://[::1/", "https://[x]/", "https://a%41.com/",
-        "https://a;b.com/"};
+        "https://a;b.com/", "https://a.example.com\\", "https://a.example.com\\@evil.example/",
+        "https://a.example.com:443\\x@evil.example/", "https://evil.example\\/a.example.com/"};
     shms_jar *j = jar_new();
     assert_int_equal(set(j, A, "a=1"), 0);
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
@@ -353,6 +420,8 @@ int main(void)
         cmocka_unit_test(partitions),
         cmocka_unit_test(scripts),
         cmocka_unit_test(shadowed),
+        cmocka_unit_test(shadowed_meanwhile),
+        cmocka_unit_test(odd_clocks),
         cmocka_unit_test(order),
         cmocka_unit_test(urls),
     };

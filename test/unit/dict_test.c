@@ -192,7 +192,7 @@ static void bad_input(void **state)
     assert_int_equal(shms_dict_set(d, "k", 1, "v", 1, HOW(.ttl_ms = -1)), SHMS_E_INVALID);
     assert_int_equal(shms_dict_set(d, "k", 1, "v", 1, HOW(.expires_ns = -1)), SHMS_E_INVALID);
     assert_int_equal(shms_dict_set(d, "k", 1, "v", 1, HOW(.if_version = -2)), SHMS_E_INVALID);
-    assert_int_equal(shms_dict_set(d, "k", 1, "v", 1, HOW(.flags = 1)), SHMS_E_INVALID);
+    assert_int_equal(shms_dict_set(d, "k", 1, "v", 1, HOW(.flags = 2)), SHMS_E_INVALID);
     assert_int_equal(shms_dict_set(d, "k", 1, "v", 1, HOW(.ttl_ms = INT64_MAX)), SHMS_E_RANGE);
     assert_int_equal(shms_dict_del(d, "k", 1, HOW(.ttl_ms = 1)), SHMS_E_INVALID);
     assert_int_equal(shms_dict_del(d, "k", 1, HOW(.if_version = -1)), SHMS_E_INVALID);
@@ -613,6 +613,38 @@ static void grows(void **state)
     shms_dict_close(d);
 }
 
+/* A clock that is looked at by a writer inside, and then asks for a change through another handle. */
+struct inside {
+    shms_dict *other;
+    int64_t rc;
+};
+
+static int64_t clock_inside(void *context)
+{
+    struct inside *in = context;
+    if (in->other)
+        in->rc = shms_dict_set(in->other, "b", 1, "2", 1, HOW(.flags = SHMS_DICT_NO_WAIT));
+    return shms__now_ns();
+}
+
+static void no_wait(void **state)
+{
+    (void)state;
+    struct inside in = {0};
+    shms_dict *d = dict_open(NAME, SIZE, DICT_OPTIONS(.now_ns = clock_inside, .now_context = &in));
+    shms_dict *other = dict_open(NAME, 0, DICT_OPTIONS(.open_timeout_ms = 3600000));
+    assert_true(shms_dict_set(d, "a", 1, "1", 1, HOW(.expires_ns = INT64_MAX)) > 0);
+    in.other = other;
+    assert_true(shms_dict_set(d, "a", 1, "2", 1, NULL) > 0);
+    in.other = NULL;
+    assert_int_equal(in.rc, SHMS_E_TIMEOUT);
+    assert_true(shms_dict_set(other, "b", 1, "2", 1, HOW(.flags = SHMS_DICT_NO_WAIT)) > 0);
+    assert_true(shms_dict_del(other, "b", 1, HOW(.flags = SHMS_DICT_NO_WAIT)) > 0);
+    is_whole(d);
+    shms_dict_close(other);
+    shms_dict_close(d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -622,6 +654,7 @@ int main(void)
         TEST(every_second),    TEST(larger_ones),       TEST(walk_and_evict),
         TEST(version_again),   TEST(does_not_wear_out), TEST(full_in_good_order),
         TEST(grows),           TEST(the_unused_goes),   TEST(deleted_bytes_go),
+        TEST(no_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

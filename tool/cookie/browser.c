@@ -4,6 +4,7 @@
 #include "extension_id.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -27,12 +28,23 @@ static char *text(const char *format, ...)
     return n < 0 ? NULL : ret;
 }
 
+/* A browser does not run a host of which the manifest has a relative path. */
+static char *profile_folder(const char *profile)
+{
+    char *here = *profile == '/' ? NULL : getcwd(NULL, 0);
+    char *ret = *profile == '/' ? text("%s/NativeMessagingHosts", profile)
+                : here          ? text("%s/%s/NativeMessagingHosts", here, profile)
+                                : NULL;
+    free(here);
+    return ret;
+}
+
 /* Where a browser looks for the manifests of hosts. NULL: no home, or no memory. */
 static char *manifest_folder(const arguments *args, int browser)
 {
     const char *home = getenv("HOME"), *config = getenv("XDG_CONFIG_HOME");
     if (args->profile)
-        return text("%s/NativeMessagingHosts", args->profile);
+        return profile_folder(args->profile);
     if (args->system)
         return text(browser == CHROMIUM ? "/etc/chromium/native-messaging-hosts"
                                         : "/usr/lib/mozilla/native-messaging-hosts");
@@ -63,24 +75,29 @@ static char *beside_program(const char *path)
 
 /* ---- files */
 
+/* For others to read, whatever the umask: what lies in there is run. */
 static bool make_folders(char *path)
 {
     for (char *at = strchr(path + 1, '/'); at; at = strchr(at + 1, '/')) {
         *at = '\0';
-        bool made = mkdir(path, 0777) == 0 || errno == EEXIST;
+        bool made = mkdir(path, 0755) == 0 || errno == EEXIST;
         *at = '/';
         if (!made)
             return false;
     }
-    return mkdir(path, 0777) == 0 || errno == EEXIST;
+    return mkdir(path, 0755) == 0 || errno == EEXIST;
 }
 
-/* As a whole, since a browser may look at any time. */
+/* As a whole, since a browser may look at any time. Nothing is written through a name that is there: it may
+ * be somebody's link. */
 static bool write_file(const char *path, const char *bytes, mode_t mode)
 {
-    char *fresh = text("%s.new", path);
-    FILE *file = fresh ? fopen(fresh, "we") : NULL;
+    char *fresh = text("%s.XXXXXX", path);
+    int fd = fresh ? mkostemp(fresh, O_CLOEXEC) : -1;
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
     if (!file) {
+        if (fd >= 0)
+            close(fd);
         free(fresh);
         return false;
     }
@@ -162,6 +179,7 @@ static void free_files(struct files *f)
 static bool write_files(const arguments *args, int browser, struct files *f)
 {
     char *script = script_text(args), *manifest = manifest_text(browser, f->script);
+    errno = script ? EILSEQ : errno; /* a manifest is in UTF-8 */
     bool written = script && manifest && make_folders(f->folder) && write_file(f->script, script, 0755) &&
                    write_file(f->manifest, manifest, 0644);
     int error = errno;
@@ -215,6 +233,17 @@ static int usage(const arguments *args, const char *wrong)
     return EXIT_USAGE;
 }
 
+/* The browser would say only that the host has ended. */
+static bool is_name(const char *name)
+{
+    shms_jar_options o = {.struct_size = sizeof o, .create = SHMS_OPEN_ONLY};
+    shms_jar *j = NULL;
+    int rc = shms_jar_open(name, &o, &j);
+    if (rc == 0)
+        shms_jar_close(j);
+    return rc != SHMS_E_INVALID;
+}
+
 int run_browser(shms_jar *none, const arguments *args)
 {
     (void)none;
@@ -231,6 +260,8 @@ int run_browser(shms_jar *none, const arguments *args)
         return usage(args, "--user-data-dir is for chromium, without --user and --system");
     if (args->system && args->user)
         return usage(args, "give --user or --system");
+    if (install && !is_name(args->jar))
+        return usage(args, "--jar is no name of a jar");
     int status = EXIT_SUCCESS;
     for (int i = 0; i < BROWSERS; i++)
         status |= wanted[i] ? change(args, i, install) : EXIT_SUCCESS;

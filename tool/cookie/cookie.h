@@ -36,6 +36,7 @@ extern const command commands[];
 int run_curl(shms_jar *j, const arguments *args);
 int run_lock(shms_jar *j, const arguments *args);
 int run_host(shms_jar *j, const arguments *args);
+void host_tell_failure(int code); /* to the browser: there is no jar */
 int run_browser(shms_jar *none, const arguments *args);
 
 /* Say what is wrong on standard error: EXIT_FAILURE. */

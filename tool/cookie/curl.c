@@ -15,6 +15,12 @@
 
 #define HTTP_ONLY "#HttpOnly_"
 #define HOST_ROOM 260
+#define LINE_MOST 4990 /* curl passes over lines of 5000 bytes */
+
+/* The first cookie that curl is given. If it is gone in the end, curl was told to drop the cookies of its
+ * session (-j, perhaps in a file of options): that one of them is gone does not tell that a server deleted
+ * it. */
+#define PROBE "shmstream.invalid\tFALSE\t/\tFALSE\t0\tprobe\t1\n"
 
 /* A cookie of a cookies.txt; its texts lie in a flow's bytes. */
 struct entry {
@@ -85,7 +91,13 @@ static bool is_same(const shms_cookie *a, const shms_cookie *b)
 
 /* ---- before */
 
-/* curl cannot read a cookie with a TAB in it, or without a name, and knows no partitions. */
+static bool add_line(struct session *s, const char *line, size_t size)
+{
+    s->count++;
+    return flow_add(&s->in, line, size);
+}
+
+/* curl cannot read a cookie with a TAB in it, or without a name, or a long one, and knows no partitions. */
 static int give(const shms_cookie *c, void *context)
 {
     struct session *s = context;
@@ -101,16 +113,20 @@ static int give(const shms_cookie *c, void *context)
                         (long long)(c->expires_ns ? c->expires_ns / 1000000000 + 1 : 0), c->name, c->value);
     if (size < 0)
         return SHMS_E_NOMEM;
-    bool added = flow_add(&s->in, line, (size_t)size);
-    s->count++;
+    bool added = size > LINE_MOST || add_line(s, line, (size_t)size);
     explicit_bzero(line, (size_t)size);
     free(line);
     return added ? 0 : SHMS_E_NOMEM;
 }
 
-static bool is_word(const char *word, const char *brief, const char *full)
+/* Whether a word has --next in it, also cut short as curl lets one, or as a letter among others: -s: */
+static bool has_next(const char *word)
 {
-    return strcmp(word, brief) == 0 || strcmp(word, full) == 0;
+    if (strncmp(word, "--nex", 5) == 0)
+        return strncmp(word, "--next", strlen(word)) == 0;
+    /* Behind these letters comes a value. */
+    size_t flags = *word == '-' ? 1 + strcspn(word + 1, ":-AbcCdDeEFHKmoPQrtTuUwxXyYz") : 0;
+    return flags > 0 && word[flags] == ':';
 }
 
 /* curl's words: the options that make it use the pipes come before those of the user, once more after each
@@ -133,7 +149,7 @@ static char **make_words(struct session *s)
     memcpy(words + n, ours, sizeof ours);
     for (n += more; *from; from++) {
         words[n++] = *from;
-        if (!is_word(*from, "-:", "--next"))
+        if (!has_next(*from))
             continue;
         memcpy(words + n, ours, sizeof ours);
         n += more;
@@ -181,8 +197,8 @@ static uint32_t same_site_of(const char *line)
     return found;
 }
 
-/* Whether a line of an answer's head is a Set-Cookie of that name. */
-static bool is_of(const char *line, const char *name)
+/* Whether a line of an answer's head is a Set-Cookie of that name, and of that value unless it is NULL. */
+static bool is_of(const char *line, const char *name, const char *value)
 {
     static const char header[] = "set-cookie:";
     size_t n = strlen(name);
@@ -190,16 +206,27 @@ static bool is_of(const char *line, const char *name)
         return false;
     line += strlen(header);
     line += strspn(line, " \t");
-    return strncmp(line, name, n) == 0 && line[n + strspn(line + n, " \t")] == '=';
+    if (strncmp(line, name, n) != 0)
+        return false;
+    line += n + strspn(line + n, " \t");
+    if (*line != '=' || !value)
+        return *line == '=';
+    line += 1 + strspn(line + 1, " \t");
+    n = strlen(value);
+    if (strncmp(line, value, n) != 0)
+        return false;
+    line += n + strspn(line + n, " \t");
+    return *line == ';' || *line == '\0';
 }
 
-/* Whether a server has named a cookie, and with which SameSite at last. Without heads (another -D took them)
+/* Whether a server has named a cookie, and with which SameSite at last. The heads do not tell which server it
+ * was: one that does not know the value has said nothing of this cookie. Without heads (another -D took them)
  * each that differs is taken for named. */
-static bool is_named(const struct session *s, const char *name, uint32_t *ret_same_site)
+static bool is_named(const struct session *s, const char *name, const char *value, uint32_t *ret_same_site)
 {
     bool named = s->heads.size == 0;
     for (size_t at = 0; at < s->heads.size; at += strlen(s->heads.bytes + at) + 1)
-        if (is_of(s->heads.bytes + at, name)) {
+        if (is_of(s->heads.bytes + at, name, value)) {
             named = true;
             *ret_same_site = same_site_of(s->heads.bytes + at);
         }
@@ -232,16 +259,18 @@ static bool is_given(struct session *s, const shms_cookie *c)
 static void take_back(struct session *s, char *line)
 {
     struct entry e;
-    if (parse_line(line, &e) && is_named(s, e.cookie.name, &e.cookie.same_site) && !is_given(s, &e.cookie))
+    if (parse_line(line, &e) && !is_given(s, &e.cookie) &&
+        is_named(s, e.cookie.name, e.cookie.value, &e.cookie.same_site))
         put(s, &e.cookie);
 }
 
 /* What a server named and curl has no more was deleted. */
 static void take_deletions(struct session *s)
 {
-    for (size_t i = 0; i < s->count; i++) {
+    bool session_kept = s->given[0].kept; /* PROBE */
+    for (size_t i = 1; i < s->count; i++) {
         shms_cookie c = s->given[i].cookie;
-        if (s->given[i].kept || !is_named(s, c.name, &c.same_site))
+        if (s->given[i].kept || (!session_kept && !c.expires_ns) || !is_named(s, c.name, NULL, &c.same_site))
             continue;
         c.expires_ns = 1;
         put(s, &c);
@@ -298,7 +327,7 @@ static int prepare(struct session *s, char ***ret_words)
 {
     if (!flow_open(&s->in, true) || !flow_open(&s->out, false) || !flow_open(&s->heads, false))
         return cookie_error(s->args, "there are no descriptors left");
-    int64_t rc = shms_jar_each(s->jar, NULL, give, s);
+    int64_t rc = add_line(s, PROBE, strlen(PROBE)) ? shms_jar_each(s->jar, NULL, give, s) : SHMS_E_NOMEM;
     *ret_words = rc < 0 ? NULL : make_words(s);
     return *ret_words ? 0 : cookie_fail(s->args, s->args->jar, rc < 0 ? (int)rc : SHMS_E_NOMEM);
 }

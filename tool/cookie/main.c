@@ -214,6 +214,8 @@ static int run(const arguments *args)
             cookie_error(args, "%s: there is no such jar; `set` and `import` make one", args->jar);
         else
             cookie_fail(args, args->jar, rc);
+        if (args->command->run == run_host)
+            host_tell_failure(rc);
         return args->command->most < 0 ? EXIT_OURS : EXIT_FAILURE;
     }
     int status = args->command->run(j, args);

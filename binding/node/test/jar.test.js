@@ -233,6 +233,20 @@ jarTest('what is collected is closed', async () => {
 
 // ---- tough-cookie
 
+storeTest('hosts of all kinds behind tough-cookie', () => {
+  const { JarStore } = require('../tough.js');
+  const jar = open(name());
+  const cookies = new tough.CookieJar(new JarStore(jar));
+  for (const host of ['[::1]:8080', '127.0.0.1', 'a.example.com.', 'bücher.example.com', 'localhost']) {
+    cookies.setCookieSync('a=1', `http://${host}/`);
+    assert.strictEqual(cookies.getCookieStringSync(`http://${host}/`), 'a=1', host);
+    assert.strictEqual(jar.get(`http://${host}/`), 'a=1', host);
+    cookies.setCookieSync('a=; Max-Age=0', `http://${host}/`);
+    assert.strictEqual(jar.info.cookies, 0, host);
+  }
+  jar.close();
+});
+
 storeTest('a CookieJar of tough-cookie on a jar', async () => {
   const { JarStore } = require('../tough.js');
   const called = name();

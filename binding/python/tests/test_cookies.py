@@ -159,6 +159,26 @@ class Interface(Case):
             self.assertEqual((len(std), len(jar)), (0, 1))  # a partition's cookies are no business of it
             self.assertRaises(Exception, pickle.dumps, std)
 
+    def test_one_of_two_by_a_name(self):
+        with Jar(name("two"), keep=False) as jar:
+            for line in ("n=host", "n=domain; Domain=a.example"):
+                jar.set("https://a.example/", line)
+            std = CookieJar(jar)
+            std.clear(".a.example", "/", "n")
+            self.assertEqual([c.value for c in jar], ["host"])
+            std.clear("a.example", "/", "n")
+            self.assertEqual(list(jar), [])
+
+    def test_no_values_in_its_words(self):
+        with Jar(name("words"), keep=False) as jar:
+            std = CookieJar(jar)
+            for line in ("sid=s3cret", "s3cret"):
+                jar.set("https://a.example/", line)
+            for words in (repr(std), str(std)):
+                self.assertIn("sid", words)
+                self.assertNotIn("s3cret", words)
+        self.assertIn("closed", repr(std))
+
     def test_saved_by_the_library(self):
         with tempfile.TemporaryDirectory() as folder, Jar(name("saved"), keep=False) as jar:
             jar.set("https://a.example.com/", "host=1; Secure; HttpOnly; Max-Age=600")

@@ -10,8 +10,9 @@ function hostOf(domain) {
     return host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
 }
 
+// What is no URL is not told apart, either.
 function isSameSite(host, site) {
-    const top = new URL(site).hostname;
+    const top = URL.canParse(site) ? new URL(site).hostname : host;
     return host === top || host.endsWith('.' + top);
 }
 

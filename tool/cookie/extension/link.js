@@ -23,6 +23,7 @@ export class Link {
         port.onMessage.addListener((message) => this.take(message));
         port.onDisconnect.addListener(() => this.lost(port));
         this.equal = false;
+        this.error = null;
         const cookies = (await this.getAll({})).filter((c) => this.shares(c.host));
         if (this.port !== port)
             return;
@@ -41,7 +42,8 @@ export class Link {
     lost(port) {
         if (this.port !== port)
             return;
-        this.error = this.api.runtime.lastError?.message ?? port.error?.message ?? this.error ?? 'the host has ended';
+        const ended = this.api.runtime.lastError?.message ?? port.error?.message ?? 'the host has ended';
+        this.error ??= ended; // what the host said itself tells more
         this.port = null;
         this.equal = false;
         this.onState(this);

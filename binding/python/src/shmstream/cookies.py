@@ -112,7 +112,10 @@ class CookieJar(http.cookiejar.CookieJar):
 
     def _delete(self, cookies):
         for cookie in cookies:
-            try:
-                self.jar.delete(cookie.host, cookie.name, cookie.path)
-            except FileNotFoundError:
-                pass  # another process was first
+            cookie.expires_ns = 1  # long over; Jar.delete() would take the host's and the domain's cookie of that name
+            self.jar.put(cookie)
+
+    def __repr__(self):  # without values: they are secrets
+        return f"<CookieJar {'closed' if self.jar.closed else [c for c in self.jar if c.partition is None]}>"
+
+    __str__ = __repr__
