@@ -11,8 +11,8 @@
  *
  * The order: what has expired; more memory, up to the region's greatest size; marks, if they suffice or hold
  * more than a sixteenth of the cells; the record that was used longest ago, of some; at last locks of the
- * dead. Where shared memory is full, the others make room all the same; and trying to grow, which zeroes what
- * there is before it fails, gets smaller and rarer, until it succeeds.
+ * dead. Where shared memory is full, the others make room all the same; and tries to grow get smaller and
+ * rarer, until one succeeds.
  */
 #include "evict.h"
 
@@ -130,14 +130,15 @@ static int take_memory(shms_dict *d, uint64_t size)
     return 1;
 }
 
-/* How much a try adds: half of what there is, less after tries that failed; but so many cells. 0: there can be
- * no more. */
+/* How much a try adds: half of what there is, less after tries that failed; but so many cells. 0: there can
+ * be no more. */
 static uint64_t growth(const shms_dict *d, uint64_t size, uint64_t cells)
 {
     uint64_t least = cells << d->cell_shift;
     uint64_t more = (size / 2) >> d->growth_failed;
     more = more > least ? more : least;
-    uint64_t wanted = min_u64(d->section.member.region.capacity, (size + more + GROWTH - 1) / GROWTH * GROWTH);
+    uint64_t most = d->section.member.region.capacity;
+    uint64_t wanted = min_u64(most, (size + more + GROWTH - 1) / GROWTH * GROWTH);
     return wanted >> d->cell_shift > size >> d->cell_shift ? wanted - size : 0;
 }
 

@@ -70,8 +70,8 @@ static int others_go(void *unused)
 {
     int64_t last;
     (void)unused;
-    const shms_dict_options *o = DICT_OPTIONS(.max_size = 16 * SIZE, .value_max = 2000, .policy = SHMS_EVICT_LRU);
-    shms_dict *d = dict_open(NAME, SIZE, o);
+    shms_dict *d = dict_open(NAME, SIZE, DICT_OPTIONS(.max_size = 16 * SIZE, .value_max = 2000,
+                                                      .policy = SHMS_EVICT_LRU));
     EXPECT(limit_files(SIZE) == 0);
     tries = 0;
     EXPECT(fill(d, 0, 20000, &last) == 20000 && size_of(d) == SIZE);

@@ -440,7 +440,8 @@ int64_t shms__disk_load(const char *path, void *buf, uint64_t n, int (*before)(v
     int fd = open_regular(path, &st);
     if (fd < 0)
         return fd;
-    int64_t rc = (uint64_t)st.st_size > n ? shms__fail(SHMS_E_RANGE) : load_known(fd, &t, (uint64_t)st.st_size);
+    uint64_t size = (uint64_t)st.st_size;
+    int64_t rc = size > n ? shms__fail(SHMS_E_RANGE) : load_known(fd, &t, size);
     close(fd);
     return rc;
 }
