@@ -205,6 +205,8 @@ int shms__disk_save(const char *path, const void *buf, uint64_t n);
  * `before` is told how much it will be, and may refuse. */
 int64_t shms__disk_load(const char *path, void *buf, uint64_t n, int (*before)(void *context, uint64_t size),
                         void *context);
+/* The first n bytes of the regular file, or as many as it has. */
+int64_t shms__disk_begin(const char *path, void *buf, uint64_t n);
 
 /* A FILE over the three calls, which answer like read, write and lseek: -1 and errno. */
 struct stdio_calls {

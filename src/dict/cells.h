@@ -26,6 +26,8 @@ struct shms_dict {
     uint32_t policy;
     bool secret;
     int timeout_ms; /* of the writers' lock */
+    uint32_t growth_failed; /* tries to grow that failed, less those that did not: the lock's holder's */
+    uint32_t growth_waits;  /* how often room is made in other ways before the next one; the same */
     a32 held;       /* locks of keys that this handle holds, about; private */
     int64_t (*now_ns)(void *context);
     void *now_context;

@@ -11,7 +11,8 @@
  *
  * The order: what has expired; more memory, up to the region's greatest size; marks, if they suffice or hold
  * more than a sixteenth of the cells; the record that was used longest ago, of some; at last locks of the
- * dead.
+ * dead. Where shared memory is full, the others make room all the same; and tries to grow get smaller and
+ * rarer, until one succeeds.
  */
 #include "evict.h"
 
@@ -21,6 +22,8 @@
 #define MARKS_SHARE 16 /* marks that hold this part of the cells are given up before records are */
 #define LOCKS_ASKED 16 /* holders of locks whose life is asked at once */
 #define GROWTH 65536   /* bytes: growth is a multiple of that */
+#define GROWTH_FAILS 10 /* so often growth that failed is halved; and after it 2 to the power of that changes,
+                           at most, make room in other ways before the next try */
 
 static uint64_t word_of(const a64 *word)
 {
@@ -127,23 +130,53 @@ static int take_memory(shms_dict *d, uint64_t size)
     return 1;
 }
 
-/* 1: there are more cells; 0: there can be no more. */
+/* How much a try adds: half of what there is, less after tries that failed; but so many cells. 0: there can
+ * be no more. */
+static uint64_t growth(const shms_dict *d, uint64_t size, uint64_t cells)
+{
+    uint64_t least = cells << d->cell_shift;
+    uint64_t more = (size / 2) >> d->growth_failed;
+    more = more > least ? more : least;
+    uint64_t most = d->section.member.region.capacity;
+    uint64_t wanted = min_u64(most, (size + more + GROWTH - 1) / GROWTH * GROWTH);
+    return wanted >> d->cell_shift > size >> d->cell_shift ? wanted - size : 0;
+}
+
+static int grow_by(shms_dict *d, uint64_t size, uint64_t more)
+{
+    uint64_t precious = 0;
+    int rc = shms__section_resize(&d->section, size + more, &precious);
+    if (rc == 0)
+        rc = shms__region_resize(&d->section.member.region, size + more, precious);
+    if (rc == 0) {
+        d->growth_failed -= d->growth_failed > 0;
+        return take_memory(d, size + more);
+    }
+    d->growth_failed += d->growth_failed < GROWTH_FAILS;
+    d->growth_waits = 1u << d->growth_failed;
+    return rc;
+}
+
+/* 1: there are more cells; 0: there can be no more. Where nothing is evicted, as much as there is will do. */
 static int grow(shms_dict *d, uint64_t cells)
 {
-    struct region *r = &d->section.member.region;
-    uint64_t size = shms__region_size(r), precious = 0;
+    uint64_t size = shms__region_size(&d->section.member.region), more;
     if (min_u64(size >> d->cell_shift, CELLS_MOST) > word_of(&d->header->total))
         return take_memory(d, size); /* a dead one got this far */
-    uint64_t more = size / 2 > cells << d->cell_shift ? size / 2 : cells << d->cell_shift;
-    uint64_t wanted = min_u64(r->capacity, (size + more + GROWTH - 1) / GROWTH * GROWTH);
-    if (wanted >> d->cell_shift <= size >> d->cell_shift)
-        return 0;
-    int rc = shms__section_resize(&d->section, wanted, &precious);
-    if (rc == 0)
-        rc = shms__region_resize(r, wanted, precious);
-    if (rc < 0)
-        return d->policy == POLICY_LRU ? 0 : rc;
-    return take_memory(d, wanted);
+    int rc = 0;
+    for (uint64_t tried = UINT64_MAX; (more = growth(d, size, cells)) > 0 && more < tried; tried = more) {
+        rc = grow_by(d, size, more);
+        if (rc != SHMS_E_NOSPACE || d->policy == POLICY_LRU)
+            return rc;
+    }
+    return rc;
+}
+
+/* After a try that failed some go by before the next one, as long as room can be made in other ways. */
+static bool grows_later(shms_dict *d)
+{
+    d->growth_waits -= d->growth_waits > 0;
+    return d->growth_waits > 0;
 }
 
 /* ---- */
@@ -182,13 +215,19 @@ static int give_way(shms_dict *d, const struct place *p, bool cells, struct room
 /* One step towards more room. 1, 0: nothing can go any more, or a failure. */
 static int make_room(shms_dict *d, const struct place *p, bool cells, struct room *room, struct clock *clock)
 {
+    uint64_t wanted = room->cells + shms__cells_kept(d);
     int64_t rc = something_expired(d, clock) ? sweep(d, UINT64_MAX, SWEEP, clock) : 0;
-    if (rc == 0)
-        rc = grow(d, room->cells + shms__cells_kept(d));
-    if (rc == 0)
-        rc = give_way(d, p, cells, room, clock);
+    if (rc != 0)
+        return rc > 0 ? 1 : (int)rc;
+    bool later = grows_later(d);
+    int grown = later ? 0 : grow(d, wanted);
+    if (grown > 0)
+        return 1;
+    rc = give_way(d, p, cells, room, clock);
     if (rc == 0 && word_of(&d->header->locks))
         rc = sweep(d, UINT64_MAX, SWEEP, clock);
+    if (rc == 0)
+        rc = later ? grow(d, wanted) : grown;
     return rc > 0 ? 1 : (int)rc;
 }
 

@@ -247,6 +247,17 @@ static int learn_size(void *context, uint64_t size)
     return SHMS__RETRY;
 }
 
+/* What is no saved dict need not fit into memory to be told so. */
+static int check_begin(const char *path)
+{
+    unsigned char begin[MAGIC_SIZE];
+    int64_t n = shms__disk_begin(path, begin, sizeof begin);
+    if (n < 0)
+        return (int)n;
+    bool ours = n == sizeof begin && memcmp(begin, SAVED_MAGIC, sizeof begin) == 0;
+    return ours ? 0 : shms__fail(SHMS_E_FORMAT);
+}
+
 static int go_on(void *context, uint64_t size)
 {
     (void)context, (void)size;
@@ -255,7 +266,9 @@ static int go_on(void *context, uint64_t size)
 
 static int64_t read_file(const char *path, struct buffer *b)
 {
-    int64_t rc = shms__disk_load(path, NULL, INT64_MAX, learn_size, &b->room);
+    int64_t rc = check_begin(path);
+    if (rc == 0)
+        rc = shms__disk_load(path, NULL, INT64_MAX, learn_size, &b->room);
     if (rc != SHMS__RETRY)
         return rc;
     b->bytes = b->room < SIZE_MAX ? take_memory(b->room + 1) : NULL;

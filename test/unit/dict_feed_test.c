@@ -6,6 +6,7 @@
 
 #include "child.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 
@@ -526,6 +527,24 @@ static void save_and_load(void **state)
     unlink(path);
 }
 
+/* However large it is, or says to be. */
+static void what_is_no_saved_dict(void **state)
+{
+    (void)state;
+    char path[100];
+    shms_dict *d = dict_open(NAME, SIZE, NULL);
+    snprintf(path, sizeof path, "/tmp/shms-large-%d", (int)getpid());
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    int large = ftruncate(fd, (off_t)8 << 40); /* there are file systems without holes */
+    close(fd);
+    if (large == 0)
+        assert_int_equal(shms_dict_load(d, path), SHMS_E_FORMAT);
+    unlink(path);
+    assert_int_equal(shms_dict_load(d, "/proc/self/status"), SHMS_E_FORMAT); /* says that it is empty */
+    shms_dict_close(d);
+}
+
 /* ---- readers by right */
 
 static int read_by_right(void *name)
@@ -580,7 +599,7 @@ int main(void)
         TEST(wait_for_change), TEST(wait_while_the_clock_is_set),
         TEST(wait_beside_a_stopped_writer),
         TEST(poll_descriptor), TEST(key_locks),       TEST(forked),
-        TEST(save_and_load),   TEST(readers_by_right),
+        TEST(save_and_load),   TEST(what_is_no_saved_dict), TEST(readers_by_right),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

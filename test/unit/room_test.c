@@ -5,10 +5,12 @@
 
 #include "../../src/port/linux/room.h"
 
+#include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 static int put(const char *path, const char *text)
 {
@@ -277,10 +279,50 @@ static int no_inodes(void *unused)
     return 0;
 }
 
+/* What is too large is refused, and meanwhile others have the room that there is. */
+static uint64_t least_free;
+static bool watching;
+
+static void *watch_room(void *unused)
+{
+    struct statvfs fs;
+    while (__atomic_load_n(&watching, __ATOMIC_RELAXED))
+        if (statvfs("/dev/shm", &fs) == 0 && fs.f_bavail < least_free)
+            least_free = fs.f_bavail;
+    return unused;
+}
+
+static int takes_nothing(void *unused)
+{
+    shms_stream *s = NULL;
+    pthread_t watcher;
+    struct statvfs fs;
+    (void)unused;
+    if (own_shm("size=16m"))
+        return 77;
+    EXPECT(shms_stream_open(NAME, 4096, OPTIONS(.max_size = 64 << 20), &s) == 0);
+    EXPECT(fill_shm(2048) == 0 && statvfs("/dev/shm", &fs) == 0);
+    least_free = fs.f_bavail;
+    watching = true;
+    EXPECT(pthread_create(&watcher, NULL, watch_room, NULL) == 0);
+    EXPECT(shms_stream_lock(s, 0) == 0);
+    for (int i = 0; i < 50; i++)
+        EXPECT(shms_stream_resize(s, 12 << 20) == SHMS_E_NOSPACE);
+    EXPECT(shms_stream_unlock(s) == 0);
+    __atomic_store_n(&watching, false, __ATOMIC_RELAXED);
+    pthread_join(watcher, NULL);
+    EXPECT(least_free == fs.f_bavail);
+    shms_stream_close(s);
+    unlink("/dev/shm/filler");
+    return 0;
+}
+
 static void a_full_place(void **state)
 {
     (void)state;
     int rc = unit_child(grow_sparse, NULL, 0);
+    if (rc == 0)
+        rc = unit_child(takes_nothing, NULL, 0);
     if (rc == 0)
         rc = unit_child(no_inodes, NULL, 0);
     if (rc == 77)

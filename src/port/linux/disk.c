@@ -406,23 +406,42 @@ static int64_t load_known(int fd, const struct target *t, uint64_t known)
     return (uint64_t)got < known ? got : load_rest(fd, t, known);
 }
 
-int64_t shms__disk_load(const char *path, void *buf, uint64_t n, int (*before)(void *context, uint64_t size),
-                        void *context)
+/* The regular file at path, and what is known of it; or a code. */
+static int open_regular(const char *path, struct stat *ret)
 {
     int fd = open_file(AT_FDCWD, path, O_RDONLY | O_NONBLOCK, 0);
     if (fd < 0)
         return shms__fail_os(errno);
+    int rc = fstat(fd, ret) ? shms__fail_os(errno) : S_ISREG(ret->st_mode) ? 0 : shms__fail(SHMS_E_INVALID);
+    if (rc == 0)
+        return fd;
+    close(fd);
+    return rc;
+}
+
+int64_t shms__disk_begin(const char *path, void *buf, uint64_t n)
+{
+    struct stat st;
+    int fd = open_regular(path, &st);
+    if (fd < 0)
+        return fd;
+    int64_t got = read_all(fd, buf, n);
+    if (got < 0)
+        got = shms__fail_os(errno);
+    close(fd);
+    return got;
+}
+
+int64_t shms__disk_load(const char *path, void *buf, uint64_t n, int (*before)(void *context, uint64_t size),
+                        void *context)
+{
     struct target t = {buf, n, before, context};
     struct stat st;
-    int64_t rc;
-    if (fstat(fd, &st))
-        rc = shms__fail_os(errno);
-    else if (!S_ISREG(st.st_mode))
-        rc = shms__fail(SHMS_E_INVALID);
-    else if ((uint64_t)st.st_size > n)
-        rc = shms__fail(SHMS_E_RANGE);
-    else
-        rc = load_known(fd, &t, (uint64_t)st.st_size);
+    int fd = open_regular(path, &st);
+    if (fd < 0)
+        return fd;
+    uint64_t size = (uint64_t)st.st_size;
+    int64_t rc = size > n ? shms__fail(SHMS_E_RANGE) : load_known(fd, &t, size);
     close(fd);
     return rc;
 }

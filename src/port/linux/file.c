@@ -288,12 +288,23 @@ int shms__file_ring(const struct file *f, uint64_t offset)
     return pwrite(f->fd, "", 1, (off_t)offset) == 1 ? 0 : shms__fail_os(errno);
 }
 
+/* Trying to find out would take what is left from all others until it fails. */
+static bool certainly_full(int fd, uint64_t n)
+{
+    struct statfs fs;
+    if (fstatfs(fd, &fs) || fs.f_blocks == 0 || fs.f_bsize <= 0) /* not told, or no limit */
+        return false;
+    return n / (uint64_t)fs.f_bsize > (uint64_t)fs.f_bavail;
+}
+
 /* In chunks, which get smaller where signals come faster than they can be reserved: some kernels undo all
  * of a call that a signal interrupts. */
 static int reserve(int fd, uint64_t from, uint64_t to)
 {
     /* tmpfs would hand out what the machine does not have, and the kernel then kills somebody */
     if (to - from > RESERVE_UNASKED && to - from > STEADY(shms__memory_available()))
+        return ENOSPC;
+    if (certainly_full(fd, to - from))
         return ENOSPC;
     uint64_t chunk = RESERVE_CHUNK;
     while (from < to) {

@@ -17,7 +17,7 @@
 #include <sys/resource.h>
 
 #define LEVELS_MOST 32
-#define PATH_ROOM 512
+#define LINE_ROOM 640 /* small: regions grow on any stack, be it of 16 KiB */
 
 bool shms__within_file_limit(uint64_t size)
 {
@@ -41,33 +41,59 @@ static uint64_t sum_of(uint64_t a, uint64_t b)
     return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }
 
-/* The beginning of a small file, as a text. By descriptor: stdio would take a number below 3. */
-static bool read_text(const char *path, char *text, size_t room)
+/* ---- small files, a line at a time */
+
+struct lines {
+    int fd;
+    size_t begin, end; /* of what was read and not told yet */
+    char text[LINE_ROOM];
+};
+
+/* By descriptor: stdio would take a number below 3. */
+static bool open_lines(const char *path, struct lines *l)
 {
-    int fd = shms__fd_above(open(path, O_RDONLY | O_CLOEXEC));
-    if (fd < 0)
-        return false;
-    size_t n = 0;
+    l->begin = l->end = 0;
+    l->fd = shms__fd_above(open(path, O_RDONLY | O_CLOEXEC));
+    return l->fd >= 0;
+}
+
+/* Read on. False: the end, or there is no room. */
+static bool read_more(struct lines *l)
+{
+    memmove(l->text, l->text + l->begin, l->end - l->begin);
+    l->end -= l->begin;
+    l->begin = 0;
     ssize_t got;
-    while (n < room - 1 && ((got = read(fd, text + n, room - 1 - n)) > 0 || (got < 0 && errno == EINTR)))
-        n += got > 0 ? (size_t)got : 0;
-    close(fd);
-    text[n] = 0;
-    return n > 0;
+    do
+        got = read(l->fd, l->text + l->end, sizeof l->text - 1 - l->end);
+    while (got < 0 && errno == EINTR);
+    l->end += got > 0 ? (size_t)got : 0;
+    return got > 0;
+}
+
+/* The next line, valid until the one after it; NULL: there is none. One that is too long comes in parts. */
+static char *next_line(struct lines *l)
+{
+    char *end;
+    while (!(end = memchr(l->text + l->begin, '\n', l->end - l->begin)) && read_more(l))
+        continue;
+    if (!end && l->begin == l->end)
+        return NULL;
+    char *line = l->text + l->begin;
+    size_t n = end ? (size_t)(end - line) : l->end - l->begin;
+    line[n] = 0;
+    l->begin += n + (end != NULL);
+    return line;
 }
 
 /* The number after a word at the beginning of a line. */
-static bool find_number(const char *text, const char *word, uint64_t *ret)
+static bool find_number(const char *line, const char *word, uint64_t *ret)
 {
     size_t n = strlen(word);
-    for (const char *line = text; line; line = strchr(line, '\n')) {
-        line += *line == '\n';
-        if (strncmp(line, word, n) == 0) {
-            *ret = strtoull(line + n, NULL, 10);
-            return true;
-        }
-    }
-    return false;
+    if (strncmp(line, word, n) != 0)
+        return false;
+    *ret = strtoull(line + n, NULL, 10);
+    return true;
 }
 
 /* ---- cgroups */
@@ -96,40 +122,53 @@ static const struct cgroups legacy = {
     .swap_is_sum = true,
 };
 
-static bool read_file(const char *dir, const char *name, char *text, size_t room)
+/* A cgroup: in which version, and its path beneath the mount. */
+struct place {
+    const struct cgroups *in;
+    const char *path;
+};
+
+static bool open_in(const struct place *p, const char *name, struct lines *l)
 {
-    char path[PATH_ROOM + 64];
-    snprintf(path, sizeof path, "%s/%s", dir, name);
-    return read_text(path, text, room);
+    int n = snprintf(l->text, sizeof l->text, "%s%s/%s", p->in->mount, p->path, name);
+    return n > 0 && (size_t)n < sizeof l->text && open_lines(l->text, l);
 }
 
 /* A file of one number. False: not there, or "max". */
-static bool read_number(const char *dir, const char *name, uint64_t *ret)
+static bool read_number(const struct place *p, const char *name, uint64_t *ret)
 {
-    char text[32];
-    return read_file(dir, name, text, sizeof text) && find_number(text, "", ret) && text[0] != 'm';
+    struct lines l;
+    if (!open_in(p, name, &l))
+        return false;
+    const char *line = next_line(&l);
+    close(l.fd);
+    return line && find_number(line, "", ret) && line[0] != 'm';
 }
 
-static uint64_t cache_of(const struct cgroups *c, const char *dir)
+static uint64_t cache_of(const struct place *p)
 {
-    char text[4096];
+    struct lines l;
     uint64_t sum = 0, n;
-    bool told = read_file(dir, "memory.stat", text, sizeof text);
-    for (int i = 0; told && i < 2; i++)
-        if (find_number(text, c->cache[i], &n))
-            sum = sum_of(sum, n);
+    if (!open_in(p, "memory.stat", &l))
+        return 0;
+    for (const char *line; (line = next_line(&l));)
+        for (int i = 0; i < 2; i++)
+            if (find_number(line, p->in->cache[i], &n))
+                sum = sum_of(sum, n);
+    close(l.fd);
     return sum;
 }
 
 /* What may be had in one cgroup. */
-static uint64_t room_in(const struct cgroups *c, const char *dir, uint64_t swap_free)
+static uint64_t room_in(const struct place *p, uint64_t swap_free)
 {
+    const struct cgroups *c = p->in;
     uint64_t limit, used, swap_limit, swap_used = 0;
-    if (!read_number(dir, c->limit, &limit) || !read_number(dir, c->used, &used))
+    if (!read_number(p, c->limit, &limit) || !read_number(p, c->used, &used))
         return UINT64_MAX;
-    uint64_t cache = cache_of(c, dir);
+    uint64_t cache = cache_of(p);
     uint64_t memory = sum_of(rest_of(limit, used), cache);
-    if (!read_number(dir, c->swap_limit, &swap_limit) || !read_number(dir, c->swap_used, &swap_used))
+    if (!read_number(p, c->swap_limit, &swap_limit) || !read_number(p, c->swap_used, &swap_used))
         return sum_of(memory, swap_free);
     uint64_t swap = rest_of(swap_limit, swap_used);
     if (c->swap_is_sum)
@@ -137,19 +176,16 @@ static uint64_t room_in(const struct cgroups *c, const char *dir, uint64_t swap_
     return sum_of(memory, min_of(swap, swap_free));
 }
 
-/* In the cgroup at `path` beneath the mount, and in all above it. */
-static uint64_t room_up(const struct cgroups *c, const char *path, uint64_t swap_free)
+/* In the cgroup at `path` beneath the mount, and in all above it. The path is cut. */
+static uint64_t room_up(const struct cgroups *c, char *path, uint64_t swap_free)
 {
-    char dir[PATH_ROOM];
-    int n = snprintf(dir, sizeof dir, "%s%s", c->mount, strcmp(path, "/") == 0 ? "" : path);
-    if (n < 0 || (size_t)n >= sizeof dir)
-        snprintf(dir, sizeof dir, "%s", c->mount);
     uint64_t room = UINT64_MAX;
     for (int level = 0; level < LEVELS_MOST; level++) {
-        room = min_of(room, room_in(c, dir, swap_free));
-        if (strlen(dir) <= strlen(c->mount))
+        room = min_of(room, room_in(&(struct place){c, path}, swap_free));
+        char *last = strrchr(path, '/');
+        if (!last)
             break;
-        *strrchr(dir, '/') = 0;
+        *last = 0;
     }
     return room;
 }
@@ -170,29 +206,37 @@ static uint64_t room_by_line(char *line, uint64_t swap_free)
 
 static uint64_t room_in_cgroups(uint64_t swap_free)
 {
-    char text[4096];
+    struct lines l;
     uint64_t room = UINT64_MAX;
-    if (!read_text("/proc/self/cgroup", text, sizeof text))
+    if (!open_lines("/proc/self/cgroup", &l))
         return room;
-    for (char *line = text, *end; line && *line; line = end) {
-        end = strchr(line, '\n');
-        if (end)
-            *end++ = 0;
+    for (char *line; (line = next_line(&l));)
         room = min_of(room, room_by_line(line, swap_free));
-    }
+    close(l.fd);
     return room;
 }
 
 /* ---- */
 
+/* In KiB, as the kernel tells it. False: it does not. */
+static bool read_machine(uint64_t *ret_available, uint64_t *ret_swap)
+{
+    struct lines l;
+    bool told = false;
+    if (!open_lines("/proc/meminfo", &l))
+        return false;
+    for (const char *line; (line = next_line(&l));) {
+        told |= find_number(line, "MemAvailable:", ret_available);
+        find_number(line, "SwapFree:", ret_swap);
+    }
+    close(l.fd);
+    return told;
+}
+
 uint64_t shms__memory_available(void)
 {
-    char text[4096];
     uint64_t available = 0, swap = 0;
-    bool told = read_text("/proc/meminfo", text, sizeof text);
-    told = told && find_number(text, "MemAvailable:", &available);
-    if (told)
-        find_number(text, "SwapFree:", &swap);
+    bool told = read_machine(&available, &swap);
     uint64_t room = told ? (available + swap) * 1024 : UINT64_MAX;
     return min_of(room, room_in_cgroups(told ? swap * 1024 : UINT64_MAX));
 }

@@ -100,16 +100,39 @@ static int64_t load(HANDLE h, void *buf, uint64_t n, int (*before)(void *context
     return rc < 0 ? rc : read_all(h, buf, (uint64_t)size.QuadPart);
 }
 
+/* INVALID_HANDLE_VALUE: *ret_code tells why. */
+static HANDLE open_to_read(const char *path, int *ret_code)
+{
+    wchar_t *wide = shms__wide(path);
+    if (!wide) {
+        *ret_code = shms__fail(SHMS_E_INVALID);
+        return INVALID_HANDLE_VALUE;
+    }
+    HANDLE h = CreateFileW(wide, GENERIC_READ, SHARE, NULL, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, NULL);
+    if (h == INVALID_HANDLE_VALUE)
+        *ret_code = shms__fail_last();
+    free(wide);
+    return h;
+}
+
+int64_t shms__disk_begin(const char *path, void *buf, uint64_t n)
+{
+    int code = 0;
+    HANDLE h = open_to_read(path, &code);
+    if (h == INVALID_HANDLE_VALUE)
+        return code;
+    int64_t got = GetFileType(h) == FILE_TYPE_DISK ? read_all(h, buf, n) : shms__fail(SHMS_E_INVALID);
+    CloseHandle(h);
+    return got;
+}
+
 int64_t shms__disk_load(const char *path, void *buf, uint64_t n, int (*before)(void *context, uint64_t size),
                         void *context)
 {
-    wchar_t *wide = shms__wide(path);
-    if (!wide)
-        return shms__fail(SHMS_E_INVALID);
-    HANDLE h = CreateFileW(wide, GENERIC_READ, SHARE, NULL, OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, NULL);
-    free(wide);
+    int code = 0;
+    HANDLE h = open_to_read(path, &code);
     if (h == INVALID_HANDLE_VALUE)
-        return shms__fail_last();
+        return code;
     int64_t rc = load(h, buf, n, before, context);
     CloseHandle(h);
     return rc;
