@@ -62,10 +62,8 @@ class Cookie:
     @property
     def expires(self) -> float | None: ...
 
-class HostLock:
-    owner_died: bool
+class HostLock(shmstream.KeyLock):
     def __enter__(self) -> HostLock: ...
-    def __exit__(self, *exception: object) -> None: ...
 
 class Jar(_Handle):
     def __init__(
