@@ -111,14 +111,17 @@ class Bytes(Case):
     def test_an_open_timeout_of_0_does_not_wait(self):
         def outlived():
             """Whether a patient snapshot still waits for the section when an impatient one has given up."""
-            with Stream(name("at-once"), 8) as owner, Stream(owner.name, open_timeout=2) as patient, \
+            def wait(stream):
+                with contextlib.suppress(shmstream.Timeout):
+                    stream.snapshot()
+            with Stream(name("at-once"), 8) as owner, Stream(owner.name, open_timeout=4) as patient, \
                     Stream(owner.name, open_timeout=0) as s:
                 with owner.locked():
-                    waiter = threading.Thread(target=lambda: self.fails(Code.TIMEOUT, patient.snapshot))
+                    waiter = threading.Thread(target=wait, args=(patient,))
                     waiter.start()
                     self.fails(Code.TIMEOUT, s.snapshot)
                     outlived = waiter.is_alive()
-                    waiter.join()
+                waiter.join()
                 return outlived
         self.assertTrue(any(outlived() for _ in range(3)))
 
