@@ -272,7 +272,8 @@ static PyObject *channel_peek(PyObject *object, PyObject *args)
     int failed = !bytes;
     if (bytes) {
         shms_channel_message(self->h, &m); /* it cannot fail: there is one */
-        failed = tell(message, "data", bytes) < 0 || tell(message, "tries", PyLong_FromUnsignedLong(m.tries)) < 0 ||
+        failed = tell(message, "data", bytes) < 0 ||
+                 tell(message, "tries", PyLong_FromUnsignedLong(m.tries)) < 0 ||
                  tell(message, "number", PyLong_FromUnsignedLongLong(m.number)) < 0;
         if (failed)
             shms_channel_abort(self->h);

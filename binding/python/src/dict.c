@@ -373,8 +373,8 @@ static PyObject *dict_lock(PyObject *object, PyObject *args)
     PyObject *name, *timeout, *holder;
     Deadline deadline;
     Key key;
-    if (!PyArg_ParseTuple(args, "OOO:_lock", &name, &timeout, &holder) || parse_timeout(timeout, &deadline) < 0 ||
-        !handle_of(self) || bytes_of(name, &key.view) < 0)
+    if (!PyArg_ParseTuple(args, "OOO:_lock", &name, &timeout, &holder) ||
+        parse_timeout(timeout, &deadline) < 0 || !handle_of(self) || bytes_of(name, &key.view) < 0)
         return NULL;
     deadline.may_block = 1; /* for the change that a lock is */
     const int64_t rc = attempt(self, lock_key, &key, &deadline);

@@ -59,7 +59,7 @@ done:
     return NULL;
 }
 
-/* The classes are the process's, so they are one interpreter's: another one could not catch what is raised. */
+/* The process has one set of classes: no other interpreter than theirs could catch what is raised. */
 PyObject *set_errors(PyObject *module, PyObject *classes)
 {
     static int64_t first = -1;
@@ -139,7 +139,8 @@ int parse_timeout_ms(PyObject *seconds, int32_t *ret)
     double s;
     if (parse_seconds(seconds, &s) < 0)
         return -1;
-    *ret = s >= INT32_MAX / 1000 ? INT32_MAX : s == 0 ? 1 : (int32_t)ceil(s * 1000); /* for C, 0 is the default */
+    const double ms = s == 0 ? 1 : ceil(s * 1000); /* for C, 0 is the default */
+    *ret = s >= INT32_MAX / 1000 ? INT32_MAX : (int32_t)ms;
     return 0;
 }
 

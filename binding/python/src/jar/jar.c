@@ -266,8 +266,8 @@ static PyObject *jar_lock(PyObject *object, PyObject *args)
     char *host;
     PyObject *timeout, *holder;
     Deadline deadline;
-    if (!PyArg_ParseTuple(args, "sOO:_lock", &host, &timeout, &holder) || parse_timeout(timeout, &deadline) < 0 ||
-        !handle_of(self))
+    if (!PyArg_ParseTuple(args, "sOO:_lock", &host, &timeout, &holder) ||
+        parse_timeout(timeout, &deadline) < 0 || !handle_of(self))
         return NULL;
     deadline.may_block = 1; /* for the change that a lock is */
     const int64_t rc = attempt(self, lock_host, host, &deadline);

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from os import PathLike
 from typing import Any, Literal
 
-from . import _Create, _Handle, _Owners
+from . import KeyLock, _Create, _Handle, _Owners
 
 _Site = Literal["same", "lax", "lax_unsafe", "cross"]
 _SameSite = Literal["none", "lax", "strict"] | None
@@ -62,7 +62,7 @@ class Cookie:
     @property
     def expires(self) -> float | None: ...
 
-class HostLock(shmstream.KeyLock):
+class HostLock(KeyLock):
     def __enter__(self) -> HostLock: ...
 
 class Jar(_Handle):
