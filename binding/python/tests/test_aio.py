@@ -76,14 +76,13 @@ class Streams(Case):
     async def test_each_task_is_told_at_once(self):
         async with aio.Stream(name("told"), 8) as s:
             loop = asyncio.get_running_loop()
-            tasks = [asyncio.ensure_future(s.wait(s.sync.version)) for _ in range(3)]
-            while len(s._descriptor._waiting) < 3:
-                await asyncio.sleep(0)
-            looks = unittest.mock.patch.object(s._descriptor, "readable", self.fail)
-            with looks, shmstream.Stream(s.sync.name) as other:  # not by looking again after a while
+            with unittest.mock.patch.object(aio, "_LOOK", 1000.0), shmstream.Stream(s.sync.name) as other:
+                tasks = [asyncio.ensure_future(s.wait(s.sync.version)) for _ in range(3)]
+                while len(s._descriptor._waiting) < 3:
+                    await asyncio.sleep(0)
                 with other.locked():
                     other.pwrite(b"x", 0)
-                self.assertEqual(await asyncio.gather(*tasks), [2, 2, 2])
+                self.assertEqual(await asyncio.wait_for(asyncio.gather(*tasks), 20), [2, 2, 2])
             self.assertFalse(loop.remove_reader(s.sync.fileno()))
 
     @run
