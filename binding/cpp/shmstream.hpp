@@ -106,7 +106,14 @@ class timeout {
     template <class Clock, class Duration>
     static timeout until(const std::chrono::time_point<Clock, Duration> &deadline)
     {
+        using seconds = std::chrono::duration<double>;
         const auto now = Clock::now();
+        // Far away, a moment in coarser units does not fit into the clock's.
+        const seconds left = seconds(deadline.time_since_epoch()) - seconds(now.time_since_epoch());
+        if (left > std::chrono::hours(24 * 25))
+            return (std::chrono::milliseconds::max)();
+        if (!(left > std::chrono::hours(-1)))
+            return std::chrono::milliseconds(0);
         return deadline > now ? timeout(deadline - now) : timeout(std::chrono::milliseconds(0));
     }
     constexpr int ms() const noexcept { return ms_; }
@@ -141,6 +148,14 @@ template <class Result> Result check(Result result, const char *call)
     if (result < 0)
         fail(static_cast<int>(result), call);
     return result;
+}
+
+/** A text for C: none that C would see cut short. */
+inline const char *whole_text(const std::string &text, const char *call)
+{
+    if (text.find('\0') != text.npos)
+        fail(SHMS_E_INVALID, call);
+    return text.c_str();
 }
 
 /** options.open_timeout_ms, which cannot be for ever. */
@@ -328,10 +343,8 @@ class stream {
 
     /** Create or open. size: bytes; 0 opens what is there. */
     explicit stream(const std::string &name, std::uint64_t size = 0, const options &options = {})
-        : stream(any_name{name.c_str()}, size, options)
+        : stream(any_name{detail::whole_text(name, "open")}, size, options)
     {
-        if (name.find('\0') != name.npos)
-            detail::fail(SHMS_E_INVALID, "open");
     }
     /** A region without a name, for fd(). */
     static stream unnamed(std::uint64_t size, const options &options = {})
@@ -448,11 +461,11 @@ class stream {
     void resize(std::uint64_t size) { detail::check(shms_stream_resize(handle(), size), "resize"); }
     std::int64_t save(const std::string &path) const
     {
-        return detail::check(shms_stream_save(handle(), path.c_str()), "save");
+        return detail::check(shms_stream_save(handle(), detail::whole_text(path, "save")), "save");
     }
     std::int64_t load(const std::string &path)
     {
-        return detail::check(shms_stream_load(handle(), path.c_str()), "load");
+        return detail::check(shms_stream_load(handle(), detail::whole_text(path, "load")), "load");
     }
     shms_info info() const
     {
@@ -520,7 +533,7 @@ class stream {
 /** Remove the name of a region. */
 inline void unlink(const std::string &name)
 {
-    detail::check(shms_stream_unlink(name.c_str()), "unlink");
+    detail::check(shms_stream_unlink(detail::whole_text(name, "unlink")), "unlink");
 }
 
 struct region_info {

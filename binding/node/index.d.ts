@@ -32,7 +32,7 @@ interface OpenOptions {
   create?: 'or-open' | 'only' | 'never';
   /** Permission bits of a new region; 0o600 if it is not given. */
   mode?: number;
-  /** Milliseconds that opening, and the few calls that may wait at once, wait at most: 5000. */
+  /** Milliseconds that opening, and the few calls that may wait at once, wait at most: 5000; 0 tries once. */
   openTimeout?: number;
 }
 
@@ -169,9 +169,9 @@ export interface SetOptions {
   ifAbsent?: boolean;
   /** Only if the record has this version: else ERR_SHMS_CHANGED. */
   ifVersion?: bigint;
-  /** Milliseconds to live. */
+  /** Milliseconds to live, 1 at least. */
   ttl?: number;
-  /** Or when it expires; a number counts milliseconds since 1970. */
+  /** Or when it expires; a number counts milliseconds since 1970. What is past is over at once. */
   expires?: Date | number;
 }
 

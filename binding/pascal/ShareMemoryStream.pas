@@ -566,6 +566,8 @@ procedure TShareMemStream.SaveToFile(const FileName: string);
 var
   F: TFileStream;
 begin
+  if Pos(#0, FileName) > 0 then // the system would see another name
+    raise EFCreateError.Create(FileName + ': ' + ErrorText(SHMS_E_INVALID));
   F := TFileStream.Create({$IFDEF FPC}AnsiString{$ENDIF}(FileName), fmCreate);
   try
     SaveToStream(F);

@@ -120,6 +120,9 @@ static void saved()
         shms::dict d(test_name("save"), 1 << 16);
         d.set("k", "v");
         CHECK(d.save(path) == 1);
+        const std::string cut = path + "-cut" + std::string(1, '\0');
+        CHECK(thrown([&] { d.save(cut); }) == SHMS_E_INVALID && access(cut.c_str(), F_OK) != 0);
+        CHECK(thrown([&] { d.load(path + std::string(1, '\0')); }) == SHMS_E_INVALID);
     }
     shms::dict d(test_name("save"), 1 << 16);
     CHECK(!d.get("k") && d.load(path) == 1 && d.get("k") == "v");

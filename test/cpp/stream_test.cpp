@@ -68,6 +68,8 @@ static void time_outs()
     CHECK(ms(std::chrono::duration<double>(std::numeric_limits<double>::quiet_NaN())) == 0);
     CHECK(ms(shms::timeout::until(std::chrono::steady_clock::time_point::min())) == 0);
     CHECK(ms(shms::timeout::until(std::chrono::steady_clock::time_point::max())) == -1);
+    using far = std::chrono::time_point<std::chrono::system_clock, std::chrono::hours>; // beyond nanoseconds
+    CHECK(ms(shms::timeout::until(far::max())) == -1 && ms(shms::timeout::until(far::min())) == 0);
 }
 
 static void bytes()
@@ -106,7 +108,12 @@ static void bytes()
     only.create = shms::create::only;
     CHECK(thrown([&] { shms::stream again(name, 1, only); }) == SHMS_E_EXISTS);
     CHECK(thrown([&] { shms::stream large(name, 1000); }) == SHMS_E_SIZE);
-    CHECK(thrown([&] { shms::stream half(name + std::string(1, '\0') + "x", 1); }) == SHMS_E_INVALID);
+    // What C would see cut short is another name.
+    const std::string cut = name + std::string(1, '\0') + "x", file = "/tmp/" + cut;
+    CHECK(thrown([&] { shms::stream half(cut, 1); }) == SHMS_E_INVALID);
+    CHECK(thrown([&] { shms::unlink(cut); }) == SHMS_E_INVALID);
+    CHECK(thrown([&] { s.save(file); }) == SHMS_E_INVALID && access(file.c_str(), F_OK) != 0);
+    CHECK(thrown([&] { s.load(file); }) == SHMS_E_INVALID);
     CHECK(thrown([] { shms::unlink(test_name("none")); }) == SHMS_E_NOT_FOUND);
 }
 

@@ -596,8 +596,10 @@ procedure TestBadRanges;
 var
   A: TShareMemStream;
   X: Int64;
+  Cut: string;
 begin
   A := Share;
+  Cut := GetTempDir + Base;
   X := 1;
   Check((A.ReadAt(-1, X, 8) = SHMS_E_RANGE) and (A.WriteAt(-1, X, 8) = SHMS_E_RANGE), 'before the start');
   Check((A.ReadAt(0, X, -8) = SHMS_E_INVALID) and (A.WriteAt(0, X, -8) = SHMS_E_INVALID), 'a negative count');
@@ -611,6 +613,14 @@ begin
   A.Position := 5;
   Check((A.Read(X, -8) = 0) and (A.Write(X, -8) = 0) and (A.Position = 5), 'a negative count of a stream');
   Check((A.Seek(Longint(7), soFromBeginning) = 7) and (A.Seek(Int64(1), soCurrent) = 8), 'both Seeks');
+  try
+    A.SaveToFile(Cut + #0 + 'x');
+    Check(False, 'a name with #0');
+  except
+    on EFCreateError do
+      ;
+  end;
+  Check(not FileExists(Cut), 'a name that is cut short');
   A.Free;
 end;
 

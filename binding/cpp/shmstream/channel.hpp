@@ -124,10 +124,11 @@ class channel {
         o.one_sender = options.one_sender;
         o.one_receiver = options.one_receiver;
         o.region = &region;
-        if (name.find('\0') != name.npos || options.region.init)
+        const char *const text = detail::whole_text(name, "open");
+        if (options.region.init)
             detail::fail(SHMS_E_INVALID, "open");
         shms_channel *c = nullptr;
-        detail::check(shms_channel_open(name.c_str(), size, static_cast<int>(role), &o, &c), "open");
+        detail::check(shms_channel_open(text, size, static_cast<int>(role), &o, &c), "open");
         handle_.reset(c);
     }
 

@@ -112,11 +112,10 @@ class dict {
     /** Create or open. size: bytes; 0 opens what is there. */
     explicit dict(const std::string &name, std::uint64_t size = 0, const dict_options &options = {})
     {
-        if (name.find('\0') != name.npos)
-            detail::fail(SHMS_E_INVALID, "open");
+        const char *const text = detail::whole_text(name, "open");
         const shms_dict_options o = c_options(options);
         shms_dict *d = nullptr;
-        detail::check(shms_dict_open(name.c_str(), size, &o, &d), "open");
+        detail::check(shms_dict_open(text, size, &o, &d), "open");
         handle_.reset(d);
     }
 
@@ -256,11 +255,11 @@ class dict {
 
     std::int64_t save(const std::string &path) const
     {
-        return detail::check(shms_dict_save(handle(), path.c_str()), "save");
+        return detail::check(shms_dict_save(handle(), detail::whole_text(path, "save")), "save");
     }
     std::int64_t load(const std::string &path)
     {
-        return detail::check(shms_dict_load(handle(), path.c_str()), "load");
+        return detail::check(shms_dict_load(handle(), detail::whole_text(path, "load")), "load");
     }
     shms_dict_stats info() const
     {

@@ -306,12 +306,9 @@ class jar {
     }
 
     static std::uint32_t flag(bool on, std::uint32_t bit) noexcept { return on ? bit : 0; }
-    /** A text for C: none that C would see cut short. */
     static const char *whole(const std::string &text, const char *call)
     {
-        if (text.find('\0') != text.npos)
-            detail::fail(SHMS_E_INVALID, call);
-        return text.c_str();
+        return detail::whole_text(text, call);
     }
     static shms_jar_request c_request(const std::string &url, const request_options &options,
                                       const char *call)

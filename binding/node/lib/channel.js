@@ -114,17 +114,26 @@ class Channel {
   /** Each step receives one message; breaking off leaves the channel open. */
   [Symbol.asyncIterator]() {
     let done = false;
-    const step = (message) => {
-      done ||= message === null;
-      return { value: message ?? undefined, done };
+    const stop = { now() {} };
+    const next = async () => {
+      const message = this.#queue.now();
+      return message === undefined ? this.#queue.add('receive', undefined, { stop }) : message;
     };
     return {
       next: async () => {
         if (done) return { value: undefined, done };
-        return step(this.#queue.now() ?? (await this.receive()));
+        let message = null;
+        try {
+          message = await next();
+        } catch (error) {
+          if (!done) throw error; // else return() has ended the wait
+        }
+        done ||= message === null;
+        return { value: message ?? undefined, done: message === null };
       },
       return: async (value) => {
         done = true;
+        stop.now(); // so that it takes no message that nobody looks at
         return { value, done };
       },
       [Symbol.asyncIterator]() {

@@ -27,6 +27,12 @@ function whole(value, name, otherwise, most = Number.MAX_SAFE_INTEGER, least = 0
   return value;
 }
 
+/** A moment in milliseconds, of a Date or a number; one before 1970 is as long ago as 1 ms after. */
+function moment(value, name) {
+  const time = types.isDate(value) ? Date.prototype.getTime.call(value) : value;
+  return Math.max(1, whole(time, name, undefined, 9e12, -9e15)); // for C, 0 is never
+}
+
 /** A whole number of 64 bits, as a BigInt. */
 function whole64(value, name, otherwise) {
   if (value === undefined && otherwise !== undefined) return otherwise;
@@ -57,8 +63,10 @@ function text(value, name) {
   return value;
 }
 
+const none = Object.freeze({ __proto__: null }); // not even what somebody has put into all objects
+
 function options(value, name = 'options') {
-  if (value === undefined) return {};
+  if (value === undefined) return none;
   if (value === null || typeof value !== 'object') throw wrongType(name, 'an object', value);
   return value;
 }
@@ -86,13 +94,16 @@ function signal(value) {
   return value;
 }
 
+/** For C, 0 is the default. */
+const patience = (value) => (value === undefined ? 0 : Math.max(1, whole(value, 'openTimeout', undefined, 2 ** 31 - 1)));
+
 const create = { 'or-open': 0, only: 1, never: 2 };
 /** What all that is opened by a name has in common. */
 const opening = (o) => ({
   create: choice(o.create, 'create', create),
   mode: whole(o.mode, 'mode', 0, 0o777),
   keep: flag(o.keep, 'keep'),
-  openTimeout: whole(o.openTimeout, 'openTimeout', 0, 2 ** 31 - 1),
+  openTimeout: patience(o.openTimeout),
 });
 
-module.exports = { bytes, choice, flag, key, opening, options, outOfRange, signal, text, timeout, whole, whole64, wrongType };
+module.exports = { bytes, choice, flag, key, moment, opening, options, outOfRange, signal, text, timeout, whole, whole64, wrongType };

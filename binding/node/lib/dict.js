@@ -4,7 +4,7 @@ const addon = require('./addon.js');
 const check = require('./check.js');
 const { checked, codes } = require('./errors.js');
 const { NamedLocks } = require('./locks.js');
-const { collected, PollQueue } = require('./requests.js');
+const { collected, endable, PollQueue } = require('./requests.js');
 const room = require('./room.js');
 const { dispose } = require('./stream.js');
 
@@ -23,8 +23,8 @@ function howOf(options) {
   const o = check.options(options);
   const ifVersion = check.flag(o.ifAbsent, 'ifAbsent') ? -1n : check.whole64(o.ifVersion, 'ifVersion', 0n);
   if (o.ifVersion !== undefined && ifVersion < 1n) throw check.outOfRange('ifVersion', 'a version, and not beside ifAbsent', o.ifVersion);
-  const expires = o.expires instanceof Date ? o.expires.getTime() : o.expires;
-  return [ifVersion, BigInt(check.whole(expires, 'expires', 0, 9e12)) * NS_PER_MS, check.whole(o.ttl, 'ttl', 0)];
+  const expires = o.expires === undefined ? 0 : check.moment(o.expires, 'expires');
+  return [ifVersion, BigInt(expires) * NS_PER_MS, check.whole(o.ttl, 'ttl', 0, Number.MAX_SAFE_INTEGER, 1)];
 }
 
 const dateOf = (expires_ns) => (expires_ns === 0n ? null : new Date(Number(expires_ns / NS_PER_MS)));
@@ -137,7 +137,11 @@ class Dict {
   }
 
   /** Changes as they come. ERR_SHMS_MISSED: more than the dict remembers; walk over the records, and begin anew. */
-  async *changes(options) {
+  changes(options) {
+    return endable((stop) => this.#changes(options, stop));
+  }
+
+  async *#changes(options, stop) {
     const o = check.options(options);
     const signal = check.signal(o.signal);
     let since = check.whole64(o.since, 'since', this.version);
@@ -148,7 +152,12 @@ class Dict {
         yield { key: name, version, gone: (flags & GONE) !== 0, expired: (flags & EXPIRED) !== 0, evicted: (flags & EVICTED) !== 0 };
       }
       since = now;
-      await this.#waits.add('changes', since, { signal });
+      try {
+        await this.#waits.add('changes', since, { signal, stop });
+      } catch (error) {
+        if (stop.ended) return;
+        throw error;
+      }
     }
   }
 

@@ -4,7 +4,7 @@ const addon = require('./addon.js');
 const check = require('./check.js');
 const { checked, codes, ShmsError } = require('./errors.js');
 const { NamedLocks } = require('./locks.js');
-const { collected, PollQueue } = require('./requests.js');
+const { collected, endable, PollQueue } = require('./requests.js');
 const { dispose } = require('./stream.js');
 const { domainToASCII } = require('url');
 
@@ -113,9 +113,7 @@ class Jar {
     const flags = SECURE * check.flag(c.secure, 'secure') + HTTP_ONLY * check.flag(c.httpOnly, 'httpOnly') +
       HOST_ONLY * (c.hostOnly === undefined ? 1 : check.flag(c.hostOnly, 'hostOnly'));
     const sameSite = c.sameSite === undefined || c.sameSite === null ? 0 : check.choice(c.sameSite, 'sameSite', sameSites);
-    const time = c.expires instanceof Date ? c.expires.getTime() : c.expires;
-    // 0 would be no expiry; what is before 1970 is over, too.
-    const ms = time === undefined || time === null ? 0 : Math.max(1, check.whole(time, 'expires', undefined, 9e12, -9e15));
+    const ms = c.expires === undefined || c.expires === null ? 0 : check.moment(c.expires, 'expires');
     const [name, value, path] = [latin1(c.name, 'name'), latin1(c.value, 'value'), latin1(c.path ?? '/', 'path')];
     for (const [bytes, which] of [[name, 'name'], [value, 'value'], [path, 'path']]) {
       if (bytes.includes(0)) throw check.outOfRange(which, 'without a zero byte', c[which]);
@@ -146,7 +144,11 @@ class Jar {
   }
 
   /** Cookies as they change. ERR_SHMS_MISSED: more than the jar remembers; look at each(), and begin anew. */
-  async *changes(options) {
+  changes(options) {
+    return endable((stop) => this.#changes(options, stop));
+  }
+
+  async *#changes(options, stop) {
     const o = check.options(options);
     const signal = check.signal(o.signal);
     let since = check.whole64(o.since, 'since', this.version);
@@ -154,7 +156,12 @@ class Jar {
       const [now, rows] = checked(addon.jarChanges(this.#id, since), 'changes');
       for (const row of rows) yield cookieOf(row);
       since = now;
-      await this.#waits.add('changes', since, { signal });
+      try {
+        await this.#waits.add('changes', since, { signal, stop });
+      } catch (error) {
+        if (stop.ended) return;
+        throw error;
+      }
     }
   }
 

@@ -4,9 +4,45 @@
 const addon = require('./addon.js');
 const { aborted, closed, codes, ShmsError } = require('./errors.js');
 
-/** One promise, which is settled once, with its time-out and its signal. */
+const aborts = new WeakMap(); // of a signal: what it calls, by one listener, however many wait with it
+
+/** Calls when a signal is aborted; what this gives takes that back. */
+function onAbort(signal, call) {
+  let one = aborts.get(signal);
+  if (one === undefined) {
+    const calls = new Set();
+    const listener = () => [...calls].forEach((each) => each());
+    one = { calls, listener };
+    aborts.set(signal, one);
+    signal.addEventListener('abort', listener, { once: true });
+  }
+  one.calls.add(call);
+  return () => {
+    if (!one.calls.delete(call) || one.calls.size > 0) return;
+    aborts.delete(signal);
+    signal.removeEventListener('abort', one.listener);
+  };
+}
+
+/**
+ * An async generator whose return() ends what its next() waits for: by itself it would only come after that.
+ * generate(stop) hands stop to add(), and ends where that throws and stop.ended is true.
+ */
+function endable(generate) {
+  const stop = { ended: false, now() {} };
+  const generator = generate(stop);
+  const end = generator.return;
+  generator.return = (value) => {
+    stop.ended = true;
+    stop.now();
+    return end.call(generator, value);
+  };
+  return generator;
+}
+
+/** One promise, which is settled once, with its time-out, its signal, and stop.now(), which ends it. */
 class Request {
-  constructor(call, { timeout, signal }, onEnd) {
+  constructor(call, { timeout, signal, stop }, onEnd) {
     this.call = call;
     this.settled = false;
     this.promise = new Promise((resolve, reject) => {
@@ -20,18 +56,15 @@ class Request {
     if (timeout !== undefined) {
       this.timer = setTimeout(() => end(new ShmsError(codes.E_TIMEOUT, call)), timeout);
     }
-    if (signal !== undefined) {
-      this.signal = signal;
-      this.onAbort = () => end(aborted(signal));
-      signal.addEventListener('abort', this.onAbort, { once: true });
-    }
+    if (signal !== undefined) this.forget = onAbort(signal, () => end(aborted(signal)));
+    if (stop !== undefined) stop.now = () => end(closed(call));
   }
 
   #settle() {
     if (this.settled) return false;
     this.settled = true;
     clearTimeout(this.timer);
-    this.signal?.removeEventListener('abort', this.onAbort);
+    this.forget?.();
     return true;
   }
 
@@ -241,4 +274,4 @@ addon.setup(
 /** Handles whose object was collected are closed. */
 const collected = new FinalizationRegistry((id) => addon.close(id));
 
-module.exports = { collected, LockQueue, PollQueue };
+module.exports = { collected, endable, LockQueue, PollQueue };

@@ -3,7 +3,7 @@
 const addon = require('./addon.js');
 const check = require('./check.js');
 const { checked, closed, codes, ShmsError } = require('./errors.js');
-const { collected, LockQueue, PollQueue } = require('./requests.js');
+const { collected, endable, LockQueue, PollQueue } = require('./requests.js');
 
 const EXCLUSIVE = 0;
 const SHARED = 1;
@@ -192,12 +192,21 @@ class Stream {
   }
 
   /** Each time the version has moved since the last look: the version now. */
-  async *changes(options) {
+  changes(options) {
+    return endable((stop) => this.#each(options, stop));
+  }
+
+  async *#each(options, stop) {
     const o = check.options(options);
     const signal = check.signal(o.signal);
     let seen = this.version;
     for (;;) {
-      seen = await this.#changes.add('changes', seen, { signal });
+      try {
+        seen = await this.#changes.add('changes', seen, { signal, stop });
+      } catch (error) {
+        if (stop.ended) return;
+        throw error;
+      }
       yield seen;
     }
   }

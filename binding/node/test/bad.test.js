@@ -75,6 +75,34 @@ test('options of lock', async () => {
   stream.close();
 });
 
+test('what somebody has put into all objects is no option', async () => {
+  Object.prototype.timeout = 'x';
+  try {
+    const stream = new Stream(name(), 16);
+    (await stream.lock()).release();
+    stream.close();
+  } finally {
+    delete Object.prototype.timeout;
+  }
+});
+
+test('an openTimeout of 0 does not wait', () => {
+  const called = name();
+  const first = new Stream(called, 16);
+  const section = first.tryLock();
+  const took = (openTimeout) => {
+    const stream = new Stream(called, 0, { openTimeout });
+    const start = process.hrtime.bigint();
+    assert.throws(() => stream.snapshot(), { code: 'ERR_SHMS_TIMEOUT' });
+    stream.close();
+    return process.hrtime.bigint() - start;
+  };
+  const patient = took(1000);
+  assert.ok([0, 0, 0].some((openTimeout) => took(openTimeout) < patient)); // not the default of 5000
+  section.release();
+  first.close();
+});
+
 test('a callback that throws, or releases, or closes', async () => {
   const stream = new Stream(name(), 16);
   await assert.rejects(stream.withLock(() => { throw undefined; }), (error) => error === undefined);
@@ -184,7 +212,7 @@ test('channels and dicts: wrong types and numbers', async () => {
   assert.throws(() => dict.add('k', 1.5), range);
   assert.throws(() => dict.add('k', 2n ** 63n), range);
   assert.throws(() => dict.add('k', 'x'), type);
-  for (const o of [{ ifVersion: -1n }, { ifVersion: 1n, ifAbsent: true }, { ttl: -1 }, { expires: NaN }]) {
+  for (const o of [{ ifVersion: -1n }, { ifVersion: 1n, ifAbsent: true }, { ttl: -1 }, { ttl: 0 }, { expires: NaN }]) {
     assert.throws(() => dict.set('k', 'x', o), range);
   }
   assert.throws(() => dict.set('k', 'x', { ttl: 5, expires: 5 }), { code: 'ERR_SHMS_INVALID' });

@@ -116,6 +116,19 @@ test('a broadcast reaches all; who is too slow is told what was missed', async (
   for (const handle of [...receivers, sender]) handle.close();
 });
 
+test('an iterator that is returned takes no message', async () => {
+  const [receiver, sender] = both();
+  const iterator = receiver[Symbol.asyncIterator]();
+  const next = iterator.next();
+  await immediate();
+  await iterator.return();
+  sender.trySend('not lost');
+  assert.deepStrictEqual(await next, { value: undefined, done: true });
+  assert.strictEqual(receiver.tryReceive().toString(), 'not lost');
+  receiver.close();
+  sender.close();
+});
+
 test('notify and close end waits', async () => {
   const [receiver, sender] = both();
   const wait = receiver.receive();

@@ -2,8 +2,9 @@
 'use strict';
 const test = require('node:test');
 const assert = require('node:assert');
+const { runInNewContext } = require('node:vm');
 const { Dict } = require('..');
-const { leavesNothing, name } = require('./help.js');
+const { immediate, leavesNothing, name } = require('./help.js');
 
 leavesNothing();
 
@@ -56,10 +57,24 @@ test('expiry', async () => {
   const when = new Date(Date.now() + 3600000);
   dict.set('later', 'x', { expires: when });
   assert.deepStrictEqual(dict.getRecord('later').expires, when);
-  dict.set('gone', 'x', { expires: new Date(1) });
-  assert.strictEqual(dict.get('gone'), undefined);
+  dict.set('elsewhere', 'x', { expires: runInNewContext(`new Date(${when.getTime()})`) });
+  assert.deepStrictEqual(dict.getRecord('elsewhere').expires, when);
+  for (const expires of [new Date(1), new Date(0), 0, new Date(-1000)]) { // long ago, not never
+    dict.set('gone', 'x', { expires });
+    assert.strictEqual(dict.get('gone'), undefined);
+  }
   dict.set('soon', 'x', { ttl: 1 });
   while (dict.has('soon')) await new Promise(setImmediate);
+  dict.close();
+});
+
+test('return() ends what the iterator of changes waits for', async () => {
+  const dict = new Dict(name(), 65536);
+  const changes = dict.changes();
+  const next = changes.next();
+  await immediate();
+  assert.deepStrictEqual(await changes.return(5), { value: 5, done: true });
+  assert.deepStrictEqual(await next, { value: undefined, done: true });
   dict.close();
 });
 

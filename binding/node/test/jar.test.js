@@ -130,6 +130,11 @@ jarTest('changes come, and end', async () => {
   const waiting = jar.changes({ signal: stop.signal }).next();
   stop.abort();
   await assert.rejects(waiting, { name: 'AbortError' });
+  const left = jar.changes();
+  const none = left.next();
+  await immediate();
+  await left.return(); // it does not wait for a change
+  assert.strictEqual((await none).done, true);
   const closing = jar.changes().next();
   await immediate();
   jar.close();

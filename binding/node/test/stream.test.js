@@ -2,9 +2,10 @@
 'use strict';
 const test = require('node:test');
 const assert = require('node:assert');
+const { getEventListeners } = require('node:events');
 const { list, Stream, unlink } = require('..');
 const addon = require('../lib/addon.js');
-const { leavesNothing, name, start } = require('./help.js');
+const { immediate, leavesNothing, name, start } = require('./help.js');
 
 leavesNothing();
 
@@ -84,6 +85,18 @@ test('AbortSignal ends a wait, and what comes too late is given back', async () 
   late.abort();
   await assert.rejects(wait, { name: 'AbortError' });
   (await stream.lock()).release();
+  stream.close();
+});
+
+test('many that wait with one signal give it one listener', async () => {
+  const stream = new Stream(name(), 16);
+  const section = await stream.lock();
+  const control = new AbortController();
+  const waits = Array.from({ length: 20 }, () => stream.lock({ signal: control.signal, timeout: 10 }));
+  assert.strictEqual(getEventListeners(control.signal, 'abort').length, 1);
+  for (const wait of waits) await assert.rejects(wait, { code: 'ERR_SHMS_TIMEOUT' });
+  assert.strictEqual(getEventListeners(control.signal, 'abort').length, 0);
+  section.release();
   stream.close();
 });
 
@@ -194,6 +207,16 @@ test('where there is no descriptor more to be had, changes are told all the same
   } finally {
     addon.refuse(0);
   }
+  stream.close();
+});
+
+test('return() ends what the iterator of changes waits for', async () => {
+  const stream = new Stream(name(), 16);
+  const changes = stream.changes();
+  const next = changes.next();
+  await immediate();
+  assert.deepStrictEqual(await changes.return(), { value: undefined, done: true });
+  assert.deepStrictEqual(await next, { value: undefined, done: true });
   stream.close();
 });
 

@@ -229,7 +229,7 @@ static PyObject *take_copy(Handle *self, const Deadline *deadline)
     return bytes;
 }
 
-static PyObject *receive(PyObject *object, PyObject *args, PyObject *kw, int release)
+static PyObject *channel_recv(PyObject *object, PyObject *args, PyObject *kw)
 {
     static char *names[] = {"timeout", NULL};
     Handle *self = (Handle *)object;
@@ -239,7 +239,7 @@ static PyObject *receive(PyObject *object, PyObject *args, PyObject *kw, int rel
         parse_timeout(timeout, &deadline) < 0 || begin_turn(self, &deadline) < 0)
         return NULL;
     PyObject *bytes = take_copy(self, &deadline);
-    if (bytes && release) {
+    if (bytes) {
         const int rc = shms_channel_release(self->h);
         if (rc < 0) { /* overwritten meanwhile: the copy may be wrong */
             Py_DECREF(bytes);
@@ -250,14 +250,36 @@ static PyObject *receive(PyObject *object, PyObject *args, PyObject *kw, int rel
     return bytes;
 }
 
-static PyObject *channel_recv(PyObject *self, PyObject *args, PyObject *kw)
+/* Sets an attribute of a message; takes the value. */
+static int tell(PyObject *message, const char *name, PyObject *value)
 {
-    return receive(self, args, kw, 1);
+    const int rc = value ? PyObject_SetAttrString(message, name, value) : -1;
+    Py_XDECREF(value);
+    return rc;
 }
 
-static PyObject *channel_peek(PyObject *self, PyObject *args, PyObject *kw)
+/* _peek(message, timeout): a Message knows what it holds before a signal handler can raise. */
+static PyObject *channel_peek(PyObject *object, PyObject *args)
 {
-    return receive(self, args, kw, 0);
+    Handle *self = (Handle *)object;
+    PyObject *message, *timeout;
+    Deadline deadline;
+    shms_message m = {.struct_size = sizeof m};
+    if (!PyArg_ParseTuple(args, "OO:_peek", &message, &timeout) || parse_timeout(timeout, &deadline) < 0 ||
+        begin_turn(self, &deadline) < 0)
+        return NULL;
+    PyObject *bytes = take_copy(self, &deadline);
+    int failed = !bytes;
+    if (bytes) {
+        shms_channel_message(self->h, &m); /* it cannot fail: there is one */
+        failed = tell(message, "data", bytes) < 0 ||
+                 tell(message, "tries", PyLong_FromUnsignedLong(m.tries)) < 0 ||
+                 tell(message, "number", PyLong_FromUnsignedLongLong(m.number)) < 0;
+        if (failed)
+            shms_channel_abort(self->h);
+    }
+    end_turn(self);
+    return failed ? NULL : Py_NewRef(Py_None);
 }
 
 static PyObject *simple(PyObject *object, int (*call)(shms_channel *))
@@ -330,7 +352,7 @@ static PyMethodDef channel_methods[] = {
     {"send_all", METHOD(channel_send_all), METH_VARARGS | METH_KEYWORDS,
      "Send several messages: all, or none."},
     {"recv", METHOD(channel_recv), METH_VARARGS | METH_KEYWORDS, "recv(timeout=None): the next message."},
-    {"_peek", METHOD(channel_peek), METH_VARARGS | METH_KEYWORDS, NULL},
+    {"_peek", channel_peek, METH_VARARGS, NULL},
     {"_release", channel_release, METH_NOARGS, NULL},
     {"_abort", channel_abort, METH_NOARGS, NULL},
     {"_last", channel_last, METH_NOARGS, NULL},

@@ -366,20 +366,20 @@ static PyObject *dict_wait(PyObject *object, PyObject *args, PyObject *kw)
     return rc < 0 ? raise_code(rc, self->name) : PyLong_FromLongLong(key.seen);
 }
 
-/* _lock(key, timeout): whether the holder before died */
+/* _lock(key, timeout, holder): whether the holder before died */
 static PyObject *dict_lock(PyObject *object, PyObject *args)
 {
     Handle *self = (Handle *)object;
-    PyObject *name, *timeout;
+    PyObject *name, *timeout, *holder;
     Deadline deadline;
     Key key;
-    if (!PyArg_ParseTuple(args, "OO:_lock", &name, &timeout) || parse_timeout(timeout, &deadline) < 0 ||
-        !handle_of(self) || bytes_of(name, &key.view) < 0)
+    if (!PyArg_ParseTuple(args, "OOO:_lock", &name, &timeout, &holder) ||
+        parse_timeout(timeout, &deadline) < 0 || !handle_of(self) || bytes_of(name, &key.view) < 0)
         return NULL;
     deadline.may_block = 1; /* for the change that a lock is */
     const int64_t rc = attempt(self, lock_key, &key, &deadline);
     PyBuffer_Release(&key.view);
-    return rc < 0 ? raise_code(rc, self->name) : PyBool_FromLong(rc == SHMS_OWNER_DIED);
+    return lock_got(self, rc, holder);
 }
 
 static PyObject *dict_unlock(PyObject *object, PyObject *name)

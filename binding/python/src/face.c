@@ -59,9 +59,16 @@ done:
     return NULL;
 }
 
+/* The process has one set of classes: no other interpreter than theirs could catch what is raised. */
 PyObject *set_errors(PyObject *module, PyObject *classes)
 {
+    static int64_t first = -1;
+    const int64_t here = PyInterpreterState_GetID(PyInterpreterState_Get());
     (void)module;
+    if (first < 0)
+        first = here;
+    if (first != here)
+        return PyErr_Format(PyExc_ImportError, "shmstream works in one interpreter of a process");
     if (!PyDict_Check(classes))
         return PyErr_Format(PyExc_TypeError, "a dict is wanted");
     PyObject *old = error_classes;
@@ -132,7 +139,8 @@ int parse_timeout_ms(PyObject *seconds, int32_t *ret)
     double s;
     if (parse_seconds(seconds, &s) < 0)
         return -1;
-    *ret = s >= INT32_MAX / 1000 ? INT32_MAX : (int32_t)ceil(s * 1000);
+    const double ms = s == 0 ? 1 : ceil(s * 1000); /* for C, 0 is the default */
+    *ret = s >= INT32_MAX / 1000 ? INT32_MAX : (int32_t)ms;
     return 0;
 }
 
@@ -298,7 +306,17 @@ PyObject *handle_with_path(PyObject *object, PyObject *args, int64_t (*call)(voi
     }
     WITHOUT_GIL(self, rc = call(self->h, PyBytes_AsString(path)));
     Py_DECREF(path);
-    return rc < 0 ? raise_code(rc, self->name) : PyLong_FromLongLong(rc);
+    return rc < 0 ? raise_code(rc, PyTuple_GetItem(args, 0)) : PyLong_FromLongLong(rc);
+}
+
+/* A signal handler may raise before the caller has heard of it. */
+PyObject *lock_got(Handle *self, int64_t rc, PyObject *holder)
+{
+    if (rc < 0)
+        return raise_code(rc, self->name);
+    if (PyObject_SetAttrString(holder, "_held", Py_True) < 0)
+        return NULL;
+    return PyBool_FromLong(rc == SHMS_OWNER_DIED);
 }
 
 /* How long the next slice may be; 0: the time is over. */

@@ -43,6 +43,7 @@ typedef struct Handle {
     PyThread_type_lock turn;  /* of a channel: one thread at a time */
     unsigned long turn_owner; /* the thread that has it; 0: none */
     int wrote; /* a call has written since the exclusive lock was taken */
+    int resizing;
     int read_only;
     int keep;
     int tasks;
@@ -103,10 +104,12 @@ int handle_close(Handle *self, void (*close_it)(void *h));
 void handle_dealloc(PyObject *object, void (*close_it)(void *h));
 PyObject *handle_name(PyObject *object, void *unused);
 PyObject *handle_closed(PyObject *object, void *unused);
-/* A call with a path as its one argument; what it gives, or NULL. */
+/* A call with a path as its one argument; what it gives, or NULL. A failure names the path. */
 PyObject *handle_with_path(PyObject *object, PyObject *args, int64_t (*call)(void *h, const char *path));
 int deadline_slice(const Deadline *deadline); /* ms that the next slice may take; 0: the time is over */
 int64_t attempt(Handle *self, attempt_fn *call, void *arguments, const Deadline *deadline);
+/* What a lock with a name gave: whether the holder before died. `holder` is told that it has it. */
+PyObject *lock_got(Handle *self, int64_t rc, PyObject *holder);
 
 /* A statement without the interpreter's lock; and one that may wait for a while, of a handle. */
 #define UNLOCKED(statement) \

@@ -381,7 +381,11 @@ static PyObject *stream_resize(PyObject *object, PyObject *args)
         return NULL;
     if (self->exports > 0)
         return PyErr_Format(PyExc_BufferError, "views of the memory exist: their length is fixed");
+    if (self->resizing && self->life == forks_behind)
+        return PyErr_Format(PyExc_RuntimeError, "a thread is in a resize() of this handle");
+    self->resizing = 1;
     WITHOUT_GIL(self, rc = shms_stream_resize(self->h, size));
+    self->resizing = 0;
     return none_or_error(self, rc);
 }
 
@@ -419,8 +423,8 @@ static PyObject *stream_wait(PyObject *object, PyObject *args, PyObject *kw)
     PyObject *timeout = Py_None;
     long long seen;
     Deadline deadline;
-    if (!PyArg_ParseTupleAndKeywords(args, kw, "L|O:wait", names, &seen, &timeout) || !handle_of(self) ||
-        parse_timeout(timeout, &deadline) < 0)
+    if (!PyArg_ParseTupleAndKeywords(args, kw, "L|O:wait", names, &seen, &timeout) ||
+        parse_timeout(timeout, &deadline) < 0 || !handle_of(self))
         return NULL;
     int64_t version = seen;
     const int64_t rc = attempt(self, wait_version, &version, &deadline);
@@ -448,8 +452,8 @@ static PyObject *stream_wait_locked(PyObject *object, PyObject *args, PyObject *
     Handle *self = (Handle *)object;
     PyObject *timeout = Py_None;
     Deadline deadline;
-    if (!PyArg_ParseTupleAndKeywords(args, kw, "|O:wait_locked", names, &timeout) || !handle_of(self) ||
-        parse_timeout(timeout, &deadline) < 0)
+    if (!PyArg_ParseTupleAndKeywords(args, kw, "|O:wait_locked", names, &timeout) ||
+        parse_timeout(timeout, &deadline) < 0 || !handle_of(self))
         return NULL;
     self->owner = 0; /* others may have it meanwhile, and keep it */
     deadline.may_block = 1;
@@ -519,6 +523,11 @@ static int stream_getbuffer(PyObject *object, Py_buffer *view, int flags)
     Handle *self = (Handle *)object;
     if (!handle_of(self)) {
         view->obj = NULL;
+        return -1;
+    }
+    if (self->resizing && self->life == forks_behind) {
+        view->obj = NULL;
+        PyErr_SetString(PyExc_BufferError, "a thread is in a resize() of this handle");
         return -1;
     }
     const Py_ssize_t size = (Py_ssize_t)shms_stream_size(self->h);

@@ -4,6 +4,7 @@ import signal
 import sys
 import threading
 import unittest
+import unittest.mock
 
 import shmstream
 from common import Case, Child, name
@@ -49,6 +50,63 @@ c.close()
             with receiver.peek() as message:
                 self.assertEqual((bytes(message), message.tries), (b"job", 1))
             message.release()  # once is enough
+            self.fails(Code.TIMEOUT, receiver.recv, 0)
+
+    def test_a_message_that_is_dropped_is_put_back(self):
+        class Interrupted(shmstream.Message):
+            tries = property(lambda self: 0, lambda self, tries: tries and 1 / 0)
+
+        with Channel(name("drop"), 4096) as receiver, Channel(name("drop"), 4096, "send") as sender:
+            sender.send("job")
+            message = receiver.peek()
+            self.fails(Code.INVALID, receiver.recv, 0)  # one at a time
+            del message
+            with unittest.mock.patch.object(shmstream, "Message", Interrupted), self.assertRaises(ZeroDivisionError):
+                receiver.peek()
+            message = receiver.peek()
+            self.assertEqual((message.data, message.tries), (b"job", 2))
+            message.release()
+
+    def test_a_peek_that_is_interrupted_is_put_back(self):
+        kept = []
+
+        def interrupt(frame, event, _):
+            if event == "line" and getattr(frame.f_locals.get("message"), "data", None):
+                kept.append(frame.f_locals["message"])
+                raise KeyboardInterrupt
+            return interrupt
+        with Channel(name("stop"), 4096) as receiver, Channel(name("stop"), 4096, "send") as sender:
+            sender.send("job")
+            with self.assertRaises(KeyboardInterrupt):
+                sys.settrace(interrupt)
+                try:
+                    receiver.peek()
+                finally:
+                    sys.settrace(None)
+            kept.clear()
+            self.assertEqual(receiver.recv(0), b"job")
+
+    def test_what_leaves_a_message_is_the_news(self):
+        receiver = Channel(name("news"), 4096)
+        with Channel(name("news"), 4096, "send") as sender:
+            sender.send("job")
+            with self.assertRaises(KeyError):
+                with receiver.peek():
+                    receiver.close()
+                    raise KeyError("job")
+
+    def test_a_child_may_leave_its_parents_message(self):
+        with Channel(name("leave"), 4096) as receiver, Channel(name("leave"), 4096, "send") as sender:
+            sender.send("job")
+            child = 0
+            try:
+                with receiver.peek():
+                    child = os.fork()
+                    if child:
+                        self.assertEqual(os.waitpid(child, 0)[1], 0)
+            finally:
+                if not child:
+                    os._exit(sys.exc_info()[0] is not None)
             self.fails(Code.TIMEOUT, receiver.recv, 0)
 
     def test_broadcast_that_drops(self):

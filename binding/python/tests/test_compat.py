@@ -58,6 +58,8 @@ class Compat(Case):
             self.assertFalse(other.acquire(timeout=-1))
         with self.assertRaises(ValueError):
             lock.release()
+        for wrong in (5, b"name", []):
+            self.assertRaises(TypeError, SharedMemory, wrong)
         with Child("from shmstream import compat; l = compat.Lock(sys.argv[1]); l.acquire(); here(); signal.pause()",
                    lock.name) as child:
             child.wait_here()

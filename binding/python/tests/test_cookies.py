@@ -77,7 +77,8 @@ class Web(Case):
 class Urllib(Web):
     def open(self, path, jar=None, headers=None):
         proxies = urllib.request.ProxyHandler({})
-        opener = urllib.request.build_opener(proxies, urllib.request.HTTPCookieProcessor(jar or CookieJar(self.jar)))
+        opener = urllib.request.build_opener(proxies, urllib.request.HTTPCookieProcessor(
+            CookieJar(self.jar) if jar is None else jar))
         opener.open(urllib.request.Request(self.url + path, headers=headers or {}), timeout=20).close()
 
     def test_redirects(self):
@@ -100,18 +101,20 @@ class Urllib(Web):
         self.assertEqual(self.sent()[0][1], "mine=1")
 
     def test_two_processes_share(self):
-        with CookieJar(name("web")) as mine:  # by name
+        web = name("web")
+        with CookieJar(web) as mine:  # by name
             self.open("/login", mine)
         self.sent()
         pid = os.fork()
         if pid == 0:
             try:
-                self.open("/home")
+                with CookieJar(web) as same:
+                    self.open("/home", same)
             finally:
                 os._exit(0)
         os.waitpid(pid, 0)
         self.assertEqual(self.sent(), [("/home", "lang=en; sid=s3")])
-        shmstream.unlink(name("web"))  # one has opened it to keep it
+        shmstream.unlink(web)  # one has opened it to keep it
 
     def test_another_site(self):
         self.jar.put(Cookie("127.0.0.1", "strict", "1", same_site="strict"))

@@ -3,6 +3,7 @@ import collections.abc
 import os
 import pickle
 import signal
+import sys
 import threading
 import unittest
 
@@ -90,6 +91,45 @@ class Mapping(Case):
                 child.kill()
             with other.lock("job", 10) as lease:
                 self.assertTrue(lease.owner_died)
+
+    def test_what_leaves_a_lock_is_the_news(self):
+        d = Dict(name("news"), 1 << 16)
+        with self.assertRaises(KeyError):
+            with d.lock("job"):
+                d.close()
+                raise KeyError("job")
+
+    def test_a_lock_that_is_interrupted_is_given_back(self):
+        class Interrupted(shmstream.KeyLock):
+            owner_died = property(lambda self: False, lambda self, died: self._held and signal.raise_signal(signal.SIGALRM))
+
+        def alarm(*_):
+            raise InterruptedError
+        old = signal.signal(signal.SIGALRM, alarm)
+        try:
+            with Dict(name("interrupted"), 1 << 16) as d, Dict(name("interrupted")) as other:
+                with self.assertRaises(InterruptedError):
+                    Interrupted(d, "job", None).__enter__()
+                with other.lock("job", 0) as lease:
+                    with self.assertRaises(RuntimeError):
+                        lease.__enter__()
+                    self.fails(Code.TIMEOUT, d.lock("job", 0).__enter__)
+        finally:
+            signal.signal(signal.SIGALRM, old)
+
+    def test_a_child_may_leave_its_parents_lock(self):
+        with Dict(name("leave"), 1 << 16) as d:
+            child = 0
+            try:
+                with d.lock("job"):
+                    child = os.fork()
+                    if child:
+                        self.assertEqual(os.waitpid(child, 0)[1], 0)
+                        with Dict(d.name) as other:
+                            self.fails(Code.TIMEOUT, other.lock("job", 0).__enter__)
+            finally:
+                if not child:
+                    os._exit(sys.exc_info()[0] is not None)
 
     def test_two_processes_with_four_threads(self):
         code = """

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+import contextlib
 import ctypes
 import gc
 import os
@@ -6,6 +7,7 @@ import pickle
 import re
 import signal
 import sys
+import textwrap
 import threading
 import time
 import unittest
@@ -83,7 +85,45 @@ class Bytes(Case):
             s.pwrite(b"\0", 19)
             self.assertEqual(s.load(path), 20)
             self.assertEqual(s.pread(1, 19), b"z")
+            self.assertEqual(self.fails(Code.NOT_FOUND, s.save, "/nowhere/file").filename, "/nowhere/file")
         os.unlink(path)
+
+    def test_no_view_while_a_thread_resizes(self):
+        wrong, stop = [], threading.Event()
+        with Stream(name("resized"), 1 << 12, max_size=1 << 25) as s, s.locked():
+            def look():
+                while not stop.is_set():
+                    with contextlib.suppress(BufferError), memoryview(s) as view:
+                        time.sleep(0.0005)
+                        if len(view) != s.size:
+                            wrong.append((len(view), s.size))
+                    time.sleep(0.0005)
+            looker = threading.Thread(target=look)
+            looker.start()
+            for i in range(200):
+                time.sleep(0.0002)
+                with contextlib.suppress(BufferError):
+                    s.resize(1 << 25 if s.size == 1 << 12 else 1 << 12)
+            stop.set()
+            looker.join()
+        self.assertEqual(wrong, [])
+
+    def test_an_open_timeout_of_0_does_not_wait(self):
+        def outlived():
+            """Whether a patient snapshot still waits for the section when an impatient one has given up."""
+            def wait(stream):
+                with contextlib.suppress(shmstream.Timeout):
+                    stream.snapshot()
+            with Stream(name("at-once"), 8) as owner, Stream(owner.name, open_timeout=4) as patient, \
+                    Stream(owner.name, open_timeout=0) as s:
+                with owner.locked():
+                    waiter = threading.Thread(target=wait, args=(patient,))
+                    waiter.start()
+                    self.fails(Code.TIMEOUT, s.snapshot)
+                    outlived = waiter.is_alive()
+                waiter.join()
+                return outlived
+        self.assertTrue(any(outlived() for _ in range(3)))
 
     def test_pickle_opens_by_name(self):
         with Stream(name("pickle"), 8) as s:
@@ -271,6 +311,27 @@ class Interpreter(Case):
         finally:
             signal.signal(signal.SIGALRM, old)
 
+    def test_another_interpreter_is_refused(self):
+        code = textwrap.dedent("""
+            try:
+                import _xxsubinterpreters as interpreters
+            except ImportError:
+                import _interpreters as interpreters
+            other = interpreters.create()
+            try:
+                result = interpreters.run_string(other, f"import sys; sys.path = {sys.path}; import shmstream")
+                assert result, "imported"
+            except interpreters.RunFailedError as e:
+                assert "ImportError" in str(e), e
+            interpreters.destroy(other)
+            try:
+                shmstream.Stream("test-py-nowhere")
+            except shmstream.NotFound:  # not one of the other's
+                here()
+        """).replace("except interpreters.RunFailedError", "except getattr(interpreters, 'RunFailedError', ())")
+        with Child(code) as child:
+            child.wait_here()
+
     def test_the_end_while_a_thread_waits(self):
         code = """
 import threading
@@ -399,7 +460,7 @@ here()
         for bad in ("a\0b", "\ud800"):
             with self.assertRaises(ValueError):
                 Stream(bad, 8)
-        for bad in ({"create": "maybe"}, {"owners": "them"}, {"create": []}, {"open_timeout": -1}):
+        for bad in ({"create": "maybe"}, {"owners": "them"}, {"owners": True}, {"create": []}, {"open_timeout": -1}):
             with self.assertRaises(ValueError):
                 Stream(name("wrong"), 8, **bad)
         for bad in ({"mode": -1}, {"mode": 1 << 32}, {"max_size": HUGE}, {"owners": HUGE}):

@@ -259,19 +259,19 @@ static PyObject *jar_wait(PyObject *object, PyObject *args, PyObject *kw)
     return number_or_error(self, rc < 0 ? rc : seen);
 }
 
-/* _lock(host, timeout): whether the holder before died */
+/* _lock(host, timeout, holder): whether the holder before died */
 static PyObject *jar_lock(PyObject *object, PyObject *args)
 {
     Handle *self = (Handle *)object;
     char *host;
-    PyObject *timeout;
+    PyObject *timeout, *holder;
     Deadline deadline;
-    if (!PyArg_ParseTuple(args, "sO:_lock", &host, &timeout) || parse_timeout(timeout, &deadline) < 0 ||
-        !handle_of(self))
+    if (!PyArg_ParseTuple(args, "sOO:_lock", &host, &timeout, &holder) ||
+        parse_timeout(timeout, &deadline) < 0 || !handle_of(self))
         return NULL;
     deadline.may_block = 1; /* for the change that a lock is */
     const int64_t rc = attempt(self, lock_host, host, &deadline);
-    return rc < 0 ? raise_code(rc, self->name) : PyBool_FromLong(rc == SHMS_OWNER_DIED);
+    return lock_got(self, rc, holder);
 }
 
 static PyObject *jar_unlock(PyObject *object, PyObject *args)
@@ -303,7 +303,7 @@ static PyObject *with_file(PyObject *object, PyObject *args, file_fn *call)
     }
     WITHOUT_GIL(self, n = call(self->h, PyBytes_AsString(path), &left_out));
     Py_DECREF(path);
-    return n < 0 ? raise_code(n, self->name)
+    return n < 0 ? raise_code(n, PyTuple_GetItem(args, 0))
                  : Py_BuildValue("(LK)", (long long)n, (unsigned long long)left_out);
 }
 

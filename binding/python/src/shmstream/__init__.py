@@ -11,6 +11,7 @@ but a property of the section: `owner_died`. Times are in seconds; None is for e
 import collections.abc
 import enum
 import errno
+import os
 
 from . import _shmstream
 from ._shmstream import MEMBERS_MAX, Section, __version__, unlink
@@ -88,7 +89,7 @@ def _choose(what, among, value):
 
 def _owners(owners):
     """What the C half wants: a word, or the number of the user that is accepted."""
-    if isinstance(owners, int):
+    if isinstance(owners, int) and not isinstance(owners, bool):
         return {"owners": 2, "owner_uid": owners}
     return {"owners": _choose("owners", _OWNERS, owners)}
 
@@ -138,14 +139,15 @@ def _reopen(cls, name, args, options):
 class Message:
     """A message of a channel, with a receiver that has not released it: use it as a context manager.
 
-    The end of the with statement releases it. An exception puts it back: it is delivered again.
+    The end of the with statement releases it. An exception puts it back: it is delivered again. So does the garbage
+    collector with one that was not released.
     """
 
-    def __init__(self, channel, data, number, tries):
+    def __init__(self, channel):
         self._channel = channel
-        self.data = data
-        self.number = number
-        self.tries = tries
+        self._process = os.getpid()
+        self.data = None
+        self.number = self.tries = 0
 
     def __bytes__(self):
         return self.data
@@ -163,11 +165,25 @@ class Message:
         if channel is not None:
             getattr(channel, how)()
 
+    def _drop(self):
+        """Whatever becomes of it. A child of fork does not hold what its parent holds."""
+        try:
+            if self.data is not None and self._process == os.getpid():
+                self.abort()
+        except (Error, RuntimeError, ValueError):
+            pass
+
     def __enter__(self):
         return self
 
     def __exit__(self, kind, *exception):
-        self.release() if kind is None else self.abort()
+        if kind is not None:  # that is the news, not what comes of it
+            self._drop()
+        elif self._process == os.getpid():
+            self.release()
+
+    def __del__(self):
+        self._drop()
 
 
 class Channel(_Handle, _shmstream.Channel):
@@ -187,9 +203,13 @@ class Channel(_Handle, _shmstream.Channel):
 
     def peek(self, timeout=None):
         """The next message, to be released when it is done: `with channel.peek() as message: ...`"""
-        data = self._peek(timeout)
-        number, tries, _, _ = self._last()
-        return Message(self, data, number, tries)
+        message = Message(self)
+        try:
+            self._peek(message, timeout)
+        except BaseException:  # a signal handler's, too, after it was got
+            message._drop()
+            raise
+        return message
 
     @property
     def missed(self):
@@ -226,17 +246,36 @@ class KeyLock:
     """The lock of a key, while a with statement holds it."""
 
     def __init__(self, of, key, timeout):
-        self._dict = of
+        self._of = of
         self._key = key
         self._timeout = timeout
+        self._held = False
         self.owner_died = False
 
     def __enter__(self):
-        self.owner_died = self._dict._lock(self._key, self._timeout)
+        if self._held:
+            raise RuntimeError("the lock is entered already")
+        self._process = os.getpid()
+        try:
+            self.owner_died = self._of._lock(self._key, self._timeout, self)
+        except BaseException:  # a signal handler's, too, after it was got
+            self._drop()
+            raise
         return self
 
-    def __exit__(self, *exception):
-        self._dict._unlock(self._key)
+    def _leave(self):
+        held, self._held = self._held, False
+        if held and self._process == os.getpid():  # a child of fork does not hold what its parent holds
+            self._of._unlock(self._key)
+
+    def _drop(self):
+        try:
+            self._leave()
+        except (Error, ValueError):
+            pass
+
+    def __exit__(self, kind, *exception):
+        self._leave() if kind is None else self._drop()  # an exception is the news, not what comes of it
 
 
 class Dict(_Handle, _shmstream.Dict, collections.abc.MutableMapping):

@@ -9,9 +9,10 @@ Tasks of one handle queue first come, first served. A lock is tried first; only 
 the handle waits for it.
 """
 import asyncio
-import concurrent.futures
+import collections
 import contextlib
 import errno
+import threading
 
 import shmstream
 
@@ -20,15 +21,98 @@ __all__ = ["Channel", "Stream"]
 _LOOK = 1.0  # seconds: descriptors tell of everything but deaths
 
 
-async def _readable(fd, timeout):
-    """Until a descriptor is readable, for so long at most."""
+def _timeout():
+    error = shmstream.Timeout(errno.ETIMEDOUT, "timed out")
+    error.code = shmstream.Code.TIMEOUT
+    return error
+
+
+def _in_thread(call):
+    """A future of what a call in a thread gives. The end of the program does not wait for the thread."""
     loop = asyncio.get_running_loop()
-    ready = loop.create_future()
-    loop.add_reader(fd, lambda: ready.done() or ready.set_result(None))
-    try:
-        await asyncio.wait([ready], timeout=timeout)
-    finally:
-        loop.remove_reader(fd)
+    future = loop.create_future()
+
+    def tell(give, what):
+        if not future.done():
+            give(what)
+
+    def run():
+        try:
+            told = future.set_result, call()
+        except BaseException as e:
+            told = future.set_exception, e
+        with contextlib.suppress(RuntimeError):  # the loop is closed: a section that was got ends unused
+            loop.call_soon_threadsafe(tell, *told)
+    threading.Thread(target=run, name="shmstream", daemon=True).start()
+    return future
+
+
+class _Turns:
+    """The tasks of a handle, first come, first served. A time-out or a cancelled task leaves no turn behind."""
+
+    def __init__(self):
+        self._taken = False
+        self._waiting = collections.deque()
+
+    async def take(self, clock):
+        if not self._taken:
+            self._taken = True
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await asyncio.wait([turn], timeout=clock.left())
+        except asyncio.CancelledError:
+            if not turn.cancel():  # it came at the same moment
+                self.give()
+            raise
+        if turn.cancel():
+            raise _timeout()
+
+    def give(self):
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._taken = False
+
+
+class _Descriptor:
+    """The poll descriptor of a handle, for all tasks that wait for it: a loop has one reader for each descriptor."""
+
+    def __init__(self, handle):
+        self._handle = handle
+        self._waiting = set()
+        self._stop = None
+
+    async def readable(self, timeout):
+        """Until it is readable, for so long at most."""
+        loop = asyncio.get_running_loop()
+        if self._stop is None:
+            fd = self._handle.fileno()
+            loop.add_reader(fd, self._wake)
+            self._stop = lambda: loop.remove_reader(fd)
+        ready = loop.create_future()
+        self._waiting.add(ready)
+        try:
+            await asyncio.wait([ready], timeout=timeout)
+        finally:
+            self._waiting.discard(ready)
+            if not self._waiting:
+                self.leave()
+
+    def _wake(self):
+        for ready in self._waiting:
+            if not ready.done():
+                ready.set_result(None)
+
+    def leave(self):
+        """Before the handle is closed: the number may be another's next. Those that wait look again."""
+        if self._stop is not None:
+            self._stop()
+            self._stop = None
+        self._wake()
 
 
 class _Clock:
@@ -50,8 +134,9 @@ class Stream:
 
     def __init__(self, *args, **options):
         self.sync = shmstream.Stream(*args, tasks=True, **options)
-        self._queue = asyncio.Lock()
-        self._thread = None
+        self._turns = _Turns()
+        self._descriptor = _Descriptor(self.sync)
+        self._threads = set()  # what waits for the lock; those that were given up, too
 
     async def __aenter__(self):
         return self
@@ -60,38 +145,24 @@ class Stream:
         await self.close()
 
     async def close(self):
-        if self._thread is not None:
-            self._thread.shutdown(wait=False)
-            self._thread = None
+        self._descriptor.leave()
+        given_up = [work for work in self._threads if work.given_up]
+        if given_up:
+            await asyncio.wait([work.future for work in given_up])
         self.sync.close()
 
     @contextlib.asynccontextmanager
     async def locked(self, timeout=None):
         """The exclusive lock, as a section. shmstream.Timeout if it is not got in time."""
         clock = _Clock(timeout)
-        await self._first_in_queue(clock)
+        await self._turns.take(clock)
         try:
             section = await self._enter(clock)
             with contextlib.ExitStack() as stack:
                 stack.push(section.__exit__)
                 yield section
         finally:
-            self._queue.release()
-
-    async def _first_in_queue(self, clock):
-        if not self._queue.locked():
-            await self._queue.acquire()  # at once, also where the time-out is 0
-            return
-        try:
-            await asyncio.wait_for(self._queue.acquire(), clock.left())
-        except asyncio.TimeoutError:
-            raise self._timeout() from None
-
-    @staticmethod
-    def _timeout():
-        error = shmstream.Timeout(errno.ETIMEDOUT, "timed out")
-        error.code = shmstream.Code.TIMEOUT
-        return error
+            self._turns.give()
 
     async def _enter(self, clock):
         try:
@@ -99,45 +170,28 @@ class Stream:
         except shmstream.Timeout:
             if clock.left() == 0:
                 raise
-        if self._thread is None:
-            self._thread = concurrent.futures.ThreadPoolExecutor(1, "shmstream")
-        given_up = []
-        loop = asyncio.get_running_loop()
-        work = loop.run_in_executor(self._thread, self._wait, clock.left(), given_up)
+        work = _Wait(self.sync, clock.left())
+        self._threads.add(work)
+        work.future.add_done_callback(lambda _: self._threads.discard(work))
         try:
-            return await asyncio.shield(work)
+            return await asyncio.shield(work.future)
         except asyncio.CancelledError:
-            given_up.append(True)  # the thread sees it within a slice
-            with contextlib.suppress(Exception):
-                section = await asyncio.shield(work)
-                if section is not None:
-                    section.__exit__(None, None, None)
+            work.give_up()
+            with contextlib.suppress(asyncio.CancelledError):  # nothing depends on how long this waits
+                await asyncio.wait([work.future])
             raise
-
-    def _wait(self, timeout, given_up):
-        """In the thread: slices, so that a task that is cancelled does not leave it behind."""
-        waited = 0.0
-        while not given_up:
-            part = 0.05 if timeout is None else min(0.05, timeout - waited)
-            if part <= 0:
-                raise self._timeout()
-            try:
-                return self.sync.locked(part).__enter__()
-            except shmstream.Timeout:
-                waited += part
-        return None
 
     async def wait(self, seen, timeout=None):
         """Wait for another version than `seen`."""
         clock = _Clock(timeout)
-        fd = self.sync.fileno()
+        self.sync.fileno()  # from here on it tells of changes
         while True:
             try:
                 return self.sync.wait(seen, 0)
             except shmstream.Timeout:
                 if clock.left() == 0:
                     raise
-            await _readable(fd, clock.slice())
+            await self._descriptor.readable(clock.slice())
 
     async def changes(self, seen=None):
         """Each version that is seen to be new; several changes may be one."""
@@ -147,17 +201,58 @@ class Stream:
             yield seen
 
 
+class _Wait:
+    """A thread that waits for the lock, in slices, so that it ends soon when its task is cancelled."""
+
+    def __init__(self, stream, timeout):
+        self._stream = stream
+        self._gate = threading.Lock()  # over the two below: what was got has one owner
+        self._got = None
+        self.given_up = False
+        self.future = _in_thread(lambda: self._wait(timeout))
+
+    def _wait(self, timeout):
+        waited = 0.0
+        while not self.given_up:
+            part = 0.05 if timeout is None else min(0.05, timeout - waited)
+            if part <= 0:
+                raise _timeout()
+            try:
+                return self._keep(self._stream.locked(part).__enter__())
+            except shmstream.Timeout:
+                waited += part
+        return None
+
+    def _keep(self, section):
+        with self._gate:
+            if not self.given_up:
+                self._got = section
+                return section
+        section.__exit__(None, None, None)
+        return None
+
+    def give_up(self):
+        """What the thread gets, or has got, is given back; the task will not take it."""
+        with self._gate:
+            self.given_up = True
+            section, self._got = self._got, None
+        if section is not None:
+            section.__exit__(None, None, None)
+
+
 class Channel:
     """A shmstream.Channel for tasks; `sync` is that channel."""
 
     def __init__(self, *args, **options):
         self.sync = shmstream.Channel(*args, **options)
-        self._queue = asyncio.Lock()
+        self._turns = _Turns()
+        self._descriptor = _Descriptor(self.sync)
 
     async def __aenter__(self):
         return self
 
     async def __aexit__(self, *exception):
+        self._descriptor.leave()
         self.sync.close()
 
     async def send(self, data, timeout=None):
@@ -168,14 +263,17 @@ class Channel:
 
     async def _try(self, call, timeout):
         clock = _Clock(timeout)
-        async with self._queue:
+        await self._turns.take(clock)
+        try:
             while True:
                 try:
                     return call()
                 except shmstream.Timeout:
                     if clock.left() == 0:
                         raise
-                await _readable(self.sync.fileno(), clock.slice())
+                await self._descriptor.readable(clock.slice())
+        finally:
+            self._turns.give()
 
     async def __aiter__(self):
         """All messages, until the senders have closed."""

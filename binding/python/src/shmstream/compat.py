@@ -6,7 +6,8 @@ outlives no process.
 
 What differs: no resource tracker runs, so `track` changes nothing; memory stays until unlink(), or until a reboot. The
 names are those of shmstream, so that the standard library does not find them, nor the other way round. A ShareableList
-locks each access. A Lock that a process died with is free for the next.
+locks each access. A Lock that a process died with is free for the next; only the process that has acquired it can
+release it.
 """
 import multiprocessing.shared_memory as _std
 import secrets
@@ -34,6 +35,8 @@ class SharedMemory:
             raise ValueError("'size' must be a positive number different from zero")
         if name is None and not create:
             raise ValueError("'name' can only be None if create=True")
+        if not isinstance(name, (str, type(None))):
+            raise TypeError(f"'name' must be str, not {type(name).__name__}")
         self._name = _new_name() if name is None else name.lstrip("/")
         self._stream = shmstream.Stream(self._name, size if create else 0, create="only" if create else "never",
                                         keep=create)

@@ -53,7 +53,7 @@ class CookieJar(http.cookiejar.CookieJar):
     def __init__(self, jar="cookies", *, site="same", partition=None):
         super().__init__()
         self._opened = Jar(jar) if isinstance(jar, str) else None
-        self.jar = self._opened or jar
+        self.jar = jar if self._opened is None else self._opened  # one without cookies is false
         self.site = site
         self.partition = partition
 

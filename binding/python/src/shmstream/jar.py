@@ -104,21 +104,8 @@ class Cookie:
         return f"<Cookie {self.host} {self.name!r}{' gone' if self.gone else ''}>"
 
 
-class HostLock:
+class HostLock(shmstream.KeyLock):
     """The lock of a host, while a with statement holds it."""
-
-    def __init__(self, jar, host, timeout):
-        self._jar = jar
-        self._host = host
-        self._timeout = timeout
-        self.owner_died = False
-
-    def __enter__(self):
-        self.owner_died = self._jar._lock(self._host, self._timeout)
-        return self
-
-    def __exit__(self, *exception):
-        self._jar._unlock(self._host)
 
 
 class Jar(shmstream._Handle, _jar.Jar):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from os import PathLike
 from typing import Any, Literal
 
-from . import _Create, _Handle, _Owners
+from . import KeyLock, _Create, _Handle, _Owners
 
 _Site = Literal["same", "lax", "lax_unsafe", "cross"]
 _SameSite = Literal["none", "lax", "strict"] | None
@@ -62,10 +62,8 @@ class Cookie:
     @property
     def expires(self) -> float | None: ...
 
-class HostLock:
-    owner_died: bool
+class HostLock(KeyLock):
     def __enter__(self) -> HostLock: ...
-    def __exit__(self, *exception: object) -> None: ...
 
 class Jar(_Handle):
     def __init__(

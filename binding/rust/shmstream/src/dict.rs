@@ -77,9 +77,12 @@ impl How {
         self
     }
 
-    /// How long the record lives.
+    /// How long the record lives, rounded up to milliseconds. With a duration of zero the call fails
+    /// (`SHMS_E_INVALID`).
     pub fn ttl(mut self, ttl: Duration) -> How {
-        self.0.ttl_ms = i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX);
+        let ms = (ttl.as_nanos() + 999_999) / 1_000_000;
+        // For C, 0 is for ever.
+        self.0.ttl_ms = if ms == 0 { -1 } else { i64::try_from(ms).unwrap_or(i64::MAX) };
         self
     }
 

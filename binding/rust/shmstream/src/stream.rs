@@ -139,7 +139,8 @@ impl Stream {
     pub fn lock(&self, timeout: impl Into<Option<Duration>>) -> Result<Guard<'_>, Error> {
         // SAFETY: the handle is open as long as self lives; so it is below.
         let code = timed(timeout.into(), |ms| unsafe { sys::shms_stream_lock(self.raw(), ms) }.into())?;
-        Ok(Guard { stream: self, owner_died: code == sys::SHMS_OWNER_DIED.into() })
+        let panicking = std::thread::panicking();
+        Ok(Guard { stream: self, owner_died: code == sys::SHMS_OWNER_DIED.into(), panicking })
     }
 
     /// The lock if it is free now.
@@ -271,6 +272,7 @@ fn value<T: Pod>(read: impl FnOnce(&mut [u8]) -> Result<usize, Error>) -> Result
 pub struct Guard<'a> {
     stream: &'a Stream,
     owner_died: bool,
+    panicking: bool, // already when it was taken: by a destructor, whose section is no failure
 }
 
 impl Guard<'_> {
@@ -338,7 +340,8 @@ impl Drop for Guard<'_> {
     fn drop(&mut self) {
         // SAFETY: the stream outlives the guard.
         unsafe {
-            if !std::thread::panicking() || sys::shms_stream_rollback(self.stream.raw()) < 0 {
+            let panics = std::thread::panicking() && !self.panicking;
+            if !panics || sys::shms_stream_rollback(self.stream.raw()) < 0 {
                 sys::shms_stream_unlock(self.stream.raw());
             }
         }

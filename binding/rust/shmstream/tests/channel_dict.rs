@@ -106,6 +106,11 @@ fn records() {
     assert_eq!(code(dict.set_how("colour", "red", How::default().if_version(version))), sys::SHMS_E_CHANGED);
     dict.set_how("session", "", How::default().ttl(Duration::from_secs(3600))).unwrap();
     assert!(dict.record("session").unwrap().unwrap().expires.is_some());
+    dict.set_how("short", "", How::default().ttl(Duration::from_nanos(1))).unwrap(); // 1 ms, not for ever
+    let short = dict.record("short").unwrap();
+    assert!(short.map_or(true, |record| record.expires.is_some()));
+    assert_eq!(code(dict.set_how("none", "", How::default().ttl(Duration::ZERO))), sys::SHMS_E_INVALID);
+    dict.delete("short").unwrap();
     assert_eq!((dict.add("n", 5).unwrap(), dict.add("n", -7).unwrap()), (5, -2));
     let mut keys: Vec<_> = other.records().map(|record| record.unwrap().key).collect();
     keys.sort();

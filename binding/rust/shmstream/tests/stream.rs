@@ -121,6 +121,23 @@ fn the_owner_is_killed_and_that_is_told() {
 }
 
 #[test]
+fn a_section_of_a_destructor_stays_while_a_panic_is_on_its_way() {
+    struct Log<'a>(&'a Stream);
+    impl Drop for Log<'_> {
+        fn drop(&mut self) {
+            self.0.lock(None).unwrap().store(0, &7u32).unwrap();
+        }
+    }
+    let stream = Stream::options().atomic(true).open(&name(), 16).unwrap();
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        let _log = Log(&stream);
+        panic!("on purpose");
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(stream.load::<u32>(0).unwrap(), 7);
+}
+
+#[test]
 fn a_panic_or_rollback_undoes_an_atomic_section() {
     let stream = Stream::options().atomic(true).open(&name(), 16).unwrap();
     stream.lock(None).unwrap().store(0, &5u32).unwrap();
