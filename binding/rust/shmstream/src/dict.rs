@@ -6,6 +6,13 @@ use std::mem::{size_of, MaybeUninit};
 use std::ptr::{self, NonNull};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+mod feed;
+mod keylock;
+mod saved;
+
+pub use feed::Change;
+pub use keylock::KeyGuard;
+
 /// How a dict is made and opened.
 #[derive(Clone, Copy)]
 pub struct DictOptions(sys::shms_dict_options);
@@ -103,13 +110,7 @@ pub struct Record {
 
 impl Record {
     fn of(key: &[u8], value: Vec<u8>, what: &sys::shms_dict_record) -> Record {
-        let expires = Some(what.expires_ns).filter(|&ns| ns > 0);
-        Record {
-            key: key.to_vec(),
-            value,
-            version: what.version,
-            expires: expires.map(|ns| UNIX_EPOCH + Duration::from_nanos(ns as u64)),
-        }
+        Record { key: key.to_vec(), value, version: what.version, expires: expiry(what.expires_ns) }
     }
 }
 
@@ -249,6 +250,10 @@ impl Drop for Dict {
     fn drop(&mut self) {
         unsafe { sys::shms_dict_close(self.raw()) }
     }
+}
+
+fn expiry(ns: i64) -> Option<SystemTime> {
+    Some(ns).filter(|&ns| ns > 0).map(|ns| UNIX_EPOCH + Duration::from_nanos(ns as u64))
 }
 
 fn empty_record() -> sys::shms_dict_record {
