@@ -63,6 +63,41 @@ static napi_value recv_one(napi_env env, napi_callback_info info)
     return number(env, shms_channel_recv(c, (void *)(uintptr_t)room.data, room.size, 0));
 }
 
+/* peek(id): a copy of the message, which stays this handle's until release or abort; or a code. */
+static napi_value peek_one(napi_env env, napi_callback_info info)
+{
+    struct call call;
+    const void *data = NULL;
+    napi_value result = NULL;
+    call_begin(&call, env, info);
+    shms_channel *c = channel_at(&call, 0);
+    if (call_is_bad(&call))
+        return NULL;
+    int64_t n = shms_channel_peek(c, &data, 0);
+    if (n < 0)
+        return number(env, n);
+    if (napi_create_buffer_copy(env, (size_t)n, data, NULL, &result) == napi_ok)
+        return result;
+    shms_channel_abort(c);
+    return number(env, SHMS_E_NOMEM);
+}
+
+static napi_value release_one(napi_env env, napi_callback_info info)
+{
+    struct call call;
+    call_begin(&call, env, info);
+    shms_channel *c = channel_at(&call, 0);
+    return call_is_bad(&call) ? NULL : number(env, shms_channel_release(c));
+}
+
+static napi_value abort_one(napi_env env, napi_callback_info info)
+{
+    struct call call;
+    call_begin(&call, env, info);
+    shms_channel *c = channel_at(&call, 0);
+    return call_is_bad(&call) ? NULL : number(env, shms_channel_abort(c));
+}
+
 /* message(id): what else is known of the message that recv gave, did not, or missed. */
 static napi_value message_last(napi_env env, napi_callback_info info)
 {
@@ -123,6 +158,9 @@ const napi_property_descriptor channel_functions[] = {
     FUNCTION("openChannel", open_channel),
     FUNCTION("send", send_one),
     FUNCTION("recv", recv_one),
+    FUNCTION("peek", peek_one),
+    FUNCTION("channelRelease", release_one),
+    FUNCTION("channelAbort", abort_one),
     FUNCTION("message", message_last),
     FUNCTION("channelInfo", channel_info),
     FUNCTION("channelNotify", channel_notify),
