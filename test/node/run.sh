@@ -6,6 +6,7 @@
 #              binding/node/test/STEP.test.js
 #   package    npm pack, installed off-line into an empty folder, where no compiler is in PATH; the programs of the README run there
 #   types      tsc over a sample that uses index.d.ts
+#   bench      a report: what calls cost beside Node's own; SECONDS_EACH for one of them
 #   address    the addon with AddressSanitizer, and all tests with that
 set -euo pipefail
 
@@ -120,6 +121,8 @@ types() {
     (cd "$tmp" && tsc --noEmit --strict --target es2022 --module commonjs --preserveSymlinks --typeRoots "$copy/test/types" --types node sample.ts)
 }
 
+bench() { NODE_PATH=$work node "$SRC/test/node/bench.js" "${SECONDS_EACH:-0.02}"; }
+
 address() {
     local library
     library=$("${CC:-cc}" -print-file-name=libasan.so)
@@ -134,6 +137,6 @@ address() {
 }
 
 case $1 in
-build | package | types | address) "$1" ;;
+build | package | types | bench | address) "$1" ;;
 *) run_test "$copy" "$1" ;;
 esac

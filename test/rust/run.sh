@@ -3,6 +3,7 @@
 # run.sh STEP: the binding to Rust, off-line. BUILD and SRC are set by CTest. Everything is done in a copy of binding/rust.
 #   tests      cargo test: unit and process tests, the documentation, codes and structs beside the header
 #   clippy     no warnings
+#   bench      a report: what calls cost beside C and std; SECONDS_EACH for one of them
 #   package    cargo package; a new project uses what was packed: it is the programs of the README, which run
 # Where libshmstream-jar was built, with the feature jar.
 set -euo pipefail
@@ -29,6 +30,13 @@ clippy() {
     command -v cargo-clippy >/dev/null || { echo "SKIP: no cargo-clippy (ci/setup rust)"; exit 77; }
     cargo clippy --offline --all-targets --quiet -- -D warnings
     [ ${#jar[@]} -eq 0 ] || cargo clippy --offline --all-targets --quiet "${jar[@]}" -- -D warnings
+}
+
+bench() {
+    mkdir -p shmstream/examples
+    cp "$SRC/test/rust/bench.rs" shmstream/examples
+    cargo build --offline --quiet --release -p shmstream --example bench
+    "$CARGO_TARGET_DIR/release/examples/bench" "${SECONDS_EACH:-0.02}"
 }
 
 # pack: both packages, unpacked into $tmp/shmstream-sys and $tmp/shmstream
@@ -103,6 +111,6 @@ END
 }
 
 case $1 in
-tests | clippy | package) "$1" ;;
+tests | clippy | bench | package) "$1" ;;
 *) fail "no step $1" ;;
 esac

@@ -132,32 +132,51 @@ impl Dict {
         self.0.as_ptr()
     }
 
+    /// A value into a room: its length, even if that is too short.
+    fn look(
+        &self,
+        key: &[u8],
+        room: &mut [u8],
+        what: &mut sys::shms_dict_record,
+    ) -> Result<Option<usize>, Error> {
+        // SAFETY: the handle is open as long as self lives; lengths are those of the slices. So it is below.
+        let got = checked(|| unsafe {
+            let (data, size) = (room.as_mut_ptr().cast(), room.len());
+            sys::shms_dict_get(self.raw(), key.as_ptr().cast(), key.len(), data, size, what)
+        });
+        match got {
+            Err(error) if error.code() == sys::SHMS_E_NOT_FOUND => Ok(None),
+            got => got.map(|n| Some(n as usize)),
+        }
+    }
+
+    fn value(&self, key: &[u8], what: &mut sys::shms_dict_record) -> Result<Option<Vec<u8>>, Error> {
+        let mut near = [0u8; 512]; // most values fit: one call
+        let mut far = Vec::new();
+        let mut found = self.look(key, &mut near, what)?;
+        while let Some(n) = found {
+            if far.is_empty() && n <= near.len() {
+                return Ok(Some(near[..n].to_vec()));
+            }
+            if n <= far.len() {
+                far.truncate(n);
+                return Ok(Some(far));
+            }
+            far.resize(n, 0);
+            found = self.look(key, &mut far, what)?; // it may be a longer one meanwhile
+        }
+        Ok(None)
+    }
+
     /// The record of a key.
     pub fn record(&self, key: impl AsRef<[u8]>) -> Result<Option<Record>, Error> {
-        let key = key.as_ref();
-        let mut what = empty_record();
-        let mut value = vec![0u8; 256];
-        loop {
-            let (data, size) = (value.as_mut_ptr().cast(), value.len());
-            // SAFETY: the handle is open as long as self lives; lengths are those of the slices. So it is below.
-            let got = checked(|| unsafe {
-                sys::shms_dict_get(self.raw(), key.as_ptr().cast(), key.len(), data, size, &mut what)
-            });
-            let n = match got {
-                Err(error) if error.code() == sys::SHMS_E_NOT_FOUND => return Ok(None),
-                got => got? as usize,
-            };
-            let whole = n <= value.len();
-            value.resize(n, 0);
-            if whole {
-                return Ok(Some(Record::of(key, value, &what)));
-            }
-        }
+        let (key, mut what) = (key.as_ref(), empty_record());
+        Ok(self.value(key, &mut what)?.map(|value| Record::of(key, value, &what)))
     }
 
     /// The value of a key.
     pub fn get(&self, key: impl AsRef<[u8]>) -> Result<Option<Vec<u8>>, Error> {
-        Ok(self.record(key)?.map(|record| record.value))
+        self.value(key.as_ref(), &mut empty_record())
     }
 
     /// Sets the value of a key; gives the version of the record.
