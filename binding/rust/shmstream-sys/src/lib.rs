@@ -144,7 +144,8 @@ pub struct shms_dict_options {
     pub keep: u8,
     pub no_bell: u8,
     pub no_guard: u8,
-    pub reserved: [u8; 5],
+    pub secret: u8,
+    pub reserved: [u8; 4],
     pub now_ns: Option<unsafe extern "C" fn(context: *mut c_void) -> i64>,
     pub now_context: *mut c_void,
 }

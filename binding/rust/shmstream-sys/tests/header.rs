@@ -106,6 +106,7 @@ fn structs() {
         at!(shms_message, missed),
         at!(shms_dict_options, value_max),
         at!(shms_dict_options, keep),
+        at!(shms_dict_options, secret),
         at!(shms_dict_options, now_ns),
         at!(shms_dict_record, expires_ns),
         at!(shms_dict_how, ttl_ms),

@@ -57,6 +57,12 @@ impl DictOptions {
         self
     }
 
+    /// What this handle replaces, evicts or finds expired is wiped, and core dumps leave the dict out.
+    pub fn secret(mut self, yes: bool) -> DictOptions {
+        self.0.secret = yes.into();
+        self
+    }
+
     /// Creates or opens a name. A size of 0 opens what exists.
     pub fn open(&self, name: &str, size: u64) -> Result<Dict, Error> {
         let name = c_name(name)?;

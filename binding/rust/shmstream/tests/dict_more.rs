@@ -105,7 +105,22 @@ fn a_wait_for_one_key() {
     assert_eq!(seen, dict.record("colour").unwrap().unwrap().version);
     other.ends_well();
     assert_eq!(code(dict.wait_key("", &mut seen, None)), sys::SHMS_E_INVALID);
+}
+
+#[test]
+fn a_poll_descriptor_tells_of_changes() {
+    let name = name();
+    let (dict, other) = (Dict::open(&name, 1 << 20).unwrap(), Dict::open(&name, 0).unwrap());
     common::is_a_descriptor(dict.poll_fd());
+    if let Ok(fd) = dict.poll_fd() {
+        let mut seen = dict.version();
+        // It may wake without a change, but not for ever.
+        while dict.wait(&mut seen, Duration::ZERO).unwrap() || common::readable(fd, 0) {}
+        other.set("colour", "blue").unwrap();
+        assert!(common::readable(fd, -1));
+        assert!(dict.wait(&mut seen, Duration::ZERO).unwrap());
+        while dict.wait(&mut seen, Duration::ZERO).unwrap() || common::readable(fd, 0) {}
+    }
 }
 
 #[test]
@@ -154,7 +169,7 @@ fn the_holder_of_a_key_is_killed_and_that_is_told() {
 #[test]
 fn a_dict_as_a_file() {
     let file = std::env::temp_dir().join(format!("shms-rust-{}.dict", name()));
-    let dict = Dict::open(&name(), 1 << 20).unwrap();
+    let dict = DictOptions::default().secret(true).open(&name(), 1 << 20).unwrap();
     dict.set("colour", "blue").unwrap();
     dict.set("shape", "round").unwrap();
     assert_eq!(dict.save(&file).unwrap(), 2);

@@ -126,6 +126,11 @@ fn changes_and_waits() {
     assert_eq!(since, other.version());
     assert_eq!(code(other.changes(&mut -1)), sys::SHMS_E_INVALID);
     common::is_a_descriptor(other.poll_fd());
+    if let Ok(fd) = other.poll_fd() {
+        while other.wait(&mut seen, Duration::ZERO).unwrap() || common::readable(fd, 0) {}
+        jar.set(HOME, "a=2").unwrap();
+        assert!(common::readable(fd, -1));
+    }
 }
 
 #[test]
