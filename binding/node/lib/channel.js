@@ -60,11 +60,11 @@ class Channel {
     return peeked.held ? undefined : one(id, peeked);
   }
 
-  /** [number of the peek, bytes, what else is known]; null at the end; undefined: there is none yet. */
+  /** What a Message is made of; null at the end; undefined: there is none yet. */
   static #peek(id, peeked) {
-    const message = addon.peek(id);
-    if (typeof message !== 'number') return [peeked.take(), message, addon.message(id)];
-    return Channel.#none(id, message);
+    const message = addon.peek(id, room.bytes, peeked.facts);
+    if (message < 0) return Channel.#none(id, message);
+    return peeked.take(typeof message === 'number' ? room.copy(message) : message);
   }
 
   /** A message; null at the end; undefined: there is none yet. */
@@ -128,7 +128,7 @@ class Channel {
   }
 
   #message(peek) {
-    return peek ? new Message(this, this.#peeked, ...peek) : peek;
+    return peek ? new Message(this, this.#peeked, peek) : peek;
   }
 
   /** As tryReceive(), but the message is delivered again unless it is released. */

@@ -9,6 +9,8 @@ const { dispose } = require('./stream.js');
 class Peeked {
   #id;
   #count = 0;
+  #facts = new BigUint64Array(2); // number and tries, which the addon has written
+  facts = new Uint8Array(this.#facts.buffer);
   held = false;
   turn = () => {};
 
@@ -16,10 +18,9 @@ class Peeked {
     this.#id = id;
   }
 
-  /** Its number. */
-  take() {
+  take(data) {
     this.held = true;
-    return ++this.#count;
+    return { count: ++this.#count, data, number: this.#facts[0], tries: Number(this.#facts[1]) };
   }
 
   /** Ends the message with this number by a call of the addon, once. */
@@ -48,7 +49,7 @@ class Message {
   #count;
   #channel; // is not collected before
 
-  constructor(channel, peeked, count, data, { number, tries }) {
+  constructor(channel, peeked, { count, data, number, tries }) {
     this.#channel = channel;
     this.#peeked = peeked;
     this.#count = count;

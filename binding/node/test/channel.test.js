@@ -192,6 +192,19 @@ test('a message that is peeked is delivered again unless it is released', async 
   sender.close();
 });
 
+test('messages of every length are peeked whole', () => {
+  const [receiver, sender] = both({ size: 1 << 20 });
+  for (const length of [0, 1, 64, 16384, 16385, 100000]) {
+    sender.trySend(Buffer.alloc(length, length % 251));
+    const message = receiver.tryPeek();
+    assert.deepStrictEqual(message.data, Buffer.alloc(length, length % 251));
+    message.release();
+  }
+  assert.strictEqual(receiver.info.received, 6);
+  sender.close();
+  receiver.close();
+});
+
 test('what a handle has peeked holds up what waits through it, in their order', async () => {
   const [receiver, sender] = both();
   for (const text of ['1', '2', '3', '4']) sender.trySend(text);
