@@ -65,7 +65,7 @@ static napi_value recv_one(napi_env env, napi_callback_info info)
 }
 
 /* peek(id, room, facts): the message, which stays this handle's until release or abort: how many bytes of the
- * room it has, or, if it is longer, a Buffer; or a code. Into facts, 16 bytes, come its number and its tries. */
+ * room it has, or, if it is longer, a Buffer; or a code. Number and tries come into facts, 16 bytes. */
 static napi_value peek_one(napi_env env, napi_callback_info info)
 {
     struct call call;
