@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //! Records by key.
 use crate::error::{checked, timed};
-use crate::{c_name, sys, Error};
+use crate::{c_name, sys, Create, Error};
 use std::mem::{size_of, MaybeUninit};
+use std::os::raw::c_int;
 use std::ptr::{self, NonNull};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -54,6 +55,42 @@ impl DictOptions {
     /// The longest value in bytes.
     pub fn value_max(mut self, size: u32) -> DictOptions {
         self.0.value_max = size;
+        self
+    }
+
+    /// What to do about a name that exists, or does not.
+    pub fn create(mut self, create: Create) -> DictOptions {
+        self.0.create = create.raw();
+        self
+    }
+
+    /// Permission bits of a new dict; 0o600 if it is not called.
+    pub fn mode(mut self, mode: u32) -> DictOptions {
+        self.0.mode = mode;
+        self
+    }
+
+    /// The longest wait of opening, and of a change; 5 seconds if it is not called.
+    pub fn open_timeout(mut self, timeout: Duration) -> DictOptions {
+        self.0.open_timeout_ms = timeout.as_millis().clamp(1, c_int::MAX as u128) as i32;
+        self
+    }
+
+    /// The longest key in bytes.
+    pub fn key_max(mut self, size: u32) -> DictOptions {
+        self.0.key_max = size;
+        self
+    }
+
+    /// Bytes of a cell, in which memory is given.
+    pub fn cell_size(mut self, size: u32) -> DictOptions {
+        self.0.cell_size = size;
+        self
+    }
+
+    /// How many changes it can look back: a power of two.
+    pub fn ring(mut self, changes: u32) -> DictOptions {
+        self.0.ring = changes;
         self
     }
 

@@ -15,7 +15,7 @@
 //! # }
 //! ```
 use crate::error::{checked, timed};
-use crate::{c_name, c_path, sys, Error};
+use crate::{c_name, c_path, sys, Create, Error};
 use std::ffi::CString;
 use std::mem::{size_of, MaybeUninit};
 use std::os::raw::{c_char, c_int};
@@ -66,9 +66,9 @@ impl JarOptions {
         self
     }
 
-    /// It must exist.
-    pub fn must_exist(mut self, yes: bool) -> JarOptions {
-        self.raw.create = if yes { sys::SHMS_OPEN_ONLY } else { sys::SHMS_CREATE_OR_OPEN };
+    /// What to do about a name that exists, or does not.
+    pub fn create(mut self, create: Create) -> JarOptions {
+        self.raw.create = create.raw();
         self
     }
 

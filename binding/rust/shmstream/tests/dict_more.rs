@@ -2,7 +2,7 @@
 //! Of dicts: changes, waits, locks of keys, files.
 mod common;
 use common::{name, Other};
-use shmstream::{sys, Dict, DictOptions, Error, How};
+use shmstream::{sys, Create, Dict, DictOptions, Error, How};
 use std::io::Read;
 use std::thread;
 use std::time::Duration;
@@ -62,9 +62,9 @@ fn changes_in_their_order() {
 
 #[test]
 fn what_was_missed_is_told() {
-    let dict = Dict::open(&name(), 1 << 20).unwrap();
+    let dict = DictOptions::default().ring(64).open(&name(), 1 << 20).unwrap();
     let mut since = dict.version();
-    for i in 0..2000 {
+    for i in 0..100 {
         dict.set("n", i.to_string()).unwrap();
         dict.set(i.to_string(), "").unwrap();
     }
@@ -72,6 +72,25 @@ fn what_was_missed_is_told() {
     assert_eq!(since, dict.version(), "it goes on from now");
     dict.delete("n").unwrap();
     assert_eq!(dict.changes(&mut since).unwrap().len(), 1);
+}
+
+#[test]
+fn options() {
+    let name = name();
+    let options = DictOptions::default().create(Create::Never);
+    assert_eq!(code(options.open(&name, 0)), sys::SHMS_E_NOT_FOUND);
+    let timeout = Duration::from_secs(1);
+    let options = DictOptions::default().create(Create::Only).mode(0o640).open_timeout(timeout);
+    let dict = options.key_max(8).cell_size(128).value_max(1000).open(&name, 1 << 20).unwrap();
+    assert_eq!(code(options.open(&name, 1 << 20)), sys::SHMS_E_EXISTS);
+    dict.set("12345678", "").unwrap();
+    assert_eq!(code(dict.set("123456789", "")), sys::SHMS_E_RANGE);
+    assert_eq!(code(dict.set("a", [0; 1001])), sys::SHMS_E_RANGE);
+    assert_eq!(code(Dict::open(&name, 0)), sys::SHMS_E_DENIED, "it is more open than is accepted");
+    let options = DictOptions::default().mode(0o640);
+    assert_eq!(code(options.cell_size(64).open(&name, 0)), sys::SHMS_E_INVALID);
+    let reads = options.read_only(true).open(&name, 0).unwrap();
+    assert_eq!(code(reads.set("a", "")), sys::SHMS_E_READ_ONLY);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 mod common;
 use common::Other;
 use shmstream::jar::{Cookie, Jar, JarOptions, Request, SameSite, Site};
-use shmstream::{sys, Error};
+use shmstream::{sys, Create, Error};
 use std::io::Read;
 use std::time::{Duration, SystemTime};
 
@@ -17,7 +17,7 @@ fn role() {
         Some(role) => role,
         None => return,
     };
-    let jar = JarOptions::default().keep(false).must_exist(true).open(&name).unwrap();
+    let jar = JarOptions::default().keep(false).create(Create::Never).open(&name).unwrap();
     let guard = jar.lock("example.com", None).unwrap();
     match role.as_str() {
         "lock and die" => common::die(),
@@ -168,5 +168,8 @@ fn cookies_txt() {
     assert_eq!(code(jar.import(&file)), sys::SHMS_E_NOT_FOUND);
     let options = JarOptions::default().suffix_list(&file).unwrap();
     assert_eq!(code(options.open(&common::name())), sys::SHMS_E_NOT_FOUND);
-    assert_eq!(code(JarOptions::default().must_exist(true).open(&common::name())), sys::SHMS_E_NOT_FOUND);
+    assert_eq!(
+        code(JarOptions::default().create(Create::Never).open(&common::name())),
+        sys::SHMS_E_NOT_FOUND
+    );
 }
