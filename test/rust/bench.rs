@@ -3,7 +3,6 @@
 //! bench [SECONDS] is how long one measurement may take. They take turns, and of each the best of ROUNDS counts, so that
 //! what else the machine does weighs less.
 use shmstream::{sys, Dict, Error, Receiver, Sender, Stream};
-use std::hint::black_box;
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Child, Command};
@@ -12,6 +11,13 @@ use std::time::Instant;
 use std::{env, fs, ptr};
 
 const ROUNDS: u32 = 5;
+
+/// A value that the compiler does not know. std has that since Rust 1.66 only.
+fn black_box<T>(value: T) -> T {
+    let value = std::mem::ManuallyDrop::new(value);
+    // SAFETY: it is read once, and not dropped where it was.
+    unsafe { ptr::read_volatile(&*value) }
+}
 
 fn name(what: &str) -> String {
     format!("bench-rust-{}-{}", what, std::process::id())
