@@ -6,6 +6,7 @@
 #   loaded where these are not there.
 #   INCLUDE  the folder of shmstream.h
 # NODE_INCLUDE: the folder of node_api.h (/usr/include/node)
+# Says which glibc each addon needs at least, where binutils are there to tell.
 set -eu
 cd "$(dirname "$0")"
 library=$1 include=$2
@@ -27,3 +28,8 @@ if [ -n "${JAR_LIBRARY:-}" ]; then
     # shellcheck disable=SC2046 # words
     addon jar src/jar/jar.c "$JAR_LIBRARY" "$library" "$@" $(pkg-config --cflags --libs libpsl libidn2)
 fi
+[ "$libc" = glibc ] && command -v objdump >/dev/null || exit 0
+for file in "prebuilds/$target"/*.glibc.node; do
+    least=$(objdump -T "$file" | sed -n 's/.*GLIBC_\([0-9.]*\).*/\1/p' | sort -V | tail -n 1)
+    echo "$file: glibc $least or newer"
+done

@@ -122,6 +122,21 @@ export interface ChannelInfo {
   sendersDied: number;
 }
 
+/** A message that was peeked. If it is neither released nor put back, and its process ends, it is delivered again. */
+export interface Message {
+  readonly data: Buffer;
+  /** Counted from 1n; 0n: unknown. */
+  readonly number: bigint;
+  /** Of a queue: how often it was delivered before, and not released. */
+  readonly tries: number;
+  /** Done with it. A second call does nothing. Of a broadcast: ERR_SHMS_MISSED, it was overwritten meanwhile. */
+  release(): void;
+  /** Puts it back: it is delivered again, perhaps after newer ones. */
+  abort(): void;
+  /** As abort(), unless it was released. */
+  [Symbol.dispose](): void;
+}
+
 /** One role a handle. Iterating receives until all senders have closed. */
 export class Channel {
   constructor(name: string, role: 'send' | 'receive' | 'look', options?: ChannelOptions);
@@ -136,6 +151,13 @@ export class Channel {
   receive(options?: WaitOptions): Promise<Buffer | null>;
   /** undefined: none now. */
   tryReceive(): Buffer | null | undefined;
+  /**
+   * At least once: a message that is delivered again unless it is released. A handle has one at a time; until it is
+   * released or put back, what else would receive through this handle waits.
+   */
+  peek(options?: WaitOptions): Promise<Message | null>;
+  /** undefined: none now. */
+  tryPeek(): Message | null | undefined;
   /** Of the message that was received last. A number of 0n is unknown. */
   readonly message: { number: bigint; missed: bigint; tries: number; size: number };
   [Symbol.asyncIterator](): AsyncIterableIterator<Buffer>;
@@ -224,6 +246,11 @@ export class Dict<K = string> implements Iterable<[K, Buffer]> {
 
   tryLock(key: Key): KeyLock | null;
   lock(key: Key, options?: WaitOptions): Promise<KeyLock>;
+
+  /** How many records were written, as they are at one moment. The file is replaced as a whole. */
+  saveFileSync(path: string): number;
+  /** How many records were set; equal keys are replaced, others stay. */
+  loadFileSync(path: string): number;
 
   readonly info: {
     size: number; maxSize: number; records: number; cells: number; cellsFree: number;

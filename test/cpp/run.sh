@@ -3,6 +3,7 @@
 # run.sh STEP: the C++ face. BUILD and SRC are set by CTest.
 #   17 20       the tests, and those of jars, as C++17 and C++20, by each compiler that is here
 #   address     the tests under ASan and UBSan, on the static library
+#   32          the tests as a program of 32 bits
 #   readme      the examples of binding/cpp/README.md, as they stand there
 #   inline      a call of the face is a call of C: nothing else is called on the way
 set -euo pipefail
@@ -50,6 +51,18 @@ address() {
     "$work/jar"
 }
 
+# Jars are left out: there is no libpsl of 32 bits.
+bits32() {
+    local compiler=i686-linux-gnu-g++
+    command -v $compiler >/dev/null || { echo "SKIP: no $compiler (ci/setup cpp)"; exit 77; }
+    cmake -S "$SRC" -B "$work/library" -DCMAKE_C_COMPILER=i686-linux-gnu-gcc -DCMAKE_SYSTEM_NAME=Linux \
+        -DCMAKE_SYSTEM_PROCESSOR=i686 -DSHMS_JAR=OFF -DSHMS_TESTS=OFF >"$work/log"
+    cmake --build "$work/library" -j2 --target shmstream_static >>"$work/log" || { cat "$work/log"; fail "the library"; }
+    $compiler -std=c++17 "${warnings[@]}" -O1 "${include[@]}" "$here"/*.cpp "$work/library/libshmstream.a" -static -pthread \
+        -o "$work/test"
+    "$work/test"
+}
+
 readme() {
     export CPATH=$SRC/binding/cpp:$SRC/include LIBRARY_PATH=$BUILD:$BUILD/src/jar LD_LIBRARY_PATH=$BUILD:$BUILD/src/jar
     export PATH=$BUILD/tool:$PATH
@@ -75,5 +88,6 @@ case $1 in
 17 | 20) tests "$1" ;;
 address | readme) "$1" ;;
 inline) inline_calls ;;
+32) bits32 ;;
 *) fail "no such step: $1" ;;
 esac

@@ -4,8 +4,9 @@
 #   build      the addon, by the C compiler alone
 #   stream bad life channel dict jar
 #              binding/node/test/STEP.test.js
-#   package    npm pack, installed off-line into a new folder; the programs of the README run there
+#   package    npm pack, installed off-line into an empty folder, where no compiler is in PATH; the programs of the README run there
 #   types      tsc over a sample that uses index.d.ts
+#   bench      a report: what calls cost beside Node's own; SECONDS_EACH for one of them
 #   address    the addon with AddressSanitizer, and all tests with that
 set -euo pipefail
 
@@ -36,7 +37,10 @@ fresh() {
 
 build() {
     fresh "$copy"
-    sh "$copy/build.sh" "$BUILD/libshmstream.a" "$SRC/include" -Werror
+    sh "$copy/build.sh" "$BUILD/libshmstream.a" "$SRC/include" -Werror >"$tmp/told"
+    cat "$tmp/told"
+    ! command -v objdump >/dev/null || ! getconf GNU_LIBC_VERSION >/dev/null 2>&1 ||
+        grep -Eq '/node\.napi\.glibc\.node: glibc 2\.[0-9]+ or newer$' "$tmp/told" || fail "it does not tell the least glibc"
 }
 
 # run_test FOLDER NAME [FLAG...]
@@ -52,17 +56,30 @@ run_test() {
 # example N: the Nth program of the README, with names of its own; and what it says
 example() {
     awk -v n="$1" '/^```js$/ { i++; on = i == n; next } /^```$/ { on = 0 } on' "$copy/README.md" |
-        sed -E "s/'(visits|jobs|config|cookies)'/'test-node-\\1-$$'/" >"$tmp/app/example$1.js"
+        sed -E "s/'(visits|jobs|work|config|cookies)'/'test-node-\\1-$$'/" >"$tmp/app/example$1.js"
     [ -s "$tmp/app/example$1.js" ] || fail "no program $1 in the README"
-    (cd "$tmp/app" && exec node "example$1.js")
+    (cd "$tmp/app" && PATH=$bare && exec node "example$1.js")
+}
+
+# only_node: PATH has node and npm, and no compiler
+only_node() {
+    local command
+    mkdir "$tmp/bin"
+    for command in node npm; do ln -s "$(readlink -f "$(command -v $command)")" "$tmp/bin/$command"; done
+    bare=$tmp/bin
+    for command in cc gcc g++ clang make python3 sh; do
+        ! PATH=$bare command -v $command >/dev/null || fail "$command is in PATH"
+    done
 }
 
 package() {
+    local tarball
     export HOME=$tmp npm_config_cache=$tmp/cache npm_config_update_notifier=false
     (cd "$copy" && npm pack --silent --pack-destination "$tmp") >"$tmp/tarball"
+    tarball=$tmp/$(cat "$tmp/tarball")
+    only_node
     mkdir "$tmp/app"
-    echo '{ "private": true }' >"$tmp/app/package.json"
-    (cd "$tmp/app" && npm install --offline --no-audit --no-fund --silent "$tmp/$(cat "$tmp/tarball")")
+    (cd "$tmp/app" && PATH=$bare && npm install --offline --no-audit --no-fund --silent --prefix . "$tarball")
     [ -e "$tmp/app/node_modules/shmstream/index.d.ts" ] || fail "no types in the package"
     [ ! -e "$tmp/app/node_modules/shmstream/test" ] || fail "tests in the package"
 
@@ -79,9 +96,10 @@ package() {
     wait $beside || fail "the receiver"
     beside=
     [ "$(paste -sd, "$tmp/jobs")" = 'job 1,job 2,job 3' ] || fail "the receiver says: $(cat "$tmp/jobs")"
-    [ "$(example 4)" = 'blue, 2 records' ] || fail "the dict"
+    [ "$(example 4)" = 'job 1: done, job 2: done' ] || fail "the worker"
+    [ "$(example 5)" = 'blue, 2 records' ] || fail "the dict"
     if [ -n "$JAR_LIBRARY" ]; then
-        [ "$(example 5)" = 'sid=31d4' ] || fail "the jar"
+        [ "$(example 6)" = 'sid=31d4' ] || fail "the jar"
         (cd "$tmp/app" && node -e "require('shmstream').unlink('test-node-cookies-$$')")
     fi
     # Where there is no libpsl the other addon is loaded.
@@ -90,7 +108,7 @@ package() {
         const { Jar, list } = require('shmstream');
         list();
         require('assert').throws(() => new Jar('test-node-none-$$'), { code: 'ERR_SHMS_UNSUPPORTED' });")
-    echo "$(cat "$tmp/tarball") runs"
+    echo "${tarball##*/} runs"
 }
 
 types() {
@@ -102,6 +120,8 @@ types() {
     cp "$copy/test/types/sample.ts" "$tmp"
     (cd "$tmp" && tsc --noEmit --strict --target es2022 --module commonjs --preserveSymlinks --typeRoots "$copy/test/types" --types node sample.ts)
 }
+
+bench() { NODE_PATH=$work node "$SRC/test/node/bench.js" "${SECONDS_EACH:-0.02}"; }
 
 address() {
     local library
@@ -117,6 +137,6 @@ address() {
 }
 
 case $1 in
-build | package | types | address) "$1" ;;
+build | package | types | bench | address) "$1" ;;
 *) run_test "$copy" "$1" ;;
 esac

@@ -4,6 +4,7 @@ const { Readable, Writable } = require('stream');
 const addon = require('./addon.js');
 const check = require('./check.js');
 const { checked, codes, ShmsError } = require('./errors.js');
+const { Message, Peeked } = require('./message.js');
 const { collected, PollQueue } = require('./requests.js');
 const room = require('./room.js');
 const { dispose } = require('./stream.js');
@@ -24,6 +25,7 @@ const waitOf = (options) => {
 class Channel {
   #id;
   #queue;
+  #peeked;
 
   constructor(name, role, options) {
     const o = check.options(options);
@@ -37,9 +39,13 @@ class Channel {
       'open',
     );
     const id = this.#id;
+    const peeked = new Peeked(id);
     this.#queue = role === 'send'
       ? new PollQueue(id, (bytes) => Channel.#send(id, bytes), { inOrder: true, keep: Buffer.from })
-      : new PollQueue(id, () => Channel.#receive(id), { inOrder: true });
+      : new PollQueue(id, (one = Channel.#receive) => Channel.#free(one, id, peeked), { inOrder: true });
+    this.#peeked = peeked;
+    const queue = new WeakRef(this.#queue);
+    peeked.turn = () => queue.deref()?.pump();
     collected.register(this, id, this);
   }
 
@@ -47,6 +53,18 @@ class Channel {
   static #send(id, bytes) {
     const code = addon.send(id, bytes);
     return code === codes.E_TIMEOUT ? undefined : checked(code, 'send') === 0;
+  }
+
+  /** One of the next two, where this handle has peeked nothing; else it waits for that to end. */
+  static #free(one, id, peeked) {
+    return peeked.held ? undefined : one(id, peeked);
+  }
+
+  /** What a Message is made of; null at the end; undefined: there is none yet. */
+  static #peek(id, peeked) {
+    const message = addon.peek(id, room.bytes, peeked.facts);
+    if (message < 0) return Channel.#none(id, message);
+    return peeked.take(typeof message === 'number' ? room.copy(message) : message);
   }
 
   /** A message; null at the end; undefined: there is none yet. */
@@ -57,7 +75,10 @@ class Channel {
       room.grow(addon.message(id).size);
       message = addon.recv(id, room.bytes);
     }
-    if (message >= 0) return room.copy(message);
+    return message >= 0 ? room.copy(message) : Channel.#none(id, message);
+  }
+
+  static #none(id, message) {
     if (message === codes.E_TIMEOUT) return undefined;
     if (message === codes.E_CLOSED) return null;
     const error = new ShmsError(message, 'receive', addon.oserror());
@@ -98,12 +119,26 @@ class Channel {
 
   /** A message; undefined if there is none now; null if all senders have closed. */
   tryReceive() {
-    return Channel.#receive(this.#id);
+    return Channel.#free(Channel.#receive, this.#id, this.#peeked);
   }
 
   /** A message, or null when all senders have closed. */
   async receive(options) {
     return this.#queue.add('receive', undefined, waitOf(options));
+  }
+
+  #message(peek) {
+    return peek ? new Message(this, this.#peeked, peek) : peek;
+  }
+
+  /** As tryReceive(), but the message is delivered again unless it is released. */
+  tryPeek() {
+    return this.#message(Channel.#free(Channel.#peek, this.#id, this.#peeked));
+  }
+
+  /** As receive(), but the message is delivered again unless it is released. What waits through this handle waits for that, too. */
+  async peek(options) {
+    return this.#message(await this.#queue.add('peek', Channel.#peek, waitOf(options)));
   }
 
   /** What else is known of the message that was received last. */

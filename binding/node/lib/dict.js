@@ -173,6 +173,18 @@ class Dict {
     return this.#locks.lock(...named(check.key(key)), o);
   }
 
+  // ---- files
+
+  /** How many records were written. The file is replaced as a whole. */
+  saveFileSync(path) {
+    return checked(addon.dictSave(this.#id, check.text(path, 'path')), 'save');
+  }
+
+  /** How many records were set; others stay. */
+  loadFileSync(path) {
+    return checked(addon.dictLoad(this.#id, check.text(path, 'path')), 'load');
+  }
+
   // ---- the dict
 
   get info() {

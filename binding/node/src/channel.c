@@ -3,6 +3,7 @@
 #include "addon.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* openChannel(name, size, role, kind, slow, history, oneSender, oneReceiver, create, mode, keep, openTimeout)
  */
@@ -61,6 +62,54 @@ static napi_value recv_one(napi_env env, napi_callback_info info)
     if (call_is_bad(&call))
         return NULL;
     return number(env, shms_channel_recv(c, (void *)(uintptr_t)room.data, room.size, 0));
+}
+
+/* peek(id, room, facts): the message, which stays this handle's until release or abort: how many bytes of the
+ * room it has, or, if it is longer, a Buffer; or a code. Number and tries come into facts, 16 bytes. */
+static napi_value peek_one(napi_env env, napi_callback_info info)
+{
+    struct call call;
+    const void *data = NULL;
+    shms_message message = {.struct_size = sizeof message};
+    napi_value result = NULL;
+    call_begin(&call, env, info);
+    shms_channel *c = channel_at(&call, 0);
+    struct bytes room = bytes_at(&call, 1), facts = bytes_at(&call, 2);
+    if (facts.size != 2 * sizeof(uint64_t))
+        call.bad = true;
+    if (call_is_bad(&call))
+        return NULL;
+    int64_t n = shms_channel_peek(c, &data, 0);
+    if (n < 0)
+        return number(env, n);
+    shms_channel_message(c, &message);
+    const uint64_t told[] = {message.number, message.tries};
+    memcpy((void *)(uintptr_t)facts.data, told, sizeof told);
+    if ((uint64_t)n <= room.size) {
+        if (n > 0)
+            memcpy((void *)(uintptr_t)room.data, data, (size_t)n);
+        return number(env, n);
+    }
+    if (napi_create_buffer_copy(env, (size_t)n, data, NULL, &result) == napi_ok)
+        return result;
+    shms_channel_abort(c);
+    return number(env, SHMS_E_NOMEM);
+}
+
+static napi_value release_one(napi_env env, napi_callback_info info)
+{
+    struct call call;
+    call_begin(&call, env, info);
+    shms_channel *c = channel_at(&call, 0);
+    return call_is_bad(&call) ? NULL : number(env, shms_channel_release(c));
+}
+
+static napi_value abort_one(napi_env env, napi_callback_info info)
+{
+    struct call call;
+    call_begin(&call, env, info);
+    shms_channel *c = channel_at(&call, 0);
+    return call_is_bad(&call) ? NULL : number(env, shms_channel_abort(c));
 }
 
 /* message(id): what else is known of the message that recv gave, did not, or missed. */
@@ -123,6 +172,9 @@ const napi_property_descriptor channel_functions[] = {
     FUNCTION("openChannel", open_channel),
     FUNCTION("send", send_one),
     FUNCTION("recv", recv_one),
+    FUNCTION("peek", peek_one),
+    FUNCTION("channelRelease", release_one),
+    FUNCTION("channelAbort", abort_one),
     FUNCTION("message", message_last),
     FUNCTION("channelInfo", channel_info),
     FUNCTION("channelNotify", channel_notify),

@@ -283,7 +283,34 @@ static napi_value unlock_key(napi_env env, napi_callback_info info)
     return key_call(env, info, false);
 }
 
+/* dictSave(id, path), dictLoad(id, path): how many records */
+static napi_value with_file(napi_env env, napi_callback_info info, int64_t (*act)(shms_dict *, const char *))
+{
+    struct call call;
+    call_begin(&call, env, info);
+    shms_dict *d = dict_at(&call, 0);
+    char *path = string_at(&call, 1);
+    if (call_is_bad(&call)) {
+        free(path);
+        return NULL;
+    }
+    int64_t n = act(d, path);
+    free(path);
+    return number(env, n);
+}
+
+static napi_value save(napi_env env, napi_callback_info info)
+{
+    return with_file(env, info, shms_dict_save);
+}
+
+static napi_value load(napi_env env, napi_callback_info info)
+{
+    return with_file(env, info, shms_dict_load);
+}
+
 const napi_property_descriptor dict_functions[] = {
+    FUNCTION("dictSave", save),         FUNCTION("dictLoad", load),
     FUNCTION("openDict", open_dict),    FUNCTION("dictGet", get),         FUNCTION("dictRecord", record),
     FUNCTION("dictSet", set),           FUNCTION("dictDel", del),         FUNCTION("dictAdd", add),
     FUNCTION("dictNext", next),         FUNCTION("dictChanges", changes), FUNCTION("dictChanged", changed),

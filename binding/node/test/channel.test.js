@@ -5,7 +5,7 @@ const assert = require('node:assert');
 const { pipeline } = require('node:stream/promises');
 const { Transform } = require('node:stream');
 const { Channel } = require('..');
-const { immediate, leavesNothing, name, start } = require('./help.js');
+const { immediate, leavesNothing, name, start, until } = require('./help.js');
 
 leavesNothing();
 
@@ -169,4 +169,122 @@ test('a readable that is destroyed closes the channel', async () => {
   await ended;
   assert.strictEqual(receiver.closed, true);
   sender.close();
+});
+
+test('a message that is peeked is delivered again unless it is released', async () => {
+  const called = name();
+  const receivers = [1, 2].map(() => new Channel(called, 'receive', { size: 4096 }));
+  const sender = new Channel(called, 'send');
+  assert.strictEqual(receivers[0].tryPeek(), undefined);
+  const wait = receivers[0].peek();
+  await sender.send('job');
+  const job = await wait;
+  assert.deepStrictEqual([job.data.toString(), job.tries], ['job', 0]);
+  assert.strictEqual(receivers[1].tryPeek(), undefined, 'it is not for another one');
+  job.abort();
+  const again = receivers[1].tryPeek();
+  assert.deepStrictEqual([again.data.toString(), again.tries, receivers[1].message.tries], ['job', 1, 1]);
+  again.release();
+  again.release(); // nothing
+  again.abort(); // nothing
+  for (const receiver of receivers) assert.strictEqual(receiver.tryPeek(), undefined);
+  sender.trySend('left');
+  const left = receivers[0].tryPeek();
+  receivers[0].close(); // puts it back
+  left.abort(); // nothing
+  assert.strictEqual((await receivers[1].receive()).toString(), 'left');
+  sender.trySend('late');
+  const late = receivers[1].tryPeek();
+  receivers[1].close();
+  assert.throws(() => late.release(), { code: 'ERR_SHMS_INVALID' });
+  const last = new Channel(called, 'receive');
+  assert.strictEqual(last.tryPeek().tries, 1);
+  last.close();
+  assert.throws(() => sender.tryPeek(), { code: 'ERR_SHMS_INVALID' });
+  await assert.rejects(sender.peek());
+  sender.close();
+});
+
+test('messages of every length are peeked whole', () => {
+  const [receiver, sender] = both({ size: 1 << 20 });
+  for (const length of [0, 1, 64, 16384, 16385, 100000]) {
+    sender.trySend(Buffer.alloc(length, length % 251));
+    const message = receiver.tryPeek();
+    assert.deepStrictEqual(message.data, Buffer.alloc(length, length % 251));
+    message.release();
+  }
+  assert.strictEqual(receiver.info.received, 6);
+  sender.close();
+  receiver.close();
+});
+
+test('what a handle has peeked holds up what waits through it, in their order', async () => {
+  const [receiver, sender] = both();
+  for (const text of ['1', '2', '3', '4']) sender.trySend(text);
+  const first = await receiver.peek();
+  assert.strictEqual(receiver.tryPeek(), undefined);
+  assert.strictEqual(receiver.tryReceive(), undefined);
+  await assert.rejects(receiver.peek({ timeout: 20 }), { code: 'ERR_SHMS_TIMEOUT' });
+  await assert.rejects(receiver.receive({ timeout: 0 }), { code: 'ERR_SHMS_TIMEOUT' });
+  const control = new AbortController();
+  const aborted = receiver.peek({ signal: control.signal });
+  const waits = [receiver.peek(), receiver.receive()];
+  control.abort();
+  await assert.rejects(aborted, { name: 'AbortError' });
+  first.release();
+  const second = await waits[0];
+  assert.strictEqual(second.data.toString(), '2');
+  second.release();
+  assert.strictEqual((await waits[1]).toString(), '3');
+  assert.strictEqual((await receiver.receive()).toString(), '4');
+  sender.close();
+  assert.strictEqual(receiver.tryPeek(), null);
+  assert.strictEqual(await receiver.peek(), null);
+  receiver.close();
+});
+
+test('a job of a worker that is killed is delivered to the next one', async () => {
+  const called = name();
+  const receiver = new Channel(called, 'receive', { size: 4096 });
+  const sender = new Channel(called, 'send');
+  await sender.send('job');
+  const other = start('peekAndDie', called);
+  assert.strictEqual(await other.says(), 'peeked job 0');
+  assert.strictEqual(await other.ends, 'SIGKILL');
+  const job = await receiver.peek();
+  assert.deepStrictEqual([job.data.toString(), job.tries], ['job', 1]);
+  job.release();
+  assert.strictEqual(receiver.info.redelivered, 1);
+  sender.close();
+  receiver.close();
+});
+
+test('a message that nobody has any more is put back', async () => {
+  const [receiver, sender] = both();
+  sender.trySend('job');
+  receiver.tryPeek();
+  let again;
+  await until(() => {
+    globalThis.gc();
+    again = receiver.tryPeek();
+    return again !== undefined;
+  });
+  assert.strictEqual(again.tries, 1);
+  again.release();
+  sender.close();
+  receiver.close();
+});
+
+test('of a broadcast, release tells what was overwritten meanwhile', async () => {
+  const called = name();
+  const receiver = new Channel(called, 'receive', { size: 4096, kind: 'broadcast', slow: 'drop' });
+  const sender = new Channel(called, 'send');
+  sender.trySend('first');
+  const first = receiver.tryPeek();
+  assert.strictEqual(first.number, 1n);
+  for (let i = 0; i < 200; i++) sender.trySend(Buffer.alloc(64));
+  assert.throws(() => first.release(), { code: 'ERR_SHMS_MISSED' });
+  assert.strictEqual(first.data.toString(), 'first', 'it is a copy');
+  sender.close();
+  receiver.close();
 });

@@ -2,6 +2,9 @@
 'use strict';
 const test = require('node:test');
 const assert = require('node:assert');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
 const { runInNewContext } = require('node:vm');
 const { Dict } = require('..');
 const { immediate, leavesNothing, name } = require('./help.js');
@@ -151,4 +154,28 @@ test('locks of keys: each for itself, in their order, with time-outs and signals
   dict.close();
   await assert.rejects(local, { code: 'ERR_SHMS_INVALID' });
   last.release();
+});
+
+test('a dict as a file', () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'shms-node-'));
+  const file = path.join(folder, 'saved');
+  const dict = new Dict(name(), 65536);
+  dict.set('colour', 'blue');
+  dict.set('shape', 'round');
+  assert.strictEqual(dict.saveFileSync(file), 2);
+  const other = new Dict(name(), 65536);
+  other.set('colour', 'red');
+  other.set('size', 'large');
+  assert.strictEqual(other.loadFileSync(file), 2);
+  assert.deepStrictEqual([other.get('colour').toString(), [...other.keys()].length], ['blue', 3]);
+  fs.writeFileSync(file, 'no dict');
+  assert.throws(() => other.loadFileSync(file), { code: 'ERR_SHMS_FORMAT' });
+  fs.rmSync(folder, { recursive: true });
+  assert.throws(() => other.loadFileSync(file), { code: 'ERR_SHMS_NOT_FOUND' });
+  assert.throws(() => other.saveFileSync(file), { code: 'ERR_SHMS_NOT_FOUND' });
+  for (const path of [undefined, null, 5, {}]) assert.throws(() => other.saveFileSync(path), TypeError);
+  assert.throws(() => other.loadFileSync('a\0b'), RangeError);
+  other.close();
+  dict.close();
+  assert.throws(() => dict.saveFileSync(file), { code: 'ERR_SHMS_INVALID' });
 });

@@ -87,6 +87,12 @@ const roles = {
     await channel.send('last words');
     process.kill(process.pid, 'SIGKILL');
   },
+
+  /** Killed with a message that it has not released. */
+  async peekAndDie(name) {
+    const job = await new Channel(name, 'receive').peek();
+    process.stdout.write(`peeked ${job.data} ${job.tries}\n`, () => process.kill(process.pid, 'SIGKILL'));
+  },
 };
 
 roles[process.argv[2]](...process.argv.slice(3));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Compiled, never run: what index.d.ts promises.
-import { Channel, Dict, Jar, ShmsError, Stream, codes, list, unlink } from 'shmstream';
+import { Channel, Dict, Jar, Message, ShmsError, Stream, codes, list, unlink } from 'shmstream';
 import { JarStore } from 'shmstream/tough';
 import { Store } from 'tough-cookie';
 
@@ -21,6 +21,10 @@ export async function sample(signal: AbortSignal): Promise<number> {
   const jobs = new Channel('jobs', 'receive', { size: 4096, kind: 'broadcast', slow: 'drop' });
   for await (const job of jobs) if (job.length > 5) break;
   const job: Buffer | null = await jobs.receive({ timeout: 5 });
+  const peeked: Message | null = await jobs.peek({ timeout: 5, signal });
+  if (peeked && peeked.tries < 3 && peeked.data.length > 0) peeked.release();
+  else peeked?.abort();
+  jobs.tryPeek()?.release();
   jobs.readable().on('data', (chunk) => chunk.length);
 
   const dict = new Dict('config', 65536, { evict: 'lru' });
@@ -28,6 +32,7 @@ export async function sample(signal: AbortSignal): Promise<number> {
   dict.delete('k', { ifVersion: version });
   for (const [key, value] of dict) key.toUpperCase() + value.length;
   (await dict.lock('k')).release();
+  const saved: number = dict.saveFileSync('file') + dict.loadFileSync('file');
   const jar = new Jar('cookies', { hostCookies: 200 });
   const refusal = jar.set(new URL('https://example.com/'), 'a=1; Path=/', { site: 'lax', partition: null });
   if (refusal?.code === 'SUFFIX') refusal.message.trim();
@@ -38,7 +43,7 @@ export async function sample(signal: AbortSignal): Promise<number> {
   if (store.synchronous) jar.close();
   const error = new ShmsError('x');
   unlink('visits');
-  return visits + (job?.length ?? 0) + list().length + codes.E_TIMEOUT + error.errno;
+  return visits + saved + (job?.length ?? 0) + list().length + codes.E_TIMEOUT + error.errno;
 }
 
 // @ts-expect-error: a name is no number

@@ -17,6 +17,11 @@ macro_rules! opaque {
 }
 opaque!(shms_stream shms_channel shms_dict);
 
+#[cfg(feature = "jar")]
+mod jar;
+#[cfg(feature = "jar")]
+pub use jar::*;
+
 macro_rules! codes {
     ($($name:ident = $value:literal),* $(,)?) => {
         $(pub const $name: c_int = $value;)*
@@ -67,6 +72,9 @@ pub const SHMS_SLOW_EXPEL: u32 = 2;
 pub const SHMS_DICT_KEY_MOST: usize = 1024;
 pub const SHMS_EVICT_NONE: u32 = 1;
 pub const SHMS_EVICT_LRU: u32 = 2;
+pub const SHMS_RECORD_GONE: u32 = 1;
+pub const SHMS_RECORD_EXPIRED: u32 = 2;
+pub const SHMS_RECORD_EVICTED: u32 = 4;
 
 pub type shms_init_fn = unsafe extern "C" fn(s: *mut shms_stream, context: *mut c_void) -> c_int;
 
@@ -136,7 +144,8 @@ pub struct shms_dict_options {
     pub keep: u8,
     pub no_bell: u8,
     pub no_guard: u8,
-    pub reserved: [u8; 5],
+    pub secret: u8,
+    pub reserved: [u8; 4],
     pub now_ns: Option<unsafe extern "C" fn(context: *mut c_void) -> i64>,
     pub now_context: *mut c_void,
 }
@@ -160,6 +169,13 @@ pub struct shms_dict_how {
     pub expires_ns: i64,
     pub ttl_ms: i64,
 }
+
+pub type shms_dict_change_fn = unsafe extern "C" fn(
+    key: *const c_void,
+    key_size: usize,
+    record: *const shms_dict_record,
+    context: *mut c_void,
+) -> c_int;
 
 extern "C" {
     pub fn shms_stream_open(
@@ -260,4 +276,16 @@ extern "C" {
         timeout_ms: c_int,
     ) -> c_int;
     pub fn shms_dict_version(d: *mut shms_dict) -> i64;
+    pub fn shms_dict_changes(
+        d: *mut shms_dict,
+        since: *mut i64,
+        callback: Option<shms_dict_change_fn>,
+        context: *mut c_void,
+    ) -> i64;
+    pub fn shms_dict_poll_fd(d: *mut shms_dict) -> c_int;
+    pub fn shms_dict_lock(d: *mut shms_dict, key: *const c_void, key_size: usize, timeout_ms: c_int)
+        -> c_int;
+    pub fn shms_dict_unlock(d: *mut shms_dict, key: *const c_void, key_size: usize) -> c_int;
+    pub fn shms_dict_save(d: *mut shms_dict, path: *const c_char) -> i64;
+    pub fn shms_dict_load(d: *mut shms_dict, path: *const c_char) -> i64;
 }

@@ -54,6 +54,37 @@ macro_rules! sizes {
     )*] };
 }
 
+#[cfg(not(feature = "jar"))]
+fn jar(_: &mut [(&'static str, usize)], _: &mut [&'static str]) {}
+
+#[cfg(feature = "jar")]
+fn jar(facts: &mut Vec<(&'static str, usize)>, headers: &mut Vec<&'static str>) {
+    headers.push("jar");
+    facts.extend(sizes!(shms_jar_options shms_jar_request shms_cookie shms_jar_stats));
+    facts.extend([
+        at!(shms_jar_options, max_size),
+        at!(shms_jar_options, jar_cookies),
+        at!(shms_jar_options, no_keep),
+        at!(shms_jar_options, suffix_list),
+        at!(shms_jar_options, now_context),
+        at!(shms_jar_request, url),
+        at!(shms_jar_request, partition),
+        at!(shms_cookie, same_site),
+        at!(shms_cookie, path),
+        at!(shms_cookie, partition),
+        at!(shms_cookie, expires_ns),
+        at!(shms_cookie, changed),
+        at!(shms_jar_stats, cookies),
+        at!(shms_jar_stats, version),
+    ]);
+    macro_rules! numbers { ($($name:ident)*) => { [$((stringify!($name), sys::$name as usize)),*] } }
+    facts.extend(numbers!(SHMS_COOKIE_SECURE SHMS_COOKIE_HTTP_ONLY SHMS_COOKIE_HOST_ONLY SHMS_COOKIE_GONE
+        SHMS_SAME_SITE_NONE SHMS_SAME_SITE_LAX SHMS_SAME_SITE_STRICT SHMS_SITE_LAX SHMS_SITE_LAX_UNSAFE
+        SHMS_SITE_CROSS SHMS_JAR_API SHMS_COOKIE_CONTROL SHMS_COOKIE_EMPTY SHMS_COOKIE_LONG SHMS_COOKIE_DOMAIN
+        SHMS_COOKIE_SUFFIX SHMS_COOKIE_INSECURE SHMS_COOKIE_SHADOWS SHMS_COOKIE_HIDDEN SHMS_COOKIE_CROSS_SITE
+        SHMS_COOKIE_PREFIX SHMS_COOKIE_UNWRITABLE));
+}
+
 #[test]
 fn structs() {
     let folder = match include() {
@@ -75,14 +106,20 @@ fn structs() {
         at!(shms_message, missed),
         at!(shms_dict_options, value_max),
         at!(shms_dict_options, keep),
+        at!(shms_dict_options, secret),
         at!(shms_dict_options, now_ns),
         at!(shms_dict_record, expires_ns),
         at!(shms_dict_how, ttl_ms),
+        ("SHMS_RECORD_GONE", sys::SHMS_RECORD_GONE as usize),
+        ("SHMS_RECORD_EXPIRED", sys::SHMS_RECORD_EXPIRED as usize),
+        ("SHMS_RECORD_EVICTED", sys::SHMS_RECORD_EVICTED as usize),
     ]);
+    let mut headers = vec!["channel", "dict"];
+    jar(&mut facts, &mut headers);
     let checks =
         facts.iter().map(|(what, value)| format!("_Static_assert({what} == {value}, \"{what}\");\n"));
-    let program = "#include <shmstream/channel.h>\n#include <shmstream/dict.h>\n".to_string()
-        + &checks.collect::<String>();
+    let program: String =
+        headers.iter().map(|name| format!("#include <shmstream/{name}.h>\n")).chain(checks).collect();
     let source = env::temp_dir().join(format!("shms-header-{}.c", std::process::id()));
     fs::write(&source, program).unwrap();
     let cc = env::var("CC").unwrap_or_else(|_| "cc".into());

@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: MIT
 //! Records by key.
 use crate::error::{checked, timed};
-use crate::{c_name, sys, Error};
+use crate::{c_name, sys, Create, Error};
 use std::mem::{size_of, MaybeUninit};
+use std::os::raw::c_int;
 use std::ptr::{self, NonNull};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+mod feed;
+mod keylock;
+mod saved;
+
+pub use feed::Change;
+pub use keylock::KeyGuard;
 
 /// How a dict is made and opened.
 #[derive(Clone, Copy)]
@@ -47,6 +55,48 @@ impl DictOptions {
     /// The longest value in bytes.
     pub fn value_max(mut self, size: u32) -> DictOptions {
         self.0.value_max = size;
+        self
+    }
+
+    /// What to do about a name that exists, or does not.
+    pub fn create(mut self, create: Create) -> DictOptions {
+        self.0.create = create.raw();
+        self
+    }
+
+    /// Permission bits of a new dict; 0o600 if it is not called.
+    pub fn mode(mut self, mode: u32) -> DictOptions {
+        self.0.mode = mode;
+        self
+    }
+
+    /// The longest wait of opening, and of a change; 5 seconds if it is not called.
+    pub fn open_timeout(mut self, timeout: Duration) -> DictOptions {
+        self.0.open_timeout_ms = timeout.as_millis().clamp(1, c_int::MAX as u128) as i32;
+        self
+    }
+
+    /// The longest key in bytes.
+    pub fn key_max(mut self, size: u32) -> DictOptions {
+        self.0.key_max = size;
+        self
+    }
+
+    /// Bytes of a cell, in which memory is given.
+    pub fn cell_size(mut self, size: u32) -> DictOptions {
+        self.0.cell_size = size;
+        self
+    }
+
+    /// How many changes it can look back: a power of two.
+    pub fn ring(mut self, changes: u32) -> DictOptions {
+        self.0.ring = changes;
+        self
+    }
+
+    /// What this handle replaces, evicts or finds expired is wiped, and core dumps leave the dict out.
+    pub fn secret(mut self, yes: bool) -> DictOptions {
+        self.0.secret = yes.into();
         self
     }
 
@@ -106,13 +156,7 @@ pub struct Record {
 
 impl Record {
     fn of(key: &[u8], value: Vec<u8>, what: &sys::shms_dict_record) -> Record {
-        let expires = Some(what.expires_ns).filter(|&ns| ns > 0);
-        Record {
-            key: key.to_vec(),
-            value,
-            version: what.version,
-            expires: expires.map(|ns| UNIX_EPOCH + Duration::from_nanos(ns as u64)),
-        }
+        Record { key: key.to_vec(), value, version: what.version, expires: expiry(what.expires_ns) }
     }
 }
 
@@ -134,32 +178,51 @@ impl Dict {
         self.0.as_ptr()
     }
 
+    /// A value into a room: its length, even if that is too short.
+    fn look(
+        &self,
+        key: &[u8],
+        room: &mut [u8],
+        what: &mut sys::shms_dict_record,
+    ) -> Result<Option<usize>, Error> {
+        // SAFETY: the handle is open as long as self lives; lengths are those of the slices. So it is below.
+        let got = checked(|| unsafe {
+            let (data, size) = (room.as_mut_ptr().cast(), room.len());
+            sys::shms_dict_get(self.raw(), key.as_ptr().cast(), key.len(), data, size, what)
+        });
+        match got {
+            Err(error) if error.code() == sys::SHMS_E_NOT_FOUND => Ok(None),
+            got => got.map(|n| Some(n as usize)),
+        }
+    }
+
+    fn value(&self, key: &[u8], what: &mut sys::shms_dict_record) -> Result<Option<Vec<u8>>, Error> {
+        let mut near = [0u8; 512]; // most values fit: one call
+        let mut far = Vec::new();
+        let mut found = self.look(key, &mut near, what)?;
+        while let Some(n) = found {
+            if far.is_empty() && n <= near.len() {
+                return Ok(Some(near[..n].to_vec()));
+            }
+            if n <= far.len() {
+                far.truncate(n);
+                return Ok(Some(far));
+            }
+            far.resize(n, 0);
+            found = self.look(key, &mut far, what)?; // it may be a longer one meanwhile
+        }
+        Ok(None)
+    }
+
     /// The record of a key.
     pub fn record(&self, key: impl AsRef<[u8]>) -> Result<Option<Record>, Error> {
-        let key = key.as_ref();
-        let mut what = empty_record();
-        let mut value = vec![0u8; 256];
-        loop {
-            let (data, size) = (value.as_mut_ptr().cast(), value.len());
-            // SAFETY: the handle is open as long as self lives; lengths are those of the slices. So it is below.
-            let got = checked(|| unsafe {
-                sys::shms_dict_get(self.raw(), key.as_ptr().cast(), key.len(), data, size, &mut what)
-            });
-            let n = match got {
-                Err(error) if error.code() == sys::SHMS_E_NOT_FOUND => return Ok(None),
-                got => got? as usize,
-            };
-            let whole = n <= value.len();
-            value.resize(n, 0);
-            if whole {
-                return Ok(Some(Record::of(key, value, &what)));
-            }
-        }
+        let (key, mut what) = (key.as_ref(), empty_record());
+        Ok(self.value(key, &mut what)?.map(|value| Record::of(key, value, &what)))
     }
 
     /// The value of a key.
     pub fn get(&self, key: impl AsRef<[u8]>) -> Result<Option<Vec<u8>>, Error> {
-        Ok(self.record(key)?.map(|record| record.value))
+        self.value(key.as_ref(), &mut empty_record())
     }
 
     /// Sets the value of a key; gives the version of the record.
@@ -252,6 +315,10 @@ impl Drop for Dict {
     fn drop(&mut self) {
         unsafe { sys::shms_dict_close(self.raw()) }
     }
+}
+
+fn expiry(ns: i64) -> Option<SystemTime> {
+    Some(ns).filter(|&ns| ns > 0).map(|ns| UNIX_EPOCH + Duration::from_nanos(ns as u64))
 }
 
 fn empty_record() -> sys::shms_dict_record {

@@ -40,22 +40,30 @@
 //! fn shared<T: Sync>(_: T) {}
 //! shared(shmstream::Receiver::open("x", 4096).unwrap());
 //! ```
+//!
+//! The feature `jar` has HTTP cookies that processes share, and links libshmstream-jar, too.
 #![warn(missing_docs)]
 
 mod channel;
 mod dict;
 mod error;
+#[cfg(feature = "jar")]
+pub mod jar;
 mod stream;
 
 pub use channel::{ChannelOptions, Message, Receiver, Sender, Slow};
-pub use dict::{Dict, DictOptions, How, Record};
+pub use dict::{Change, Dict, DictOptions, How, KeyGuard, Record};
 pub use error::Error;
+#[cfg(feature = "jar")]
+pub use jar::Jar;
 pub use stream::{Create, Guard, Options, Pod, SharedGuard, Stream};
 
 /// The C interface, with the codes.
 pub use shmstream_sys as sys;
 
 use std::ffi::CString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 /// Removes a name. Those that have it open go on with their memory.
 pub fn unlink(name: &str) -> Result<(), Error> {
@@ -67,4 +75,9 @@ pub fn unlink(name: &str) -> Result<(), Error> {
 /// A name with a zero byte is no name.
 fn c_name(name: &str) -> Result<CString, Error> {
     CString::new(name).map_err(|_| Error::of(sys::SHMS_E_INVALID))
+}
+
+/// A path with a zero byte is no path.
+fn c_path(path: &Path) -> Result<CString, Error> {
+    CString::new(path.as_os_str().as_bytes()).map_err(|_| Error::of(sys::SHMS_E_INVALID))
 }

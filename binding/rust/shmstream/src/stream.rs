@@ -19,6 +19,16 @@ pub enum Create {
     Never,
 }
 
+impl Create {
+    pub(crate) fn raw(self) -> u32 {
+        match self {
+            Create::OrOpen => sys::SHMS_CREATE_OR_OPEN,
+            Create::Only => sys::SHMS_CREATE_ONLY,
+            Create::Never => sys::SHMS_OPEN_ONLY,
+        }
+    }
+}
+
 /// How a stream is opened, as `std::fs::OpenOptions`. Begin with [`Stream::options`].
 #[derive(Clone, Copy)]
 pub struct Options(pub(crate) sys::shms_stream_options);
@@ -39,11 +49,7 @@ impl Options {
 
     /// What to do about a name that exists, or does not.
     pub fn create(mut self, create: Create) -> Options {
-        self.0.create = match create {
-            Create::OrOpen => sys::SHMS_CREATE_OR_OPEN,
-            Create::Only => sys::SHMS_CREATE_ONLY,
-            Create::Never => sys::SHMS_OPEN_ONLY,
-        };
+        self.0.create = create.raw();
         self
     }
 

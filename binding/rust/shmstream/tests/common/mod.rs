@@ -76,3 +76,21 @@ pub fn is_a_descriptor(fd: Result<BorrowedFd<'_>, shmstream::Error>) {
         Err(error) => assert_eq!(error.raw_os_error(), Some(EMFILE), "{error:?}"),
     }
 }
+
+#[repr(C)]
+struct PollFd {
+    fd: i32,
+    events: i16,
+    revents: i16,
+}
+const POLLIN: i16 = 1;
+extern "C" {
+    fn poll(fds: *mut PollFd, count: std::os::raw::c_ulong, timeout_ms: std::os::raw::c_int) -> i32;
+}
+
+/// Whether it becomes readable before so many milliseconds have passed.
+pub fn readable(fd: BorrowedFd<'_>, timeout_ms: i32) -> bool {
+    let mut one = PollFd { fd: fd.as_raw_fd(), events: POLLIN, revents: 0 };
+    // SAFETY: one struct, which lives through the call.
+    unsafe { poll(&mut one, 1, timeout_ms) == 1 }
+}
