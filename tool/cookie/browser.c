@@ -231,6 +231,8 @@ int run_browser(shms_jar *none, const arguments *args)
         return usage(args, "--user-data-dir is for chromium, without --user and --system");
     if (args->system && args->user)
         return usage(args, "give --user or --system");
+    if (args->system)
+        umask(022); /* browsers of all users look into the folders */
     int status = EXIT_SUCCESS;
     for (int i = 0; i < BROWSERS; i++)
         status |= wanted[i] ? change(args, i, install) : EXIT_SUCCESS;
