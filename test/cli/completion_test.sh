@@ -38,6 +38,8 @@ offer shms lock "$id-b" -- offe
 offer shms lock "$id-b" -- cat "$work/fi"
 offer shms dict ''
 offer shms dict create --evict l
+offer shms top --sort m
+offer shms top "$id-"
 offer shms nonsense --
 offer shms help re
 
@@ -64,9 +66,9 @@ if has fish; then
     cp "$work/commands" "$work/helped"
     printf 'shms %s\n' '' - | fish_offers | grep -v '^==' >"$work/offered"
     same fish commands
-    printf '%s\n' 'shms dict create --evict ' "shms read $id" "shms copy $id --to $work/fil" "shms lock $id -- cat $work/fil" \
+    printf '%s\n' 'shms dict create --evict ' 'shms top --sort ' "shms read $id" "shms copy $id --to $work/fil" "shms lock $id -- cat $work/fil" \
         'shms help resi' 'shms read --timeout ' 'shms create ' | fish_offers | sort >"$work/offered"
-    printf '%s\n' '== shms dict create --evict ' none lru "== shms read $id" "$id a" "$id-b" "== shms copy $id --to $work/fil" \
+    printf '%s\n' '== shms dict create --evict ' none lru '== shms top --sort ' rate users waiters memory age name "== shms read $id" "$id a" "$id-b" "== shms copy $id --to $work/fil" \
         "$work/file" "== shms lock $id -- cat $work/fil" "$work/file" '== shms help resi' resize '== shms read --timeout ' \
         '== shms create ' | sort >"$work/helped"
     same fish 'what may follow'
@@ -91,6 +93,7 @@ if has zsh; then
         "$work/zsh" >"$work/offered"
     same zsh 'options with a value'
     grep -q -- '--evict\[.*:(none lru)$' "$work/zsh" || fail "zsh: the policies"
+    grep -q -- '--sort\[.*:(rate users waiters memory age name)$' "$work/zsh" || fail "zsh: the orders"
     grep -q -- '--to\[.*:_files$' "$work/zsh" || fail "zsh: a file"
     [ "$(echo "shms lock $id -- cat" | zsh_offers | tail -n 1)" = "2: cat " ] || fail "zsh: the command behind --"
 fi
