@@ -52,6 +52,13 @@ as_before() {
     cmp "$work/before" "$work/left" || fail "the terminal is not as it was: $1"
 }
 see '^\$'
+enter 'top nothing-'; see '^q quit|without ncursesw'
+if shown 'without ncursesw'; then
+    as_before 'not built'
+    echo "SKIP: shms was built without ncursesw (ci/setup top)"
+    exit 77
+fi
+press q; as_before 'nothing'
 enter 'top --once nothing-'; see '^0 regions'; as_before once
 shown '^ *RATE/S USERS ' || fail "no lines, with --once"
 
