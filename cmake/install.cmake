@@ -92,3 +92,10 @@ if(EXISTS ${PROJECT_SOURCE_DIR}/tool/shms.bash-completion)
     install(FILES tool/shms.zsh DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions RENAME _shms)
     install(FILES tool/shms.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
 endif()
+if(TARGET shms_cookie_tool)
+    install(FILES tool/cookie/shms-cookie.bash-completion
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME shms-cookie)
+    install(FILES tool/cookie/shms-cookie.zsh
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions RENAME _shms-cookie)
+    install(FILES tool/cookie/shms-cookie.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
+endif()

@@ -54,6 +54,10 @@ static const option_word words[] = {
     {'8', "evict", "POLICY", "when it is full: none, refuse; lru, drop what was not used for long (none)"},
     {'9', "ring", "N", "how many changes are remembered: a power of two (1024)"},
     {'+', "cell", "SIZE", "memory is given in cells of SIZE: a power of two, 64 to 4K (256)"},
+    {'=', "once", NULL, "print one look, and the rates of the time before it"},
+    {'~', "interval", "TIME", "from one look to the next (1s)"},
+    {'&', "count", "N", "print N looks (without end)"},
+    {'^', "sort", "COLUMN", "what comes first: rate (so it is), users, waiters, memory, age, name"},
     {'A', "from", "FILE", "copy FILE into the region; -: standard input"},
     {'B', "to", "FILE", "copy the region into FILE; -: standard output"},
     {'L', "no-lock", NULL, "do not take the lock, as within shms lock"},
@@ -345,6 +349,7 @@ static const char *apply(cli_args *args, int key, const char *value)
     case '_':
     case 'V': return set_flag(&args->text);
     case 'C':
+    case '&':
     case 'M': return parse_count(value, &args->count);
     case 'I': return set_framing(&args->framing, CLI_LINES);
     case 'R': return set_framing(&args->framing, CLI_RAW);
@@ -367,6 +372,9 @@ static const char *apply(cli_args *args, int key, const char *value)
     case '8': return parse_evict(value, &args->dict.policy);
     case '9': return parse_within(value, 16, 1048576, true, &args->dict.ring);
     case '+': return parse_within(value, 64, 4096, true, &args->dict.cell_size);
+    case '=': return set_flag(&args->once);
+    case '~': return parse_time(value, &args->interval_ms);
+    case '^': return set_text(&args->sort, value);
     case 'A': return set_text(&args->from, value);
     case 'B': return set_text(&args->to, value);
     case 'L': return set_flag(&args->no_lock);

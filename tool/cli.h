@@ -58,6 +58,9 @@ struct cli_args {
     int64_t start;
     bool follow, number;
     const char *columns, *exec;
+    const char *sort;
+    int interval_ms; /* 0: not given */
+    bool once;
     int hold; /* a process id, 0: none */
     bool quiet, all, yes;
     bool existing, text, no_lock, shared, json;
@@ -65,7 +68,7 @@ struct cli_args {
 
 extern const command cmd_add, cmd_bench, cmd_cat, cmd_changes, cmd_copy, cmd_create, cmd_del, cmd_dict,
     cmd_get, cmd_info, cmd_keys, cmd_lock, cmd_ls, cmd_read, cmd_recv, cmd_repaired, cmd_resize, cmd_rm,
-    cmd_run, cmd_send, cmd_set, cmd_sweep, cmd_wait, cmd_watch, cmd_write;
+    cmd_run, cmd_send, cmd_set, cmd_sweep, cmd_top, cmd_wait, cmd_watch, cmd_write;
 
 /* Parse the arguments after the command's name. Returns -1 to go on, or an exit status. */
 int cli_parse(cli_args *args, const command *cmd, int argc, char **argv);

@@ -32,17 +32,6 @@ typedef struct listing {
     bool bare; /* for scripts */
 } listing;
 
-static const char *holder(char text[SHOW_TEXT], const shms_info *info)
-{
-    if (info->locked == 2)
-        return "dead";
-    if (info->locked && info->owner_pid > 0) {
-        snprintf(text, SHOW_TEXT, "%d", (int)info->owner_pid);
-        return text;
-    }
-    return info->locked ? "?" : info->owner_died ? "died" : "-";
-}
-
 static const char *number(char text[SHOW_TEXT], uint64_t n)
 {
     snprintf(text, SHOW_TEXT, "%" PRIu64, n);
@@ -74,7 +63,7 @@ static const char *cell(char text[SHOW_TEXT], const region *r, column_id id, boo
     case MAX_SIZE: return size(text, info->max_size, bare);
     case MEMORY: return size(text, info->memory_bytes, bare);
     case MEMBERS: return number(text, info->members);
-    case HOLDER: return holder(text, info);
+    case HOLDER: return show_holder(text, info);
     case WAITERS: return number(text, info->waiters);
     case VERSION: return number(text, (uint64_t)info->version);
     case AGE: return show_age(text, info->created_ns);

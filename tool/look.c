@@ -67,15 +67,20 @@ static bool look_at_dict(const char *name, shms_dict_stats *ret)
     return seen;
 }
 
+bool show_channel(const char *name, const shms_info *info, shms_channel_stats *ret)
+{
+    /* To open is to roll back what a dead owner left, and a look is not to do that. */
+    return info->kind == SHMS_KIND_CHANNEL && info->state == SHMS_STATE_LIVE && !info->rollback &&
+           look_at_channel(name, ret);
+}
+
 void show_inside(const char *name, const shms_info *info, inside *ret)
 {
     *ret = (inside){0};
     bool live = info->state == SHMS_STATE_LIVE;
-    /* To open is to roll back what a dead owner left, and a look is not to do that. */
-    if (info->rollback)
+    if (info->rollback) /* as above */
         return;
-    if (info->kind == SHMS_KIND_CHANNEL)
-        ret->has_channel = live && look_at_channel(name, &ret->channel);
+    ret->has_channel = show_channel(name, info, &ret->channel);
     if (info->kind == SHMS_KIND_DICT)
         ret->has_dict = (live || info->state == SHMS_STATE_KEPT) && look_at_dict(name, &ret->dict);
     bool roomy = info->members <= LOOK_MOST;

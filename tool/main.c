@@ -9,7 +9,7 @@
 #include "system.h"
 
 static const command *const commands[] = {
-    &cmd_create, &cmd_ls,   &cmd_info, &cmd_read, &cmd_write, &cmd_cat, &cmd_copy, &cmd_resize,
+    &cmd_create, &cmd_ls,   &cmd_top, &cmd_info, &cmd_read, &cmd_write, &cmd_cat, &cmd_copy, &cmd_resize,
     &cmd_lock,   &cmd_run,  &cmd_watch, &cmd_wait, &cmd_send, &cmd_recv, &cmd_dict,  &cmd_get,
     &cmd_set,    &cmd_del,  &cmd_add,  &cmd_keys, &cmd_changes, &cmd_repaired, &cmd_rm, &cmd_sweep,
     &cmd_bench,

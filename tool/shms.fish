@@ -32,6 +32,8 @@ function __shms_operands
             printf '%s\n' self root any
         case '--evict,*'
             printf '%s\n' none lru
+        case '--sort,*'
+            printf '%s\n' rate users waiters memory age name
         case '--slow,*'
             printf '%s\n' block drop expel
         case '*,PID'

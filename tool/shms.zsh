@@ -23,6 +23,7 @@ _shms_action() {
     *,FILE) print -r -- _files ;;
     *,USER) print -r -- '(self root any)' ;;
     --evict,*) print -r -- '(none lru)' ;;
+    --sort,*) print -r -- '(rate users waiters memory age name)' ;;
     --slow,*) print -r -- '(block drop expel)' ;;
     *,PID) print -r -- _pids ;;
     *) print -r -- ' ' ;;

@@ -177,6 +177,17 @@ int64_t show_now_ns(void)
     return system_wall_ns();
 }
 
+const char *show_holder(char text[SHOW_TEXT], const shms_info *info)
+{
+    if (info->locked == 2)
+        return "dead";
+    if (info->locked && info->owner_pid > 0) {
+        snprintf(text, SHOW_TEXT, "%d", (int)info->owner_pid);
+        return text;
+    }
+    return info->locked ? "?" : info->owner_died ? "died" : "-";
+}
+
 const char *show_state(uint32_t state)
 {
     static const char *const words[] = {"live", "kept", "dead", "foreign"};
@@ -377,7 +388,7 @@ static void json_members(FILE *out, const inside *in)
     fputc(']', out);
 }
 
-void show_json_region(FILE *out, const char *name, const shms_info *info, const inside *in)
+static void json_region(FILE *out, const char *name, const shms_info *info, const inside *in)
 {
     char time[SHOW_TEXT];
     fputs("{\"name\": ", out);
@@ -400,5 +411,19 @@ void show_json_region(FILE *out, const char *name, const shms_info *info, const 
         json_channel(out, &in->channel);
     if (in && in->has_dict)
         json_dict(out, &in->dict);
+}
+
+void show_json_region(FILE *out, const char *name, const shms_info *info, const inside *in)
+{
+    json_region(out, name, info, in);
     fputc('}', out);
+}
+
+void show_json_rate(FILE *out, const char *name, const shms_info *info, double rate)
+{
+    json_region(out, name, info, NULL);
+    if (rate < 0)
+        fputs(", \"rate\": null}", out);
+    else
+        fprintf(out, ", \"rate\": %.1f}", rate);
 }

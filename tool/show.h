@@ -41,11 +41,17 @@ typedef struct inside {
 } inside;
 void show_inside(const char *name, const shms_info *info, inside *ret);
 
-/* Room for any text of the three below. */
+/* All about a region, in lines; a foreign one has few. */
+void show_region(FILE *out, const char *name, const shms_info *info, const inside *in);
+/* Of a living channel that can be opened. */
+bool show_channel(const char *name, const shms_info *info, shms_channel_stats *ret);
+
+/* Room for any text of the four below. */
 enum { SHOW_TEXT = 32 };
 const char *show_size(char text[SHOW_TEXT], uint64_t bytes);     /* 1.5 MiB */
 const char *show_age(char text[SHOW_TEXT], int64_t created_ns);  /* 5m */
 const char *show_time(char text[SHOW_TEXT], int64_t unix_ns);    /* 2026-01-31T23:59:59.123Z */
+const char *show_holder(char text[SHOW_TEXT], const shms_info *info); /* of the lock: 1234, dead, died, - */
 const char *show_state(uint32_t state);
 int64_t show_now_ns(void);
 
@@ -64,5 +70,7 @@ const char *show_evict(uint32_t policy);
 size_t show_width(const char *text);
 /* `in` may be NULL. */
 void show_json_region(FILE *out, const char *name, const shms_info *info, const inside *in);
+/* The same with its rate, which is null if it is negative. */
+void show_json_rate(FILE *out, const char *name, const shms_info *info, double rate);
 
 #endif

@@ -8,18 +8,14 @@ transcript
 shms() {
     "$SHMS" "$@"
 }
-. "$SRC/tool/shms.bash-completion"
+completed=shms
+scripts=$SRC/tool/shms
+mkdir "$work/bin"
+ln -s "$(realpath "$SHMS")" "$work/bin/shms"
+# shellcheck source=test/cli/completion.sh
+. "$here/completion.sh"
+. "$scripts.bash-completion"
 complete -p shms
-
-# What is offered for the last of the words.
-offer() {
-    COMP_WORDS=("$@")
-    COMP_CWORD=$(($# - 1))
-    COMPREPLY=()
-    _shms
-    echo "\$ $*"
-    [ ${#COMPREPLY[@]} = 0 ] || printf '    %s\n' "${COMPREPLY[@]}"
-}
 
 try create --size 1 "Global\\$id"
 try create --size 1 "$id a"
@@ -42,20 +38,13 @@ offer shms lock "$id-b" -- offe
 offer shms lock "$id-b" -- cat "$work/fi"
 offer shms dict ''
 offer shms dict create --evict l
+offer shms top --sort m
+offer shms top "$id-"
 offer shms nonsense --
 offer shms help re
 
 # ---- options and commands of all three against --help
 listed=$(_shms_commands | grep -vE '^(-.*|help)$')
-# same SHELL WHAT: what stands in two files is the same set
-same() {
-    diff <(sort -u "$work/helped") <(sort -u "$work/offered") >&2 || fail "$1: $2"
-}
-# Each option of a command as it is written, short and long.
-helped() {
-    "$SHMS" "$1" --help | sed -nE 's/^  (-.), (--[a-z-]+) .*/\1\n\2/p; s/^      (--[a-z-]+) .*/\1/p' >"$work/helped"
-    [ -s "$work/helped" ] || fail "$1 has no option, so this is blind"
-}
 for command in $listed; do
     helped "$command"
     sed -i '/^-.$/d' "$work/helped" # only long ones are offered here
@@ -67,15 +56,7 @@ cp "$work/commands" "$work/helped"
 _shms_commands >"$work/offered"
 same bash commands
 
-mkdir "$work/bin"
-ln -s "$(realpath "$SHMS")" "$work/bin/shms"
-if command -v fish >/dev/null; then
-    # What it offers for each line of the file, without what it says of it; a line "== LINE" before.
-    # shellcheck disable=SC2016 # fish is to expand it
-    fish_offers() {
-        HOME=$work PATH=$work/bin:$PATH fish --no-config -c 'source $argv[1]
-            while read -l line; echo "== $line"; complete -C "$line" | string replace -r "\t.*" ""; end' "$SRC/tool/shms.fish"
-    }
+if has fish; then
     for command in $listed; do printf 'shms %s -\n' "$command"; done | fish_offers >"$work/fish"
     for command in $listed; do
         helped "$command"
@@ -85,34 +66,15 @@ if command -v fish >/dev/null; then
     cp "$work/commands" "$work/helped"
     printf 'shms %s\n' '' - | fish_offers | grep -v '^==' >"$work/offered"
     same fish commands
-    printf '%s\n' 'shms dict create --evict ' "shms read $id" "shms copy $id --to $work/fil" "shms lock $id -- cat $work/fil" \
+    printf '%s\n' 'shms dict create --evict ' 'shms top --sort ' "shms read $id" "shms copy $id --to $work/fil" "shms lock $id -- cat $work/fil" \
         'shms help resi' 'shms read --timeout ' 'shms create ' | fish_offers | sort >"$work/offered"
-    printf '%s\n' '== shms dict create --evict ' none lru "== shms read $id" "$id a" "$id-b" "== shms copy $id --to $work/fil" \
+    printf '%s\n' '== shms dict create --evict ' none lru '== shms top --sort ' rate users waiters memory age name "== shms read $id" "$id a" "$id-b" "== shms copy $id --to $work/fil" \
         "$work/file" "== shms lock $id -- cat $work/fil" "$work/file" '== shms help resi' resize '== shms read --timeout ' \
         '== shms create ' | sort >"$work/helped"
     same fish 'what may follow'
-else
-    echo "not checked, no fish: tool/shms.fish" >&2
 fi
 
-if command -v zsh >/dev/null; then
-    # What it hands to the functions of zsh that complete.
-    cat >"$work/offers.zsh" <<'END'
-_arguments() { print -rl -- $@ }
-_describe() { print -rl -- ${(P)2} }
-compadd() { print -rl -- ${(P)2} }
-_normal() { print -r -- "$CURRENT: $words" }
-script=$1
-while IFS= read -r line; do
-    words=(${(s: :)line} "")
-    CURRENT=$#words
-    print -r -- "== $line"
-    source $script
-done
-END
-    zsh_offers() {
-        PATH=$work/bin:$PATH zsh -f "$work/offers.zsh" "$SRC/tool/shms.zsh"
-    }
+if has zsh; then
     for command in $listed; do printf 'shms %s\n' "$command"; done | zsh_offers >"$work/zsh"
     for command in $listed; do
         helped "$command"
@@ -131,9 +93,8 @@ END
         "$work/zsh" >"$work/offered"
     same zsh 'options with a value'
     grep -q -- '--evict\[.*:(none lru)$' "$work/zsh" || fail "zsh: the policies"
+    grep -q -- '--sort\[.*:(rate users waiters memory age name)$' "$work/zsh" || fail "zsh: the orders"
     grep -q -- '--to\[.*:_files$' "$work/zsh" || fail "zsh: a file"
     [ "$(echo "shms lock $id -- cat" | zsh_offers | tail -n 1)" = "2: cat " ] || fail "zsh: the command behind --"
-else
-    echo "not checked, no zsh: tool/shms.zsh" >&2
 fi
 finish

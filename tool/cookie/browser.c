@@ -262,6 +262,8 @@ int run_browser(shms_jar *none, const arguments *args)
         return usage(args, "give --user or --system");
     if (install && !is_name(args->jar))
         return usage(args, "--jar is no name of a jar");
+    if (args->system)
+        umask(022); /* browsers of all users look into the folders */
     int status = EXIT_SUCCESS;
     for (int i = 0; i < BROWSERS; i++)
         status |= wanted[i] ? change(args, i, install) : EXIT_SUCCESS;
