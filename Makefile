@@ -47,8 +47,8 @@ test: ## the quick tests
 	$(build) --target all tests
 	cd $(BUILD) && ctest -L quick -j$(JOBS) --output-on-failure
 
-test-all: ## all tests: quick, long, sanitize, package, cross, windows, binding
-	bash ci/setup build demo test bench verify long suites fuzz peers pascal cpp python node rust recipes windows deb rpm
+test-all: ## all tests: quick, long, sanitize, package, cross, windows, binding, bridge
+	bash ci/setup build demo test bridge bench verify long suites fuzz peers pascal cpp python node rust recipes windows deb rpm
 	$(MAKE) everything
 	cd $(BUILD) && ctest -LE browsers -j$(JOBS) --output-on-failure --output-junit tests.xml
 
