@@ -15,7 +15,6 @@ command -v nats-server >/dev/null || skip "no nats-server; ci/setup names the pa
 [ -x "$bridge" ] || skip "no shms-bridge was built"
 unshare -m true 2>/dev/null || skip "no namespaces may be made here"
 work=$(mktemp -d "${TMPDIR:-/tmp}/shms-bridge-XXXXXX")
-port=$((20000 + RANDOM % 12000))
 declare -A server machine carrier other
 end() {
     kill -CONT "${server[@]}" "${other[@]}" 2>/dev/null || true
@@ -37,6 +36,13 @@ until_true() {
     done
 }
 listens() { (: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+# Nothing listens on these 16 yet.
+free_ports() {
+    local n
+    port=$((20000 + RANDOM % 12000))
+    for n in {0..15}; do ! listens $((port + n)) || return 1; done
+}
+until_true 10 free_ports
 # start_server N [LINE...]: server N; the first start chooses its port
 start_server() {
     local n=$1
@@ -291,10 +297,10 @@ step_cut() {
     cmp "$work/b" <(on 1 "$peer" dump d b-) || fail "changes of machine 2 were lost"
 }
 
-# stamp SECONDS_FROM_NOW: the bytes of a record, value "x", of machine 9
+# record SECONDS VALUE [MACHINE]: its bytes, written so long from now
 record() {
     python3 -c 'import struct,sys,time
-print((b"shb1" + bytes(4) + struct.pack("<QQQ", time.time_ns() + int(sys.argv[1]) * 10**9, 9, 0) + sys.argv[2].encode()).hex())' "$@"
+print((b"shb1" + bytes(4) + struct.pack("<QQQ", time.time_ns() + int(sys.argv[1]) * 10**9, int((sys.argv + [9])[3]), 0) + sys.argv[2].encode()).hex())' "$@"
 }
 put() { "$peer" put "nats://127.0.0.1:$port" "\$KV.b.$1" "$2" "${3:-0}"; }
 
@@ -304,6 +310,7 @@ step_hostile() {
     two
     set_to 1 good 1
     set_to 1 mine 1
+    set_to 1 good2 1
     set_to 1 dead 1
     until_true 10 both dead 1 || fail "before"
     on 1 "$shms" del d dead
@@ -319,6 +326,7 @@ step_hostile() {
     put far "$(record 90 x)"
     put mine "$(record 100000 x)"
     put large "$(record 0 x)" 200000
+    put good2 "$(record 0 x 1)"
     put fine "$(record 0 yes)"
     until_true 10 both fine yes || fail "what is good does not arrive beside what is bad"
     both good 1 || fail "garbage was applied"
@@ -329,6 +337,7 @@ step_hostile() {
     counted() { [ "$(figure 1 ahead)" -ge 2 ] && [ "$(figure 1 foreign)" -ge 3 ]; }
     until_true 5 counted || fail "what is bad is not counted"
     grep -q "ahead of this one's clock" "$work/bridge1.log" || fail "nothing is said of the clock"
+    grep -q "good2: another machine has this one's number" "$work/bridge1.log" || fail "nothing is said of a number given twice"
     set_to 2 mine 2
     set_to 2 still here
     until_true 10 is 1 still here || fail "it goes on no more"
@@ -370,8 +379,21 @@ step_twice() {
     status=0
     wait "${carrier[1]}" || status=$?
     [ $status = 1 ] && grep -q "made anew" "$work/bridge1.log" || fail "status $status of one whose dict was removed"
-    # No server: it waits, and ends when asked.
+    # A server that stores nothing: changes wait, and arrive once there is one that does.
     stop "${server[0]}"
+    sed -i.whole '/jetstream/d' "$work/server0.conf"
+    start_server 0
+    start_bridge 1
+    until_true 10 grep -q "looked up.*tried again" "$work/bridge1.log" || fail "nothing is said of a server without JetStream"
+    set_to 1 late 1
+    waits() { ! quiet 1; }
+    until_true 5 waits || fail "a change that nobody stored counts as pushed"
+    mv "$work/server0.conf.whole" "$work/server0.conf"
+    stop "${server[0]}"
+    start_server 0
+    until_true 10 quiet 1 || fail "a change that waited is not pushed"
+    # No server: it waits, and ends when asked.
+    stop "${server[0]}" "${carrier[1]}"
     start_bridge 1
     until_true 10 grep -q "tries on" "$work/bridge1.log" || fail "nothing is said of servers that are away"
     kill -TERM "${carrier[1]}"

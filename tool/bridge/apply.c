@@ -14,6 +14,7 @@ struct message {
     size_t key_size;
     struct entry entry;
     uint64_t revision;
+    int64_t stored_ns;
 };
 
 static bool expired(int64_t expires_ns)
@@ -123,6 +124,23 @@ static void ahead(struct carrier *c, const struct message *m, struct known *k)
         come_again(c, m->revision, by - AHEAD_NS + 1000000000);
 }
 
+/* The echo of a change that the server got before this machine's clock says that it was made. */
+static void look_at_clock(struct carrier *c, const struct message *m)
+{
+    uint64_t times;
+    int64_t by = m->entry.stamp.ns - m->stored_ns;
+    if (m->entry.stamp.origin == c->config->machine && by > AHEAD_NS && seldom(&c->told_clock, &times))
+        say("%s: this machine's clock is %lld s ahead of the server's: other machines refuse its changes",
+            c->what->name, (long long)(by / 1000000000));
+}
+
+/* A change of this machine that it does not know of, though it knows the key. */
+static void look_at_number(struct carrier *c, const struct message *m, const struct known *k)
+{
+    if (m->entry.stamp.origin == c->config->machine && k->stamp.ns != 0)
+        say_seldom(c, &c->told_number, m, "another machine has this one's number; give each its own");
+}
+
 /* Why it cannot be applied. True: never, so it need not come again. */
 static bool refused(struct carrier *c, const struct message *m, struct known *k, int rc)
 {
@@ -152,6 +170,7 @@ static bool decide(struct carrier *c, const struct message *m, struct known *k)
     }
     if (order == 0) {
         c->counts.echoes++;
+        look_at_clock(c, m);
         k->flags &= ~(uint64_t)KNOWN_PUSH;
         return true;
     }
@@ -159,6 +178,7 @@ static bool decide(struct carrier *c, const struct message *m, struct known *k)
         k->flags |= KNOWN_PUSH;
         return true;
     }
+    look_at_number(c, m, k);
     int rc = apply(c, m, k);
     if (rc < 0)
         return refused(c, m, k, rc);
@@ -167,10 +187,11 @@ static bool decide(struct carrier *c, const struct message *m, struct known *k)
     return true;
 }
 
-bool apply_message(struct carrier *c, const char *subject, const void *bytes, size_t size, uint64_t revision)
+bool apply_message(struct carrier *c, const char *subject, const void *bytes, size_t size, uint64_t revision,
+                   int64_t stored_ns)
 {
     unsigned char key[WIRE_KEY_MAX];
-    struct message m = {.key = key, .revision = revision};
+    struct message m = {.key = key, .revision = revision, .stored_ns = stored_ns};
     struct known k;
     notice_changes(c); /* so that a deletion of here is known before a record of there fills its place */
     m.key_size = wire_key(c->what->bucket, subject, key);

@@ -113,7 +113,7 @@ struct carrier {
     unsigned char *value; /* a record's */
     unsigned char *message;
     struct counts counts;
-    struct seldom told_full, told_ahead, told_foreign, told_large, told_push, told_remote;
+    struct seldom told_full, told_ahead, told_foreign, told_large, told_push, told_remote, told_clock, told_number;
 
     struct box box;
     /* of the thread that speaks with the bucket */
@@ -160,8 +160,9 @@ int local_read(struct carrier *c, const void *key, size_t key_size, void *value,
 int local_delete(struct carrier *c, const void *key, size_t key_size, int64_t version, struct stamp stamp);
 
 /* apply.c: `turn` is held */
-/* A message of the bucket. False: it must come again, later. */
-bool apply_message(struct carrier *c, const char *subject, const void *bytes, size_t size, uint64_t revision);
+/* A message of the bucket, which the server stored at that moment. False: it must come again, later. */
+bool apply_message(struct carrier *c, const char *subject, const void *bytes, size_t size, uint64_t revision,
+                   int64_t stored_ns);
 
 /* push.c: `turn` is held, but for push_some */
 void push_queue(struct carrier *c, const void *key, size_t key_size);

@@ -39,7 +39,6 @@ static void on_reconnected(natsConnection *nc, void *closure)
     natsConnection_GetConnectedUrl(nc, url, sizeof url);
     say("connected again, to %s", url);
     for (int i = 0; i < b->count; i++) {
-        b->carriers[i]->counts.reconnects++;
         b->carriers[i]->reconnected = true;
         box_ring(&b->carriers[i]->box);
     }

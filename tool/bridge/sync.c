@@ -6,6 +6,7 @@
 
 #define TAKE_MOST 256
 #define WAIT_MS 100
+#define SHORT_MS 2
 #define LOOK_NS (2 * INT64_C(1000000000))
 #define STATUS_NS (1 * INT64_C(1000000000))
 #define LAST_PUSH_NS (2 * INT64_C(1000000000))
@@ -24,7 +25,7 @@ static void take_entry(struct carrier *c, natsMsg *msg)
     uint64_t revision = meta->Sequence.Stream;
     c->heard_ns = now_ns();
     apply_message(c, natsMsg_GetSubject(msg), natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg),
-                  revision);
+                  revision, meta->Timestamp);
     if (revision >= c->bucket.next) {
         c->bucket.next = revision + 1;
         c->must_save = true;
@@ -60,6 +61,7 @@ static void begin_again(struct carrier *c)
 {
     c->reconnected = false;
     pthread_mutex_lock(&c->turn);
+    c->counts.reconnects += c->entries != NULL;
     push_time_out(c, true);
     if (c->refetch && c->refetch < c->bucket.next)
         c->bucket.next = c->refetch;
@@ -99,6 +101,15 @@ static void look_after(struct carrier *c)
     }
 }
 
+/* Long, unless there is more to be sent than one turn sends. */
+static int patience_ms(struct carrier *c)
+{
+    pthread_mutex_lock(&c->turn);
+    bool more = c->queue_count > 0 && c->flight_count == 0 && now_ns() >= c->pause_until;
+    pthread_mutex_unlock(&c->turn);
+    return more && connected(c) && c->caught_up ? SHORT_MS : WAIT_MS;
+}
+
 /* What waits goes out still, if the servers answer soon; else it waits in the shadow. */
 static bool may_end(struct carrier *c, int64_t asked_ns)
 {
@@ -118,7 +129,7 @@ void *sync_thread(void *carrier)
     while (!c->failed) {
         if (c->reconnected && connected(c) && now_ns() >= c->pause_until)
             begin_again(c);
-        uint32_t n = box_take(&c->box, parcels, TAKE_MOST, c->queue_count && !c->flight_count ? 5 : WAIT_MS);
+        uint32_t n = box_take(&c->box, parcels, TAKE_MOST, patience_ms(c));
         for (uint32_t i = 0; i < n; i++)
             take_parcel(c, &parcels[i]);
         if (c->caught_up && !c->reconnected)
