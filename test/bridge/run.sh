@@ -414,6 +414,7 @@ step_many() {
     local begin=$SECONDS
     start_bridge 2
     until_true 40 same || fail "not equal after 40 s"
+    cmp "$work/all" <(on 1 "$peer" dump d k) || fail "a machine that writes alone has what it did not write"
     echo "$(wc -l <"$work/all") keys from nothing in $((SECONDS - begin)) s"
     on 2 sh -c 'head -c 100000000 /dev/zero >/dev/shm/fill || true' 2>/dev/null
     on 1 "$peer" burst d more 20000 20000 0 >"$work/more"

@@ -88,8 +88,12 @@ static bool current_entry(struct carrier *c, const struct key *key, struct known
     if (local_read(c, key->bytes, key->size, c->value, c->value_max, &l) < 0 || !l.there ||
         stamp_order(l.stamp, k->stamp) < 0)
         return false; /* it has gone meanwhile, as will be noticed */
-    k->stamp = l.stamp;
-    k->expires_ns = l.expires_ns;
+    if (stamp_order(l.stamp, k->stamp) > 0) { /* not noticed yet, but known before it goes out */
+        k->stamp = l.stamp;
+        k->expires_ns = l.expires_ns;
+        if (shadow_put(c->shadow, key->bytes, key->size, k) < 0)
+            return false;
+    }
     *ret = (struct entry){.stamp = l.stamp, .expires_ns = l.expires_ns, .value = c->value, .size = l.size};
     return true;
 }
