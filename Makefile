@@ -9,7 +9,7 @@ configure = cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX) $(if $(WERRO
 configure_all = $(configure) -DSHMS_TESTS=ON
 build = cmake --build $(BUILD) -j$(JOBS)
 
-.PHONY: all everything help demo demo-browsers test test-all coverage fuzz test-crash test-mutants test-windows test-distros deb rpm peers bench verify \
+.PHONY: all everything help demo demo-browsers demo-machines test test-all coverage fuzz test-crash test-mutants test-windows test-distros deb rpm peers bench verify \
     install uninstall doc site clean
 
 # Whether there are tests is not even looked at, unless another target did so before.
@@ -40,6 +40,13 @@ demo-browsers: ## see Chromium, Firefox and curl share a login; writes BUILD/dem
 	$(configure_all)
 	$(build)
 	python3 demo/browsers/share.py $(BUILD) $(BUILD)/demo/browsers
+
+# As root: it makes network and mount namespaces.
+demo-machines: ## see two machines share a dict while servers, bridges and the link are cut; with times
+	bash ci/setup build test bridge
+	$(configure_all)
+	$(build) --target all tests
+	bash demo/machines.sh $(BUILD)
 
 test: ## the quick tests
 	bash ci/setup build test

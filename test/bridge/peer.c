@@ -3,7 +3,8 @@
  * What the tests of the bridge need besides shms:
  *   peer burst DICT PREFIX CHANGES KEYS PAUSE_US   changes of PREFIX0, PREFIX1 ...; prints the last state
  *   peer dump DICT [PREFIX]                        "KEY VALUE", sorted
- *   peer forward DICT KEY COUNT                    watch a number that must never go back, up to COUNT
+ *   peer forward DICT KEY COUNT SECONDS            watch a number that must never go back, up to COUNT;
+ *                                                  a failure if it stands still so long
  *   peer count DICT KEY COUNT PAUSE_US             set it to 1 ... COUNT
  *   peer relay PORT TO                             pass TCP connections on, on this machine
  *   peer put URL SUBJECT HEX ZEROS                 a message past the bridges: bytes, and zeros
@@ -121,10 +122,10 @@ static int64_t number(shms_dict *d, const char *key)
     return n > 0 ? strtoll(text, NULL, 10) : 0;
 }
 
-static int forward(const char *name, const char *key, int64_t last)
+static int forward(const char *name, const char *key, int64_t last, int seconds)
 {
     shms_dict *d = open_dict(name);
-    const int64_t patience = 6 * INT64_C(1000000000);
+    const int64_t patience = seconds * INT64_C(1000000000);
     int64_t seen = 0, before = 0, end = now_ns() + patience;
     while (before < last && now_ns() < end) {
         int64_t now = number(d, key);
@@ -323,8 +324,8 @@ int main(int argc, char **argv)
         return burst(argv + 2);
     if (strcmp(what, "dump") == 0 && argc >= 3)
         return dump(argv[2], argc > 3 ? argv[3] : "");
-    if (strcmp(what, "forward") == 0 && argc == 5)
-        return forward(argv[2], argv[3], atoll(argv[4]));
+    if (strcmp(what, "forward") == 0 && argc == 6)
+        return forward(argv[2], argv[3], atoll(argv[4]), atoi(argv[5]));
     if (strcmp(what, "count") == 0 && argc == 6)
         return count(argv[2], argv[3], atoll(argv[4]), atoi(argv[5]));
     if (strcmp(what, "relay") == 0 && argc == 4)

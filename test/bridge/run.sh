@@ -147,9 +147,9 @@ step_carry() {
     until_true 10 is 2 colour blue || fail "a record does not arrive"
     on 2 "$shms" del d colour
     until_true 10 gone 1 colour || fail "a deletion does not arrive"
-    on 2 "$peer" forward d n 1500 &
+    on 2 "$peer" forward d n 1500 10 &
     local watch=$!
-    on 1 "$peer" forward d n 1500 &
+    on 1 "$peer" forward d n 1500 10 &
     local own=$!
     on 1 "$peer" burst d a- 3000 50 300 >"$work/a" &
     local a=$!
@@ -190,7 +190,7 @@ step_kill() {
     local a=$!
     on 2 "$peer" burst d b- 6000 60 700 >"$work/b" &
     local b=$!
-    on 2 "$peer" forward d n 4000 &
+    on 2 "$peer" forward d n 4000 20 &
     local watch=$!
     on 1 "$peer" count d n 4000 1000 &
     local counter=$! n
@@ -257,7 +257,7 @@ step_servers() {
 # Machine 1 reaches its server through a relay, which is stopped, then killed; both go on to write.
 step_cut() {
     start_server 0
-    "$peer" relay $((port + 5)) $port &
+    "$peer" relay $((port + 5)) "$port" &
     other[relay]=$!
     until_true 5 listens $((port + 5)) || fail "the relay"
     start_machine 1
@@ -286,7 +286,7 @@ step_cut() {
     on 1 "$shms" del d del2
     stop "${other[relay]}"
     ! both one new || fail "the cut was none"
-    "$peer" relay $((port + 5)) $port &
+    "$peer" relay $((port + 5)) "$port" &
     other[relay]=$!
     until_true 10 same || fail "not equal within 10 s of healing"
     both one new || fail "an older write won"
@@ -347,6 +347,22 @@ step_hostile() {
     start_bridge 1
     until_true 10 is 1 still here || fail "a new dict is not filled"
     is 1 good 1 || fail "garbage was not replaced"
+    # The server forgets what it had acknowledged, as after a loss of power.
+    stop "${server[0]}"
+    cp -r "$work/store0" "$work/before"
+    start_server 0
+    set_to 1 forgotten 1
+    until_true 10 is 2 forgotten 1 || fail "before the server forgets"
+    stop "${server[0]}"
+    rm -rf "$work/store0"
+    mv "$work/before" "$work/store0"
+    start_server 0
+    set_to 2 another 1
+    until_true 10 is 1 another 1 || fail "after the server forgot"
+    stop "${carrier[2]}"
+    on 2 "$shms" rm d >/dev/null
+    start_bridge 2
+    until_true 10 is 2 forgotten 1 || fail "what the server forgot was not put back"
     # The bucket is thrown away: the machines put back what they have.
     stop "${server[0]}"
     rm -rf "$work/store0"

@@ -106,6 +106,7 @@ static void foreign(struct carrier *c, const struct message *m, struct known *k)
 {
     c->counts.foreign++;
     say_seldom(c, &c->told_foreign, m, "the bucket has no record there: others write into it");
+    k->flags &= ~(uint64_t)KNOWN_ACKED;
     if (k->stamp.ns)
         k->flags |= KNOWN_PUSH;
 }
@@ -163,7 +164,7 @@ static bool decide(struct carrier *c, const struct message *m, struct known *k)
 {
     const struct entry *e = &m->entry;
     int order = stamp_order(e->stamp, k->stamp);
-    k->flags &= ~(uint64_t)KNOWN_HELD;
+    k->flags &= ~(uint64_t)(KNOWN_HELD | KNOWN_ACKED | KNOWN_REFUSED);
     if (e->stamp.ns > now_wall_ns() + AHEAD_NS && order > 0) {
         ahead(c, m, k);
         return true;

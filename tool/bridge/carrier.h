@@ -15,16 +15,19 @@
  *     so an echo of this machine's own change, which is equal, is never applied.
  *  3. A message is put only behind the one that was seen last of its key (the server compares): so in the
  *     bucket, too, a stamp is followed by greater ones only.
- *  4. KNOWN_PUSH is stored before a message goes out, and taken away when the bucket was seen to have it.
- *     The dict is written before the shadow says so.
+ *  4. KNOWN_PUSH is stored before a message goes out, and taken away when it comes back from the bucket: a
+ *     server's word is not enough. The dict is written before the shadow says so.
  *
  * What a crash at each step leaves, and what repairs it:
  *   a change of the dict not noticed      the next carrier reads on from local_mark.since, or walks
  *   noticed, not pushed                   KNOWN_PUSH stands: the next one pushes
- *   pushed, not acknowledged              the same; the second is refused, the echo takes KNOWN_PUSH away
+ *   pushed, or acknowledged, not back     the same; the second is refused, the echo takes KNOWN_PUSH away
  *   applied, the shadow not written       the feed tells it as a change with another machine's stamp; pushed,
  *                                         and refused: as before
- *   bucket_mark behind                    messages come again, and are known
+ *   a reading of the bucket not finished  it begins anew
+ *
+ * Servers may forget what they had acknowledged, and a consumer that moves to another server may leave a gap.
+ * So wherever the reading was interrupted all of the bucket is read again; what was not seen is pushed.
  */
 #ifndef SHMS_BRIDGE_CARRIER_H
 #define SHMS_BRIDGE_CARRIER_H
@@ -106,6 +109,7 @@ struct carrier {
     struct key queue[QUEUE_MOST];
     uint32_t queue_first, queue_count;
     bool rescan; /* more wait than the queue holds */
+    int64_t again_at; /* look then whether what was acknowledged has come back; 0: nothing was */
     struct flight flights[FLIGHTS];
     size_t flight_count, flight_bytes;
     int64_t pause_until; /* the server refuses: no message before */
@@ -113,7 +117,8 @@ struct carrier {
     unsigned char *value; /* a record's */
     unsigned char *message;
     struct counts counts;
-    struct seldom told_full, told_ahead, told_foreign, told_large, told_push, told_remote, told_clock, told_number;
+    struct seldom told_full, told_ahead, told_foreign, told_large, told_push, told_remote, told_clock;
+    struct seldom told_number;
 
     struct box box;
     /* of the thread that speaks with the bucket */
@@ -122,11 +127,13 @@ struct carrier {
     natsSubscription *entries, *answers;
     char inbox[64];
     bool caught_up;
+    bool whole; /* the present reading began at the first message */
+    uint64_t delivered; /* messages of the present consumer */
     uint64_t refetch; /* a message that could not be applied yet; 0: none */
     int64_t refetch_at, look_at, status_at, rescan_at, heard_ns;
-    bool must_save;
+    bool must_save, refetch_due;
 
-    atomic_bool stop, failed, reconnected;
+    atomic_bool stop, failed, reconnected; /* the last: all is to be read again */
     pthread_t noticing, syncing;
     bool notices, syncs;
 };
@@ -170,6 +177,7 @@ void push_some(struct carrier *c);
 void push_answer(struct carrier *c, const char *subject, const char *data, size_t size);
 void push_time_out(struct carrier *c, bool all);
 void push_rescan(struct carrier *c);
+bool push_again(struct carrier *c);
 void push_free(struct carrier *c);
 
 /* box.c */
@@ -181,8 +189,10 @@ uint32_t box_take(struct box *b, struct parcel *ret, uint32_t most, int timeout_
 void box_close(struct box *b);
 
 /* remote.c */
-/* Find or make the bucket, and read it from where it was left. */
-bool remote_begin(struct carrier *c);
+/* Find or make the bucket, and read all of it; or only from message `from` on, if that is not 0. */
+bool remote_begin(struct carrier *c, uint64_t from);
+/* All was read: what was not seen is to be pushed. */
+void remote_compare(struct carrier *c);
 /* Still the same bucket, and all of it heard? */
 void remote_look(struct carrier *c);
 void remote_end(struct carrier *c);

@@ -10,6 +10,7 @@
 #define ANSWER_NS (5 * INT64_C(1000000000))
 #define PAUSE_NS (1 * INT64_C(1000000000))
 #define WRONG_REVISION 10071
+#define AGAIN_NS (3 * INT64_C(1000000000))
 
 static bool same_key(const struct key *k, const void *key, size_t key_size)
 {
@@ -50,7 +51,7 @@ void push_rescan(struct carrier *c)
     c->rescan = false;
     c->waiting = 0;
     while (shadow_next(c->shadow, &cursor, key, &size, &k) == 1) {
-        if (!(k.flags & KNOWN_PUSH))
+        if ((k.flags & (KNOWN_PUSH | KNOWN_ACKED)) != KNOWN_PUSH)
             continue;
         c->waiting++;
         if (c->queue_count < QUEUE_MOST)
@@ -58,6 +59,28 @@ void push_rescan(struct carrier *c)
         else
             c->rescan = true;
     }
+}
+
+/* What the server had acknowledged, and was not among the messages that came: it was forgotten. True: some of
+ * it may come still. */
+bool push_again(struct carrier *c)
+{
+    unsigned char key[WIRE_KEY_MAX];
+    struct known k;
+    uint64_t cursor = 0;
+    size_t size;
+    bool later = false;
+    while (shadow_next(c->shadow, &cursor, key, &size, &k) == 1) {
+        if (!(k.flags & KNOWN_ACKED))
+            continue;
+        later |= k.revision >= c->bucket.next;
+        if (k.revision >= c->bucket.next)
+            continue;
+        k.flags &= ~(uint64_t)KNOWN_ACKED;
+        shadow_put(c->shadow, key, size, &k);
+        push_queue(c, key, size);
+    }
+    return later;
 }
 
 /* ---- messages under way */
@@ -137,8 +160,8 @@ static natsMsg *prepare(struct carrier *c, struct key key)
     struct flight *f = c->flights;
     natsMsg *msg = NULL;
     shadow_get(c->shadow, key.bytes, key.size, &k);
-    bool wanted = (k.flags & KNOWN_PUSH) && !(k.flags & KNOWN_HELD) && !flight_of(c, key.bytes, key.size) &&
-                  current_entry(c, &key, &k, &e);
+    bool open = (k.flags & (KNOWN_PUSH | KNOWN_HELD | KNOWN_ACKED)) == KNOWN_PUSH;
+    bool wanted = open && !flight_of(c, key.bytes, key.size) && current_entry(c, &key, &k, &e);
     if (wanted && e.size > WIRE_VALUE_MAX) {
         too_large(c, &key, &k, e.size);
         wanted = false;
@@ -202,13 +225,15 @@ static void arrived(struct carrier *c, struct flight *f, uint64_t revision)
     struct known k;
     shadow_get(c->shadow, f->key.bytes, f->key.size, &k);
     c->counts.pushed++;
-    if (k.revision <= revision) {
+    if (k.revision < revision) { /* else it is back already */
         k.revision = revision;
-        if (stamp_order(k.stamp, f->stamp) == 0)
-            k.flags &= ~(uint64_t)KNOWN_PUSH;
+        if (stamp_order(k.stamp, f->stamp) == 0 && (k.flags & KNOWN_PUSH))
+            k.flags |= KNOWN_ACKED;
         shadow_put(c->shadow, f->key.bytes, f->key.size, &k);
+        if (!c->again_at)
+            c->again_at = now_ns() + AGAIN_NS;
     }
-    if (k.flags & KNOWN_PUSH)
+    if ((k.flags & (KNOWN_PUSH | KNOWN_ACKED)) == KNOWN_PUSH)
         push_queue(c, f->key.bytes, f->key.size);
 }
 
@@ -219,6 +244,10 @@ static void not_arrived(struct carrier *c, struct flight *f, uint64_t error, con
     shadow_get(c->shadow, f->key.bytes, f->key.size, &k);
     if (error == WRONG_REVISION && k.revision == f->expected) {
         c->rescan_at = now_ns() + PAUSE_NS; /* the other one is on its way here */
+        if (k.flags & KNOWN_REFUSED) /* or was lost on it: read all */
+            c->reconnected = true;
+        k.flags |= KNOWN_REFUSED;
+        shadow_put(c->shadow, f->key.bytes, f->key.size, &k);
         return;
     }
     if (error != WRONG_REVISION) {

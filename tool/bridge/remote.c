@@ -63,8 +63,8 @@ static void make_bucket(struct carrier *c)
         said(c, "the bucket cannot be made", s, 0);
 }
 
-/* Another bucket of the same name: nothing of it is known, and all that is known here may be missing. */
-static void begin_anew(struct carrier *c, int64_t created_ns)
+/* Nothing of the bucket is known: a revision of 0 is one that was not seen. */
+static void forget_revisions(struct carrier *c, int64_t created_ns)
 {
     unsigned char key[WIRE_KEY_MAX];
     struct known k;
@@ -74,12 +74,29 @@ static void begin_anew(struct carrier *c, int64_t created_ns)
     push_time_out(c, true);
     while (shadow_next(c->shadow, &cursor, key, &size, &k) == 1) {
         k.revision = 0;
-        k.flags = (k.flags & KNOWN_GONE) | (k.stamp.ns ? KNOWN_PUSH : 0);
+        k.flags &= ~(uint64_t)(KNOWN_HELD | KNOWN_ACKED | KNOWN_REFUSED);
+        shadow_put(c->shadow, key, size, &k);
+    }
+    c->bucket = (struct bucket_mark){created_ns, 1};
+    c->whole = true;
+    pthread_mutex_unlock(&c->turn);
+}
+
+void remote_compare(struct carrier *c)
+{
+    unsigned char key[WIRE_KEY_MAX];
+    struct known k;
+    uint64_t cursor = 0;
+    size_t size;
+    pthread_mutex_lock(&c->turn);
+    while (shadow_next(c->shadow, &cursor, key, &size, &k) == 1) {
+        if (k.revision || !k.stamp.ns || (k.flags & KNOWN_PUSH))
+            continue;
+        k.flags |= KNOWN_PUSH;
         shadow_put(c->shadow, key, size, &k);
     }
     c->rescan = true;
-    c->bucket = (struct bucket_mark){created_ns, 1};
-    shadow_tell(c->shadow, "bucket", &c->bucket, sizeof c->bucket);
+    c->whole = false;
     pthread_mutex_unlock(&c->turn);
 }
 
@@ -125,6 +142,7 @@ static bool read_entries(struct carrier *c)
         return said(c, "it cannot be read", s, error);
     natsSubscription_SetPendingLimits(c->entries, -1, (int)(4 * BOX_BYTES));
     c->heard_ns = now_ns();
+    c->delivered = 0;
     return true;
 }
 
@@ -137,7 +155,7 @@ static void stop_reading(natsSubscription **sub)
     *sub = NULL;
 }
 
-bool remote_begin(struct carrier *c)
+bool remote_begin(struct carrier *c, uint64_t from)
 {
     jsStreamInfo *info = NULL;
     jsErrCode error = 0;
@@ -150,10 +168,10 @@ bool remote_begin(struct carrier *c)
     }
     if (s != NATS_OK)
         return said(c, "it cannot be looked up", s, error);
-    if (info->Created != c->bucket.created_ns)
-        begin_anew(c, info->Created);
-    if (c->bucket.next > info->State.LastSeq + 1)
-        c->bucket.next = 1; /* the servers have forgotten: read all that is left */
+    if (from && info->Created == c->bucket.created_ns)
+        c->bucket.next = from;
+    else
+        forget_revisions(c, info->Created);
     c->caught_up = info->State.LastSeq < c->bucket.next || info->State.Msgs == 0;
     jsStreamInfo_Destroy(info);
     return read_answers(c) && read_entries(c);

@@ -14,8 +14,10 @@
 
 enum {
     KNOWN_GONE = 1, /* deleted: the stamp is the mark's */
-    KNOWN_PUSH = 2, /* the bucket may not have it yet */
-    KNOWN_HELD = 4  /* the bucket has what this machine does not take: it is not overwritten */
+    KNOWN_PUSH = 2, /* it was not seen in the bucket yet */
+    KNOWN_HELD = 4, /* the bucket has what this machine does not take: it is not overwritten */
+    KNOWN_ACKED = 8, /* with PUSH: the server has it, as it says, but it has not come back yet */
+    KNOWN_REFUSED = 16 /* the server has a newer one, which has not come yet */
 };
 
 /* The greatest stamp that was seen of a key, here or in the bucket. All zero: nothing is known. */

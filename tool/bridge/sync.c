@@ -9,6 +9,7 @@
 #define SHORT_MS 2
 #define LOOK_NS (2 * INT64_C(1000000000))
 #define STATUS_NS (1 * INT64_C(1000000000))
+#define SILENCE_NS (6 * INT64_C(1000000000))
 #define LAST_PUSH_NS (2 * INT64_C(1000000000))
 
 static bool connected(const struct carrier *c)
@@ -23,6 +24,9 @@ static void take_entry(struct carrier *c, natsMsg *msg)
     if (natsMsg_GetMetaData(&meta, msg) != NATS_OK)
         return;
     uint64_t revision = meta->Sequence.Stream;
+    if (meta->Sequence.Consumer <= c->delivered)
+        c->reconnected = true; /* libnats has made another consumer, perhaps with a gap */
+    c->delivered = meta->Sequence.Consumer;
     c->heard_ns = now_ns();
     apply_message(c, natsMsg_GetSubject(msg), natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg),
                   revision, meta->Timestamp);
@@ -47,27 +51,24 @@ static void take_parcel(struct carrier *c, const struct parcel *p)
     natsMsg_Destroy(p->msg);
 }
 
-/* How far the bucket was read: not beyond what must come again. */
+/* Which bucket it is; how far it was read is for people. */
 static void save_mark(struct carrier *c)
 {
     struct bucket_mark mark = c->bucket;
-    if (c->refetch && c->refetch < mark.next)
-        mark.next = c->refetch;
     shadow_tell(c->shadow, "bucket", &mark, sizeof mark);
     c->must_save = false;
 }
 
 static void begin_again(struct carrier *c)
 {
-    c->reconnected = false;
+    uint64_t from = c->reconnected ? 0 : c->refetch;
+    c->reconnected = c->refetch_due = false;
     pthread_mutex_lock(&c->turn);
     c->counts.reconnects += c->entries != NULL;
     push_time_out(c, true);
-    if (c->refetch && c->refetch < c->bucket.next)
-        c->bucket.next = c->refetch;
     c->refetch = 0;
     pthread_mutex_unlock(&c->turn);
-    if (!remote_begin(c)) {
+    if (!remote_begin(c, from)) {
         c->reconnected = true;
         c->pause_until = now_ns() + STATUS_NS;
     }
@@ -86,11 +87,18 @@ static void look_after(struct carrier *c)
         c->rescan_at = 0;
         push_rescan(c);
     }
+    if (c->again_at && now >= c->again_at && c->caught_up) {
+        bool later = push_again(c);
+        c->again_at = later ? now + LOOK_NS : 0;
+        c->reconnected = c->reconnected || (later && now - c->heard_ns > SILENCE_NS);
+    }
     if (c->must_save)
         save_mark(c);
     pthread_mutex_unlock(&c->turn);
+    if (c->whole && c->caught_up && !c->reconnected)
+        remote_compare(c);
     if (c->refetch && now >= c->refetch_at)
-        c->reconnected = true;
+        c->refetch_due = true;
     if (now < c->status_at)
         return;
     c->status_at = now + STATUS_NS;
@@ -127,7 +135,7 @@ void *sync_thread(void *carrier)
     int64_t asked_ns = 0;
     c->reconnected = true;
     while (!c->failed) {
-        if (c->reconnected && connected(c) && now_ns() >= c->pause_until)
+        if ((c->reconnected || c->refetch_due) && connected(c) && now_ns() >= c->pause_until)
             begin_again(c);
         uint32_t n = box_take(&c->box, parcels, TAKE_MOST, patience_ms(c));
         for (uint32_t i = 0; i < n; i++)
