@@ -9,7 +9,7 @@ configure = cmake -S . -B $(BUILD) -DCMAKE_INSTALL_PREFIX=$(PREFIX) $(if $(WERRO
 configure_all = $(configure) -DSHMS_TESTS=ON
 build = cmake --build $(BUILD) -j$(JOBS)
 
-.PHONY: all everything help demo demo-browsers test test-all coverage fuzz test-crash test-mutants test-windows test-distros deb rpm peers bench verify \
+.PHONY: all everything help demo demo-browsers demo-machines test test-all coverage fuzz test-crash test-mutants test-windows test-distros deb rpm peers bench verify \
     install uninstall doc site clean
 
 # Whether there are tests is not even looked at, unless another target did so before.
@@ -41,14 +41,21 @@ demo-browsers: ## see Chromium, Firefox and curl share a login; writes BUILD/dem
 	$(build)
 	python3 demo/browsers/share.py $(BUILD) $(BUILD)/demo/browsers
 
+# As root: it makes network and mount namespaces.
+demo-machines: ## see two machines share a dict while servers, bridges and the link are cut; with times
+	bash ci/setup build test bridge
+	$(configure_all)
+	$(build) --target all tests
+	bash demo/machines.sh $(BUILD)
+
 test: ## the quick tests
 	bash ci/setup build test
 	$(configure_all)
 	$(build) --target all tests
 	cd $(BUILD) && ctest -L quick -j$(JOBS) --output-on-failure
 
-test-all: ## all tests: quick, long, sanitize, package, cross, windows, binding
-	bash ci/setup build demo test bench verify long suites fuzz peers pascal cpp python node rust recipes windows deb rpm
+test-all: ## all tests: quick, long, sanitize, package, cross, windows, binding, bridge
+	bash ci/setup build demo test bridge bench verify long suites fuzz peers pascal cpp python node rust recipes windows deb rpm
 	$(MAKE) everything
 	cd $(BUILD) && ctest -LE browsers -j$(JOBS) --output-on-failure --output-junit tests.xml
 

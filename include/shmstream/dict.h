@@ -94,6 +94,9 @@ typedef struct shms_dict_record {
     int64_t version;      /**< of the change that made it */
     int64_t expires_ns;   /**< when it expires: nanoseconds since 1970; 0: never */
     uint64_t size;        /**< of its value, in bytes */
+    int64_t stamp_ns;     /**< when it was written; with GONE and neither EXPIRED nor EVICTED: deleted.
+                               Nanoseconds since 1970, but later than each stamp that the dict had before */
+    uint64_t origin;      /**< on which machine that was; 0: on this one */
 } shms_dict_record;
 
 /** how.flags */
@@ -109,6 +112,9 @@ typedef struct shms_dict_how {
                                only if the record has this version (else SHMS_E_CHANGED) */
     int64_t expires_ns;   /**< when the record expires: nanoseconds since 1970; 0: never */
     int64_t ttl_ms;       /**< or: how long it lives, in milliseconds from now; 0: not said */
+    int64_t stamp_ns;     /**< 0: this change is made now, and here. Else it was made at this moment on
+                               machine `origin`, as shms_dict_record tells it: for bridges between machines */
+    uint64_t origin;      /**< a number that you gave that machine; 0 without stamp_ns */
 } shms_dict_how;
 
 /** What can be told about a dict. Numbers of a moment, each for itself. */
@@ -224,8 +230,9 @@ SHMS_API int64_t shms_dict_get(shms_dict *d, const void *key, size_t key_size, v
  *     with SHMS_EVICT_NONE nothing else has changed but that expired records were reclaimed), SHMS_E_RANGE
  *     (a key longer than key_max, a value longer than value_max, a ttl_ms that ends after the year 2262; or
  *     the dict has grown beyond what this handle mapped), SHMS_E_INVALID (NULL, a key of 0 bytes, ttl_ms
- *     and expires_ns, a negative one, an unknown field that is not zero), SHMS_E_TIMEOUT (open_timeout_ms
- *     passed; at once with SHMS_DICT_NO_WAIT), SHMS_E_READ_ONLY, SHMS_E_DENIED (may only read the data),
+ *     and expires_ns, a negative one, an origin without stamp_ns, an unknown field that is not zero),
+ *     SHMS_E_TIMEOUT (open_timeout_ms passed; at once with SHMS_DICT_NO_WAIT), SHMS_E_READ_ONLY,
+ *     SHMS_E_DENIED (may only read the data),
  *     SHMS_E_NOSPACE (it would grow, and shared memory is full), SHMS_E_DEADLOCK (called by a signal handler
  *     inside a change through this handle), SHMS_E_CORRUPT, SHMS_E_LOST.
  * Threads: safe; threads that share a handle take turns.

@@ -26,6 +26,7 @@ int shms__os_code(int oserror); /* what a failure of the system means to a user 
 
 int64_t shms__now_ns(void);  /* monotonic */
 int64_t shms__wall_ns(void); /* since 1970, UTC */
+int64_t shms__wall_tick_ns(void); /* the same at the last tick, some milliseconds ago: sooner to be had */
 void shms__nap(int64_t ns); /* is cut short by signals */
 /* uintptr_t shms__thread(void), inline in the port's thread.h: the caller's identity, never 0, unlike every
  * other living thread's */

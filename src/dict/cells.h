@@ -138,6 +138,7 @@ struct clock {
     const shms_dict *dict;
     int64_t ns;
     bool asked;
+    int64_t stamp_ns; /* what the change will be stamped with, asked before it has the lock */
 };
 
 static inline int64_t shms__clock_ns(struct clock *c)
@@ -148,6 +149,15 @@ static inline int64_t shms__clock_ns(struct clock *c)
         c->asked = true;
     }
     return c->ns;
+}
+
+/* What changes are stamped with. The system's clock is asked for what its last tick was: that costs a tenth,
+ * and within a tick make_stamp() counts. */
+static inline void shms__clock_stamp(struct clock *c)
+{
+    const shms_dict *d = c->dict;
+    int64_t ns = d->now_ns ? d->now_ns(d->now_context) : shms__wall_tick_ns();
+    c->stamp_ns = ns > 0 ? ns : 1;
 }
 
 /* In seconds, as cells keep it. */

@@ -123,6 +123,24 @@ static void count_expiring(shms_dict *d, struct redo *r, const struct place *p, 
         a64_store_relaxed(&h->next_expiry, (uint64_t)expires_ns);
 }
 
+/* What a change is stamped with: later than all that this dict has seen, so that of two changes of a key the
+ * later one has the greater stamp, though clocks differ or are set back. */
+static struct stamp make_stamp(shms_dict *d, struct stamp given, struct clock *clock)
+{
+    a64 *latest = &d->header->clock;
+    uint64_t last = word_of(latest);
+    bool full = last >= INT64_MAX - 1; /* a peer's number: from now on the clock alone decides */
+    if (given.ns == 0)
+        given.ns = clock->stamp_ns;
+    else if (!full && (uint64_t)given.ns <= last)
+        return given;
+    if (given.origin == 0 && !full && (uint64_t)given.ns <= last)
+        given.ns = (int64_t)last + 1;
+    /* relaxed: holders only; to be ahead of a change that is never decided does no harm */
+    a64_store_relaxed(latest, (uint64_t)given.ns);
+    return given;
+}
+
 /* ---- put */
 
 struct source {
@@ -159,8 +177,8 @@ static bool fill(shms_dict *d, uint64_t cell, uint64_t n, const struct wanted *w
     a32_store_relaxed(&head->cell.used, seconds); /* relaxed: published by the redo that commits; so below */
     a64_store_relaxed(&head->expires_ns, (uint64_t)c->expires_ns);
     a64_store_relaxed(&head->lengths, shms__lengths_word(l));
-    a64_store_relaxed(&head->spare[0], 0);
-    a64_store_relaxed(&head->spare[1], 0);
+    a64_store_relaxed(&head->stamp_ns, (uint64_t)c->stamp.ns);
+    a64_store_relaxed(&head->origin, c->stamp.origin);
     pour(&s, (unsigned char *)(head + 1), shms__room_first(d));
     for (uint64_t i = 1; i < n; i++) {
         cell = shms__cell_behind(d, cell, 1);
@@ -228,8 +246,11 @@ int64_t shms__change_put(shms_dict *d, const struct wanted *w, const struct plac
     uint64_t n = shms__cells_for(d, (uint64_t)w->key_size + c->size), marks = word_of(&h->marks);
     uint64_t cell = p->slot && shms__queue_load(d, &q) ? take(d, &q, n) : 0;
     uint32_t seconds = d->policy == POLICY_LRU ? shms__clock_s(clock) : 0;
+    struct content stamped = *c;
+    if (!(w->flags & RECORD_LOCK))
+        stamped.stamp = make_stamp(d, c->stamp, clock);
     shms__redo_begin(&r);
-    if (cell == 0 || !fill(d, cell, n, w, c, seconds))
+    if (cell == 0 || !fill(d, cell, n, w, &stamped, seconds))
         return shms__fail(SHMS_E_CORRUPT);
     /* First, so that a walk comes to the cell before a slot names it, and the one before it no more. */
     shms__queue_store_fresh(d, &q, &r);
@@ -270,7 +291,8 @@ static int64_t drop_lock(shms_dict *d, const struct place *p)
     return shms__redo_commit(d, &r);
 }
 
-int64_t shms__change_drop(shms_dict *d, const struct place *p, uint32_t why)
+int64_t shms__change_drop(shms_dict *d, const struct place *p, uint32_t why, struct stamp stamp,
+                          struct clock *clock)
 {
     struct dict_header *h = d->header;
     struct record_head *head = shms__record_at(d, p->cell);
@@ -286,6 +308,11 @@ int64_t shms__change_drop(shms_dict *d, const struct place *p, uint32_t why)
     shms__table_remove(d, &r, p);
     shms__redo_add(&r, &head->cell.version, v);
     shms__redo_add(&r, &head->lengths, shms__lengths_word(mark));
+    if (why == 0) {
+        stamp = make_stamp(d, stamp, clock);
+        shms__redo_add(&r, &head->stamp_ns, (uint64_t)stamp.ns);
+        shms__redo_add(&r, &head->origin, stamp.origin);
+    }
     if (!shms__queue_load(d, &q) || !free_cells(d, &q, &r, p->cell, kept, n - kept) ||
         !into_ring(d, &q, &r, p->cell, &marks))
         return shms__fail(SHMS_E_CORRUPT);

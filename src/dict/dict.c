@@ -320,6 +320,7 @@ int64_t shms_dict_get(shms_dict *d, const void *key, size_t key_size, void *buf,
 struct terms {
     int64_t if_version;
     int64_t expires_ns;
+    struct stamp stamp;
     int timeout_ms; /* of the writers' lock */
 };
 
@@ -336,9 +337,15 @@ static int read_how(const shms_dict_how *from, bool expires, struct clock *clock
         memcpy(&how, from, (size_t)min_u64(from->struct_size, sizeof how));
     }
     if ((how.flags & ~(uint32_t)SHMS_DICT_NO_WAIT) || how.if_version < -1 || how.expires_ns < 0 ||
-        how.ttl_ms < 0 || (how.expires_ns && how.ttl_ms) || (!expires && (how.expires_ns || how.ttl_ms)))
+        how.ttl_ms < 0 || (how.expires_ns && how.ttl_ms) || (!expires && (how.expires_ns || how.ttl_ms)) ||
+        how.stamp_ns < 0 || (how.origin && !how.stamp_ns))
         return shms__fail(SHMS_E_INVALID);
-    *ret = (struct terms){how.if_version, how.expires_ns, how.flags & SHMS_DICT_NO_WAIT ? 0 : d->timeout_ms};
+    *ret = (struct terms){.if_version = how.if_version,
+                          .expires_ns = how.expires_ns,
+                          .stamp = {how.stamp_ns, how.origin},
+                          .timeout_ms = how.flags & SHMS_DICT_NO_WAIT ? 0 : d->timeout_ms};
+    if (how.stamp_ns == 0)
+        shms__clock_stamp(clock);
     if (how.ttl_ms == 0)
         return 0;
     int64_t now = shms__clock_ns(clock);
@@ -395,6 +402,7 @@ static int64_t put(shms_dict *d, struct edit *e, struct room *room, struct clock
         struct place p;
         e->number = start;
         e->content.expires_ns = e->terms.expires_ns;
+        e->content.stamp = e->terms.stamp;
         int rc = shms__table_find(d, &e->wanted, &p);
         if (rc == 0)
             rc = check_version(&p, e->terms.if_version, clock);
@@ -424,7 +432,7 @@ int64_t shms_dict_set(shms_dict *d, const void *key, size_t key_size, const void
                       const shms_dict_how *how)
 {
     struct clock clock = {.dict = d};
-    struct edit e = {.content = {value, (uint32_t)value_size, 0}};
+    struct edit e = {.content = {.value = value, .size = (uint32_t)value_size}};
     int rc = shms__check_key(d, key, key_size);
     if (rc == 0 && !value && value_size > 0)
         rc = shms__fail(SHMS_E_INVALID);
@@ -448,7 +456,7 @@ int64_t shms_dict_add(shms_dict *d, const void *key, size_t key_size, int64_t de
         rc = read_how(how, true, &clock, &e.terms);
     if (rc < 0)
         return rc;
-    e.content = (struct content){&e.number, sizeof e.number, 0};
+    e.content = (struct content){.value = &e.number, .size = sizeof e.number};
     if (d->value_max < sizeof e.number)
         return shms__fail(SHMS_E_RANGE);
     e.wanted = shms__wanted(d, key, (uint32_t)key_size, 0);
@@ -459,7 +467,7 @@ int64_t shms_dict_add(shms_dict *d, const void *key, size_t key_size, int64_t de
 }
 
 /* By the holder of the lock. *ret_wrote: what had expired went, though nothing was there to delete. */
-static int64_t drop(shms_dict *d, const struct wanted *w, int64_t if_version, struct clock *clock,
+static int64_t drop(shms_dict *d, const struct wanted *w, const struct terms *terms, struct clock *clock,
                     bool *ret_wrote)
 {
     struct place p;
@@ -467,15 +475,15 @@ static int64_t drop(shms_dict *d, const struct wanted *w, int64_t if_version, st
     if (rc < 0)
         return rc;
     bool there = present(&p, clock);
-    if (!there && if_version > 0)
+    if (!there && terms->if_version > 0)
         rc = shms__fail(SHMS_E_CHANGED);
     else if (!there)
         rc = shms__fail(SHMS_E_NOT_FOUND);
     else
-        rc = check_version(&p, if_version, clock);
+        rc = check_version(&p, terms->if_version, clock);
     if (rc < 0 && !(p.cell && !there))
         return rc;
-    int64_t version = shms__change_drop(d, &p, there ? 0 : RECORD_EXPIRED);
+    int64_t version = shms__change_drop(d, &p, there ? 0 : RECORD_EXPIRED, terms->stamp, clock);
     *ret_wrote = version >= 0;
     return there || version < 0 ? version : rc;
 }
@@ -495,6 +503,6 @@ int64_t shms_dict_del(shms_dict *d, const void *key, size_t key_size, const shms
         return rc;
     struct wanted w = shms__wanted(d, key, (uint32_t)key_size, 0);
     bool wrote = false;
-    int64_t version = drop(d, &w, terms.if_version, &clock, &wrote);
+    int64_t version = drop(d, &w, &terms, &clock, &wrote);
     return shms__change_end(d, wrote, version);
 }

@@ -73,7 +73,7 @@ static int64_t sweep(shms_dict *d, uint64_t slots, uint64_t most, struct clock *
             continue;
         bool expired = shms__clock_past(clock, p.record.expires_ns);
         if (expired || dead_lock(d, &p, &asked)) {
-            int64_t rc = shms__change_drop(d, &p, expired ? RECORD_EXPIRED : 0);
+            int64_t rc = shms__change_drop(d, &p, expired ? RECORD_EXPIRED : 0, (struct stamp){0}, clock);
             if (rc < 0)
                 return rc;
             gone++;
@@ -115,7 +115,7 @@ static int evict_one(shms_dict *d, uint64_t but, struct clock *clock)
     a64_store_relaxed(&d->header->hand, hand & s.mask); /* relaxed: as in sweep */
     if (!oldest.cell)
         return 0;
-    int64_t rc = shms__change_drop(d, &oldest, RECORD_EVICTED);
+    int64_t rc = shms__change_drop(d, &oldest, RECORD_EVICTED, (struct stamp){0}, clock);
     return rc < 0 ? (int)rc : 1;
 }
 

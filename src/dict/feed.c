@@ -62,7 +62,9 @@ static int look_change(shms_dict *d, uint64_t v, struct change *c)
         return why_not(d, v);
     uint64_t lengths = a64_load_relaxed(&head->lengths); /* relaxed: the version is checked below */
     c->record = (struct entry){.cell = cell, .version = v};
-    c->record.expires_ns = (int64_t)a64_load_relaxed(&head->expires_ns); /* relaxed: as above */
+    c->record.expires_ns = (int64_t)a64_load_relaxed(&head->expires_ns); /* relaxed: as above; so below */
+    c->record.stamp_ns = (int64_t)a64_load_relaxed(&head->stamp_ns);
+    c->record.origin = a64_load_relaxed(&head->origin);
     bool sound = shms__lengths(d, lengths, &c->record.lengths) &&
                  shms__record_copy(d, cell, 0, c->key, c->record.lengths.key);
     fence_acquire(); /* orders: all that was read before the second look; pairs with the fence in fill() */

@@ -43,7 +43,7 @@ static int64_t hold(shms_dict *d, const struct wanted *w, uint64_t *ret_holder, 
 {
     struct clock clock = {.dict = d};
     uint64_t id = me(d);
-    const struct content c = {&id, sizeof id, 0};
+    const struct content c = {.value = &id, .size = sizeof id};
     for (;;) {
         struct place p;
         int rc = shms__table_find(d, w, &p);
@@ -147,7 +147,8 @@ static int64_t release(shms_dict *d, const struct wanted *w)
         return rc;
     if (!p.cell || shms__lock_holder(d, &p) != me(d))
         return shms__fail(SHMS_E_NOT_OWNER);
-    return shms__change_drop(d, &p, 0);
+    struct clock clock = {.dict = d};
+    return shms__change_drop(d, &p, 0, (struct stamp){0}, &clock);
 }
 
 int shms_dict_unlock(shms_dict *d, const void *key, size_t key_size)
@@ -168,11 +169,13 @@ static void release_mine(shms_dict *d)
 {
     struct slots s;
     struct place p;
+    struct clock clock = {.dict = d};
+    const struct stamp none = {0};
     if (!shms__table_slots(d, &s))
         return;
     for (uint64_t i = 0; i <= s.mask; i++)
         if (shms__table_record(d, &s, i, &p) && (p.record.lengths.flags & RECORD_LOCK) &&
-            shms__lock_holder(d, &p) == me(d) && shms__change_drop(d, &p, 0) < 0)
+            shms__lock_holder(d, &p) == me(d) && shms__change_drop(d, &p, 0, none, &clock) < 0)
             return;
 }
 

@@ -110,7 +110,8 @@ struct dict_header {
     a64 total;       /* cells end here */
     a64 hand;        /* the slot that is looked at next for what can go */
     a64 next_expiry; /* nothing expires before this moment */
-    a64 unused4[4];
+    a64 clock;       /* no record and no mark has a later stamp that was made here or came by a call */
+    a64 unused4[3];
     /* the redo record: while redo_count is not 0, that many words are to be stored */
     a64 redo_count;
     uint8_t unused5[56];
@@ -129,7 +130,9 @@ struct record_head {
     struct cell_head cell;
     a64 expires_ns; /* since 1970, UTC, by the dict's clock; 0: never */
     a64 lengths;
-    a64 spare[2]; /* zero: kept for a bridge between machines */
+    a64 stamp_ns; /* when it was written or deleted: since 1970, UTC, by the clock of the machine where that
+                     was, and later than what was known there before */
+    a64 origin;   /* which machine that was; 0: this one */
 };
 
 /* control.object of a dict: its format, so that control alone tells what cannot be opened. */
@@ -176,7 +179,8 @@ DICT_AT(dict_header, expired, 256);
 DICT_AT(dict_header, total, 264);
 DICT_AT(dict_header, hand, 272);
 DICT_AT(dict_header, next_expiry, 280);
-DICT_AT(dict_header, unused4, 288);
+DICT_AT(dict_header, clock, 288);
+DICT_AT(dict_header, unused4, 296);
 DICT_AT(dict_header, redo_count, 320);
 DICT_AT(dict_header, unused5, 328);
 DICT_AT(dict_header, redo, 384);
@@ -188,7 +192,8 @@ DICT_AT(cell_head, version, 8);
 DICT_AT(record_head, cell, 0);
 DICT_AT(record_head, expires_ns, 16);
 DICT_AT(record_head, lengths, 24);
-DICT_AT(record_head, spare, 32);
+DICT_AT(record_head, stamp_ns, 32);
+DICT_AT(record_head, origin, 40);
 DICT_AT(dict_object, format, 0);
 DICT_AT(dict_object, fingerprint, 4);
 _Static_assert(sizeof(struct dict_header) <= DICT_RING, "the header ends before the ring");

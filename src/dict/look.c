@@ -67,6 +67,8 @@ void shms__tell(shms_dict_record *ret, const struct entry *r)
                              .flags = r->lengths.flags & (RECORD_GONE | RECORD_EXPIRED | RECORD_EVICTED),
                              .version = (int64_t)r->version,
                              .expires_ns = r->expires_ns,
-                             .size = r->lengths.value};
+                             .size = r->lengths.value,
+                             .stamp_ns = r->stamp_ns,
+                             .origin = r->origin};
     memcpy(ret, &told, (size_t)min_u64(ret->struct_size, sizeof told));
 }

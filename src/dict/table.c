@@ -92,6 +92,8 @@ static int try_record(shms_dict *d, const struct wanted *w, const struct slots *
     ret->version = a64_load_acquire(&head->cell.version);
     uint64_t lengths = a64_load_relaxed(&head->lengths);           /* relaxed: the version is checked below */
     ret->expires_ns = (int64_t)a64_load_relaxed(&head->expires_ns); /* relaxed: as above */
+    ret->stamp_ns = (int64_t)a64_load_relaxed(&head->stamp_ns);     /* relaxed: as above; so below */
+    ret->origin = a64_load_relaxed(&head->origin);
     ret->cell = cell;
     bool sound = shms__lengths(d, lengths, &ret->lengths);
     bool same = sound && ret->lengths.key == w->key_size && ret->lengths.flags == w->flags &&
@@ -171,8 +173,8 @@ bool shms__table_record(shms_dict *d, const struct slots *s, uint64_t index, str
         return false;
     const struct record_head *head = shms__record_at(d, cell);
     *ret = (struct place){*s, &s->slot[index], index, cell,
-                          {cell, word_of(&head->cell.version), (int64_t)word_of(&head->expires_ns), {0, 0,
-                          0}}};
+                          {.cell = cell, .version = word_of(&head->cell.version),
+                           .expires_ns = (int64_t)word_of(&head->expires_ns)}};
     return shms__lengths(d, word_of(&head->lengths), &ret->record.lengths);
 }
 

@@ -36,6 +36,8 @@ struct entry {
     uint64_t version;
     int64_t expires_ns;
     struct lengths lengths;
+    int64_t stamp_ns;
+    uint64_t origin;
 };
 
 /* What a look gives, besides failures. LOOK_AGAIN: somebody changed it meanwhile. */

@@ -41,6 +41,8 @@ static int look_once(shms_dict *d, void *context)
         return LOOK_ABSENT;
     uint64_t lengths = a64_load_relaxed(&head->lengths);           /* relaxed: the version is checked below */
     r->expires_ns = (int64_t)a64_load_relaxed(&head->expires_ns); /* relaxed: as above */
+    r->stamp_ns = (int64_t)a64_load_relaxed(&head->stamp_ns);       /* relaxed: as above; so below */
+    r->origin = a64_load_relaxed(&head->origin);
     r->cell = k->cell;
     int rc = shms__lengths(d, lengths, &r->lengths) && r->lengths.flags == 0 ? look_at(d, k) : LOOK_ABSENT;
     fence_acquire(); /* orders: all that was read before the second look; pairs with the fence in fill() */

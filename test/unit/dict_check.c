@@ -51,8 +51,8 @@ static const char *check_record(struct check *c, uint64_t word)
     e.version = word_of(&head->cell.version);
     if (!shms__lengths(c->d, word_of(&head->lengths), &e.lengths))
         return "a record's lengths";
-    if (word_of(&head->spare[0]) || word_of(&head->spare[1]))
-        return "a record's spare bytes";
+    if (word_of(&head->stamp_ns) > word_of(&c->h->clock))
+        return "a record's stamp";
     unsigned char key[DICT_KEY_MOST];
     shms__record_copy(c->d, e.cell, 0, key, e.lengths.key);
     struct wanted w = shms__wanted(c->d, key, e.lengths.key, e.lengths.flags);

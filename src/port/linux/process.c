@@ -27,6 +27,11 @@ int64_t shms__wall_ns(void)
     return clock_ns(CLOCK_REALTIME);
 }
 
+int64_t shms__wall_tick_ns(void)
+{
+    return clock_ns(CLOCK_REALTIME_COARSE);
+}
+
 int shms__random(void *buf, size_t n)
 {
     ssize_t got;

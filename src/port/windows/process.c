@@ -20,12 +20,24 @@ int64_t shms__now_ns(void)
     return t / hz.QuadPart * 1000000000 + t % hz.QuadPart * 1000000000 / hz.QuadPart;
 }
 
+static int64_t since_1970_ns(FILETIME t)
+{
+    int64_t since_1601 = (int64_t)((uint64_t)t.dwHighDateTime << 32 | t.dwLowDateTime);
+    return (since_1601 - 116444736000000000) * 100;
+}
+
 int64_t shms__wall_ns(void)
 {
     FILETIME t;
     GetSystemTimePreciseAsFileTime(&t);
-    int64_t since_1601 = (int64_t)((uint64_t)t.dwHighDateTime << 32 | t.dwLowDateTime);
-    return (since_1601 - 116444736000000000) * 100;
+    return since_1970_ns(t);
+}
+
+int64_t shms__wall_tick_ns(void)
+{
+    FILETIME t;
+    GetSystemTimeAsFileTime(&t);
+    return since_1970_ns(t);
 }
 
 int shms__random(void *buf, size_t n)

@@ -158,6 +158,8 @@ pub struct shms_dict_record {
     pub version: i64,
     pub expires_ns: i64,
     pub size: u64,
+    pub stamp_ns: i64,
+    pub origin: u64,
 }
 
 #[repr(C)]
@@ -168,6 +170,8 @@ pub struct shms_dict_how {
     pub if_version: i64,
     pub expires_ns: i64,
     pub ttl_ms: i64,
+    pub stamp_ns: i64,
+    pub origin: u64,
 }
 
 pub type shms_dict_change_fn = unsafe extern "C" fn(
