@@ -37,7 +37,7 @@ once --json "$id-?*red*" | grep -o '"name": "[^"]*"'
 
 echo '# JSON'
 once --json "$id-none"
-once --json --sort name "$id-a" "$id-b" | sed -E 's/"(created|memory|uid)": "?[^,"]*"?/"\1": X/'
+once --json --sort name "$id-a" "$id-b" | sed -E 's/"(created|memory|uid)": "?[^,"]*"?/"\1": X/g'
 once --json "$id*" | python3 -c 'import json, sys; print(sorted({type(r["rate"]).__name__ for r in json.load(sys.stdin)}))'
 
 echo '# rates'

@@ -68,8 +68,10 @@ static void no_file_in_between(void **state)
     clock_that_looks(&seen);
     assert_int_equal(seen, 1); /* and nothing beside it */
     assert_int_equal(shms_jar_export(out, path, NULL), 1);
-    assert_int_equal(shms_jar_export(out, "/tmp", NULL), SHMS_E_INVALID);
     unlink(path);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(shms_jar_export(out, path, NULL), SHMS_E_INVALID);
+    rmdir(path);
     shms_jar_close(out);
     shms_jar_close(j);
 }
