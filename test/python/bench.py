@@ -4,12 +4,19 @@
 Ours and theirs take turns in one run, and of each the best of ROUNDS counts, so that what else the machine does weighs
 less. bench.py [SECONDS] is how long one measurement may take.
 """
+import itertools
 import multiprocessing as mp
 import os
 import sys
+import tempfile
 import time
 
 import shmstream
+
+try:
+    import lmdb
+except ImportError:
+    lmdb = None
 
 ROUNDS = 5
 SECONDS = float(sys.argv[1]) if len(sys.argv) > 1 else 0.3
@@ -75,6 +82,32 @@ def flow(size, count):
     return ours, theirs
 
 
+def dict_beside_lmdb():
+    """A thousand records in shared memory, without a sync."""
+    keys = [b"key-%d" % i for i in range(1000)]
+    with shmstream.Dict(name("lmdb"), 1 << 20) as d, tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        with lmdb.open(folder, map_size=1 << 24, sync=False, writemap=True) as env:
+            with env.begin(write=True) as t:
+                for key in keys:
+                    d[key] = b"v" * 100
+                    t.put(key, b"v" * 100)
+            turn = itertools.cycle(keys)
+
+            def get_theirs():
+                with env.begin() as t:
+                    return t.get(next(turn))
+
+            def set_theirs():
+                with env.begin(write=True) as t:
+                    t.put(next(turn), b"w" * 100)
+
+            def set_ours():
+                d[next(turn)] = b"w" * 100
+
+            beside("get, 1000 keys of 100 B", lambda: d[next(turn)], get_theirs, "lmdb")
+            beside("set", set_ours, set_theirs, "lmdb")
+
+
 def main():
     print(f"Python {sys.version.split()[0]}, load {os.getloadavg()[0]:.1f}")
     with shmstream.Stream(name("lock"), 64) as s:
@@ -116,6 +149,10 @@ def main():
 
         beside("get from a dict", lambda: d["key"], lambda: managed["key"], "Manager().dict")
         beside("set in a dict", set_ours, set_theirs, "Manager().dict")
+    if lmdb:
+        dict_beside_lmdb()
+    else:
+        print("no lmdb for this Python (python3-lmdb): left out")
 
 
 if __name__ == "__main__":
