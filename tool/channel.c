@@ -107,6 +107,7 @@ void cli_progress_add(cli_progress *p, uint64_t bytes)
     p->shown_ns = now;
     fprintf(stderr, "\r%s, %s/s   ", show_size(so_far, p->bytes),
             show_size(speed, (uint64_t)((double)p->bytes / ((double)(now - p->began_ns) / 1e9))));
+    fflush(stderr);
 }
 
 void cli_progress_end(cli_progress *p)

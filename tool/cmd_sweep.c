@@ -63,6 +63,7 @@ static void show_progress(sweep *sum, size_t done, size_t n)
     if (now - sum->started_ns < 1000000000 || now - sum->shown_ns < 200000000 || !isatty(STDERR_FILENO))
         return;
     fprintf(stderr, "\r%zu of %zu", done, n);
+    fflush(stderr);
     sum->shown_ns = now;
 }
 

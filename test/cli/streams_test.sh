@@ -96,5 +96,10 @@ try rm "$id$(printf '\233x')" | LC_ALL=C sed 's/^\$.*/$ rm/'
 echo '# and what is harmless stays'
 try rm "$id-ü-日本-😀"
 
+echo '# messages of many processes do not mix'
+for _ in {1..60}; do "$SHMS" info "$id-none" 2>>"$work/messages" & done
+wait
+sort "$work/messages" | uniq -c | sed 's/^ *//'
+
 try rm "$id"
 finish

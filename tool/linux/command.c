@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -16,6 +17,7 @@ void open_streams(void)
     for (int fd = 0; fd < 3; fd++)
         if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", contrary[fd]) != fd)
             _exit(EXIT_FAILURE); /* nothing else can be said, and less can be done */
+    setvbuf(stderr, NULL, _IOLBF, BUFSIZ); /* a message is one write: those of many processes do not mix */
 }
 
 sigset_t mask_before;

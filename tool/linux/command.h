@@ -9,7 +9,8 @@
 
 extern sigset_t mask_before; /* of signals, before they were held: commands begin with it */
 
-/* Closed standard streams, so that no file gets their numbers; reading and writing still fails with EBADF. */
+/* First of all. Closed standard streams, so that no file gets their numbers; reading and writing still fails
+ * with EBADF. Messages go out a line at a time. */
 void open_streams(void);
 
 sigset_t held_signals(void); /* those that hold_stops() holds back, SIGCHLD among them */
