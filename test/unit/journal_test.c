@@ -384,7 +384,8 @@ static void nonsense(void **state)
         assert_int_equal(shms_stream_lock(other, 0), 0);
         assert_int_equal(shms_stream_pwrite(other, "x", 1, 0), 1);
         memcpy(other->section.journal.at, heads[i], sizeof heads[i]);
-        if (heads[i][1] <= 8) /* nothing is behind it: only what it says itself is wrong. relaxed: one thread */
+        /* nothing is behind it: only what it says itself is wrong. relaxed: one thread */
+        if (heads[i][1] <= 8)
             a64_store_relaxed(&control_of(s)->journal_used, sizeof heads[i] + 8);
         shms_stream_close(other);
         assert_int_equal(shms_stream_lock(s, 0), SHMS_OWNER_DIED);
