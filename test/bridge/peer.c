@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the tests of the bridge need besides shms:
- *   peer burst DICT PREFIX CHANGES KEYS PAUSE_US   changes of PREFIX0, PREFIX1 ...; prints the last state
+ *   peer burst DICT PREFIX CHANGES KEYS MS         changes of PREFIX0, PREFIX1 ...; prints the last state
  *   peer dump DICT [PREFIX]                        "KEY VALUE", sorted
  *   peer forward DICT KEY COUNT SECONDS            watch a number that must never go back, up to COUNT;
  *                                                  a failure if it stands still so long
- *   peer count DICT KEY COUNT PAUSE_US             set it to 1 ... COUNT
+ *   peer count DICT KEY COUNT MS                   set it to 1 ... COUNT
+ * CHANGES and COUNT of 0: until standard input ends; a count then ends with COUNT_LAST. MS: between two
+ * changes others' are waited for, so long at most.
  *   peer relay PORT TO                             pass TCP connections on, on this machine
  *   peer put URL SUBJECT HEX ZEROS                 a message past the bridges: bytes, and zeros
  *   peer bare URL BUCKET COUNT                     how long a put takes until a watcher has it
@@ -16,9 +18,11 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <nats/nats.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +32,7 @@
 #include <unistd.h>
 
 #define LINES_MOST 200000
+#define COUNT_LAST 1000000000
 
 static void check(int64_t rc, const char *what)
 {
@@ -59,11 +64,19 @@ static int64_t now_ns(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-static void pause_us(int us)
+/* Until another has changed the dict, or the time is over. */
+static void give_way(shms_dict *d, int ms)
 {
-    const struct timespec t = {us / 1000000, us % 1000000 * 1000L};
-    if (us > 0)
-        nanosleep(&t, NULL);
+    int64_t seen = shms_dict_version(d);
+    if (ms > 0)
+        shms_dict_wait(d, NULL, 0, &seen, ms);
+}
+
+/* May change number i (from 0) be made? */
+static bool goes_on(int64_t i, int64_t most)
+{
+    struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+    return most > 0 ? i < most : poll(&in, 1, 0) == 0;
 }
 
 static int by_text(const void *a, const void *b)
@@ -97,9 +110,9 @@ static int burst(char **words)
 {
     shms_dict *d = open_dict(words[0]);
     const char *prefix = words[1];
-    int changes = atoi(words[2]), keys = atoi(words[3]), us = atoi(words[4]);
+    int changes = atoi(words[2]), keys = atoi(words[3]), ms = atoi(words[4]);
     unsigned seed = (unsigned)getpid();
-    for (int i = 0; i < changes; i++) {
+    for (int i = 0; goes_on(i, changes); i++) {
         char key[80], value[80];
         int rc = snprintf(key, sizeof key, "%s%d", prefix, rand_r(&seed) % keys);
         if (rand_r(&seed) % 8 == 0) {
@@ -109,7 +122,7 @@ static int burst(char **words)
             int n = snprintf(value, sizeof value, "%d.%d", (int)getpid(), i);
             check(shms_dict_set(d, key, (size_t)rc, value, (size_t)n, NULL), "set");
         }
-        pause_us(us);
+        give_way(d, ms);
     }
     shms_dict_close(d);
     return dump(words[0], prefix);
@@ -143,15 +156,22 @@ static int forward(const char *name, const char *key, int64_t last, int seconds)
     return before < last;
 }
 
-static int count(const char *name, const char *key, int64_t last, int us)
+static void set_number(shms_dict *d, const char *key, int64_t number)
+{
+    char text[32];
+    int n = snprintf(text, sizeof text, "%lld", (long long)number);
+    check(shms_dict_set(d, key, strlen(key), text, (size_t)n, NULL), "set");
+}
+
+static int count(const char *name, const char *key, int64_t last, int ms)
 {
     shms_dict *d = open_dict(name);
-    for (int64_t i = 1; i <= last; i++) {
-        char text[32];
-        int n = snprintf(text, sizeof text, "%lld", (long long)i);
-        check(shms_dict_set(d, key, strlen(key), text, (size_t)n, NULL), "set");
-        pause_us(us);
+    for (int64_t i = 0; goes_on(i, last); i++) {
+        set_number(d, key, i + 1);
+        give_way(d, ms);
     }
+    if (last == 0)
+        set_number(d, key, COUNT_LAST);
     return 0;
 }
 
@@ -205,7 +225,6 @@ static int bare(const char *url, const char *bucket, int times)
         } while (!e || kvEntry_Revision(e) < revision);
         kvEntry_Destroy(e);
         ns[i] = now_ns() - begin;
-        pause_us(2000);
     }
     return print_times("bare", ns, times);
 }
@@ -221,13 +240,16 @@ static void enter(const char *pid)
     }
 }
 
-static void write_moments(const char *name, int times)
+/* Each when the one before has arrived, as a byte tells. */
+static void write_moments(const char *name, int times, int arrived)
 {
     shms_dict *d = open_dict(name);
+    char byte;
     for (int i = 0; i < times; i++) {
         int64_t begin = now_ns();
         check(shms_dict_set(d, "delay", 5, &begin, sizeof begin, NULL), "set");
-        pause_us(4000);
+        if (read(arrived, &byte, 1) != 1)
+            break;
     }
     _exit(0);
 }
@@ -235,19 +257,28 @@ static void write_moments(const char *name, int times)
 static int delay(const char *name, int times, const char *pid)
 {
     int64_t *ns = calloc((size_t)times, sizeof *ns), seen = 0, last = 0;
+    int arrived[2];
+    if (pipe(arrived) != 0)
+        return EXIT_FAILURE;
     pid_t writer = fork();
     if (writer == 0) {
+        close(arrived[1]);
         enter(pid);
-        write_moments(name, times);
+        write_moments(name, times, arrived[0]);
     }
     shms_dict *d = open_dict(name);
     int n = 0;
     while (n < times && shms_dict_wait(d, "delay", 5, &seen, 3000) == 0) {
         int64_t begin = 0;
-        if (shms_dict_get(d, "delay", 5, &begin, sizeof begin, NULL) == sizeof begin && begin != last)
-            ns[n++] = now_ns() - begin;
+        bool new = shms_dict_get(d, "delay", 5, &begin, sizeof begin, NULL) == sizeof begin && begin != last;
         last = begin;
+        if (!new)
+            continue;
+        ns[n++] = now_ns() - begin;
+        if (write(arrived[1], "", 1) != 1)
+            break;
     }
+    close(arrived[1]);
     waitpid(writer, NULL, 0);
     return n > 0 ? print_times("bridge", ns, n) : EXIT_FAILURE;
 }

@@ -15,6 +15,8 @@ command -v nats-server >/dev/null || skip "no nats-server; ci/setup names the pa
 [ -x "$bridge" ] || skip "no shms-bridge was built"
 unshare -m true 2>/dev/null || skip "no namespaces may be made here"
 work=$(mktemp -d "${TMPDIR:-/tmp}/shms-bridge-XXXXXX")
+mkfifo "$work/never" # nobody writes into it: its readers end with this script, or when they are killed
+exec 5<>"$work/never"
 declare -A server machine carrier other
 end() {
     kill -CONT "${server[@]}" "${other[@]}" 2>/dev/null || true
@@ -66,8 +68,8 @@ stop() {
 }
 start_machine() {
     # shellcheck disable=SC2016 # it is the inner shell's
-    unshare -m --propagation private sh -c 'mount -t tmpfs -o size=${1:-200m} tmpfs /dev/shm && : >/dev/shm/ready &&
-        exec sleep 600' sh "${2:-200m}" &
+    unshare -m --propagation private sh -c 'mount -t tmpfs -o size=$2 tmpfs /dev/shm && : >/dev/shm/ready &&
+        exec cat "$1" 5>&-' sh "$work/never" "${2:-200m}" &
     machine[$1]=$!
     until_true 10 nsenter -m -t "${machine[$1]}" test -e /dev/shm/ready || skip "no tmpfs may be mounted here"
 }
@@ -102,6 +104,16 @@ both() { is 1 "$1" "$2" && is 2 "$1" "$2"; }
 quiet() { [ "$(on "$1" "$bridge" status --json | sed 's/.*"waiting":\([0-9]*\).*/\1/')" = 0 ]; }
 figure() { on "$1" "$bridge" status --json | sed "s/.*\"$2\":\([0-9a-z]*\).*/\1/"; }
 set_to() { on "$1" "$shms" set d "$2" "$3"; }
+# Programs that change something until they are told: `... <"$work/go" &` between begin_going and end_going.
+begin_going() { rm -f "$work/go" && mkfifo "$work/go" && exec 6<>"$work/go"; }
+end_going() { exec 6>&-; }
+# advances N: machine 2 has seen the number that machine 1 counts go on by N
+number() { on 2 "$shms" get d n 2>/dev/null || echo 0; }
+advances() {
+    local goal=$(($(number) + $1))
+    reached() { [ "$(number)" -ge "$goal" ]; }
+    until_true 30 reached
+}
 
 # ---- steps
 
@@ -151,20 +163,24 @@ step_carry() {
     local watch=$!
     on 1 "$peer" forward d n 1500 10 &
     local own=$!
-    on 1 "$peer" burst d a- 3000 50 300 >"$work/a" &
+    on 1 "$peer" burst d a- 3000 50 1 >"$work/a" &
     local a=$!
-    on 2 "$peer" burst d b- 3000 50 300 >"$work/b" &
+    on 2 "$peer" burst d b- 3000 50 1 >"$work/b" &
     local b=$!
-    on 1 "$peer" burst d both- 2000 20 300 >/dev/null &
+    on 1 "$peer" burst d both- 2000 20 1 >/dev/null &
     local c=$!
-    on 2 "$peer" burst d both- 2000 20 300 >/dev/null &
+    on 2 "$peer" burst d both- 2000 20 1 >/dev/null &
     local e=$!
-    on 1 "$peer" count d n 1500 500
+    on 1 "$peer" count d n 1500 1
     wait $watch || fail "steps backwards"
     wait $own || fail "a machine's own echo took it back"
     wait $a $b $c $e || fail "a burst"
     until_true 10 same || fail "not equal after 10 s"
-    sleep 1
+    # What was still under way comes before a change each way.
+    set_to 1 there 1
+    until_true 10 both there 1 || fail "no change goes there"
+    set_to 2 back 1
+    until_true 10 both back 1 || fail "no change comes back"
     same || fail "equal, but not for long"
     cmp "$work/a" <(on 2 "$peer" dump d a-) || fail "changes of machine 1 were lost"
     cmp "$work/b" <(on 1 "$peer" dump d b-) || fail "changes of machine 2 were lost"
@@ -186,19 +202,21 @@ step_carry() {
 step_kill() {
     start_server 0
     two
-    on 1 "$peer" burst d a- 6000 60 700 >"$work/a" &
+    begin_going
+    on 1 "$peer" burst d a- 0 60 1 <"$work/go" >"$work/a" 6>&- &
     local a=$!
-    on 2 "$peer" burst d b- 6000 60 700 >"$work/b" &
+    on 2 "$peer" burst d b- 0 60 1 <"$work/go" >"$work/b" 6>&- &
     local b=$!
-    on 2 "$peer" forward d n 4000 20 &
+    on 2 "$peer" forward d n 1000000000 20 6>&- &
     local watch=$!
-    on 1 "$peer" count d n 4000 1000 &
+    on 1 "$peer" count d n 0 1 <"$work/go" 6>&- &
     local counter=$! n
     for n in {1..16}; do
-        sleep "0.$((100 + RANDOM % 300))"
+        advances $((1 + RANDOM % 100)) || fail "nothing is carried after kill $((n - 1))"
         stop "${carrier[$((n % 2 + 1))]}"
-        start_bridge $((n % 2 + 1))
+        start_bridge $((n % 2 + 1)) 6>&-
     done
+    end_going
     wait $a $b $counter || fail "a burst"
     wait $watch || fail "steps backwards"
     until_true 10 same || fail "not equal after 10 s"
@@ -231,17 +249,21 @@ step_servers() {
     two
     set_to 1 first 1
     until_true 30 both first 1 || fail "the cluster does not begin"
-    on 1 "$peer" burst d a- 5000 60 1500 >"$work/a" &
+    begin_going
+    on 1 "$peer" burst d a- 0 60 2 <"$work/go" >"$work/a" 6>&- &
     local a=$!
-    on 2 "$peer" burst d b- 5000 60 1500 >"$work/b" &
+    on 2 "$peer" burst d b- 0 60 2 <"$work/go" >"$work/b" 6>&- &
     local b=$!
+    on 1 "$peer" count d n 0 2 <"$work/go" 6>&- &
+    local counter=$!
     for n in 0 1 2; do
-        sleep 1
+        advances 50 || fail "nothing is carried before server $n is killed"
         stop "${server[$n]}"
-        sleep 1
-        start_server $n
+        advances 50 || fail "two servers of three carry nothing"
+        start_server $n 6>&-
     done
-    wait $a $b || fail "a burst"
+    end_going
+    wait $a $b $counter || fail "a burst"
     set_to 1 all 1
     until_true 20 both all 1 || fail "after each server was killed"
     for n in 0 1 2; do stop "${server[$n]}"; done
@@ -276,9 +298,9 @@ step_cut() {
     set_to 2 del2 old
     on 1 "$peer" burst d a- 3000 800 0 >"$work/a"
     on 2 "$peer" burst d b- 3000 800 0 >"$work/b"
-    on 1 "$peer" burst d both- 500 20 1000 >/dev/null &
+    on 1 "$peer" burst d both- 500 20 1 >/dev/null &
     local c=$!
-    on 2 "$peer" burst d both- 500 20 1000 >/dev/null
+    on 2 "$peer" burst d both- 500 20 1 >/dev/null
     wait $c
     set_to 2 one new
     set_to 1 two new
