@@ -10,6 +10,7 @@
 #include "shmstream.h"
 #include "shmstream/channel.h"
 #include "shmstream/dict.h"
+#include "text.h"
 
 typedef struct region {
     char *name;
@@ -55,19 +56,11 @@ const char *show_holder(char text[SHOW_TEXT], const shms_info *info); /* of the 
 const char *show_state(uint32_t state);
 int64_t show_now_ns(void);
 
-/* A name, or any text of others, for people: characters that could steer a terminal become question marks. */
-void show_text(FILE *out, const char *text);
-void show_bytes(FILE *out, const char *bytes, size_t n);
-void show_json_string(FILE *out, const char *bytes, size_t n);
-/* "name": "bytes"; of bytes that are not UTF-8 the text has not all, so that "name_hex" comes, too. */
-void show_json_bytes(FILE *out, const char *name, const char *bytes, size_t n);
 /* What is told of a record: key, version, and where it is there expiry and size. */
 void show_json_record(FILE *out, const char *key, size_t key_size, const shms_dict_record *record);
 const char *show_kind(uint32_t kind);
 const char *show_slow(uint32_t slow);
 const char *show_evict(uint32_t policy);
-/* How many characters show_text() gives. */
-size_t show_width(const char *text);
 /* `in` may be NULL. */
 void show_json_region(FILE *out, const char *name, const shms_info *info, const inside *in);
 /* The same with its rate, which is null if it is negative. */

@@ -147,6 +147,8 @@ END
     printf '%s\n' '# a comment' 'server = nats://a:1, nats://b:2' 'machine = 7' '' 'dict "Global\x y" size=1M' >"$work/c"
     "$bridge" check "$work/c" | grep -q "machine 7, 2 servers, 1 dict$" || fail "a good one"
     ! "$bridge" check "$work/none" 2>/dev/null || fail "a file that is not there"
+    out=$("$bridge" check "$work/"$'\e[m\302\233m\342\200\256\377' 2>&1) || true
+    grep -qF "/?[m?m??: " <<<"$out" || fail "what steers a terminal is sent to it: $out"
     "$bridge" run 2>/dev/null || status=$?
     [ $status = 2 ] || fail "run without a file"
 }
@@ -514,7 +516,7 @@ step_planted() {
         git -C "$work/tree" apply --unsafe-paths --directory="$work/tree" "$patch" 2>/dev/null ||
             patch -s -p1 -d "$work/tree" <"$patch" || fail "$patch does not apply"
         # shellcheck disable=SC2046 # flags are words
-        ${CC:-cc} -std=gnu11 -O1 -I"$root/include" "$work"/tree/tool/bridge/*.c "$work/tree/tool/linux/command.c" \
+        ${CC:-cc} -std=gnu11 -O1 -I"$root/include" "$work"/tree/tool/bridge/*.c "$work/tree/tool/linux/command.c" "$work/tree/tool/text.c" \
             -o "$work/planted" $(pkg-config --cflags --libs libnats) -L"$BUILD" -lshmstream -Wl,-rpath,"$BUILD" -pthread ||
             fail "$patch does not compile"
         by=$(sed -n 's/^# caught-by: //p' "$patch")

@@ -50,6 +50,35 @@ END
     PATH=$work/bin:$PATH zsh -f "$work/offers.zsh" "$scripts.zsh"
 }
 
+# fish_matches, zsh_matches PATTERN COMMANDS: the commands, those of $work/commands, and the options of each of $listed.
+# For zsh, what sed takes out of a line that is an option or a command. listed: the commands to look at.
+# shellcheck disable=SC2154
+fish_matches() {
+    local command
+    for command in $listed; do printf '%s %s -\n' "$completed" "$command"; done | fish_offers >"$work/fish"
+    for command in $listed; do
+        helped "$command"
+        sed -n "/^== $completed $command -\$/,/^== /p" "$work/fish" | grep -v '^==' >"$work/offered"
+        same fish "options of $command"
+    done
+    cp "$work/commands" "$work/helped"
+    printf "$completed %s\n" '' - | fish_offers | grep -v '^==' >"$work/offered"
+    same fish commands
+}
+# shellcheck disable=SC2154
+zsh_matches() {
+    local command
+    for command in $listed; do printf '%s %s\n' "$completed" "$command"; done | zsh_offers >"$work/zsh"
+    for command in $listed; do
+        helped "$command"
+        sed -n "/^== $completed $command\$/,/^== /p" "$work/zsh" | sed -nE "$1" >"$work/offered"
+        same zsh "options of $command"
+    done
+    cp "$work/commands" "$work/helped"
+    echo "$completed" | zsh_offers | sed -nE "$2" >"$work/offered"
+    same zsh commands
+}
+
 # has SHELL: whether it is there to be tested
 has() {
     command -v "$1" >/dev/null && return

@@ -80,15 +80,7 @@ done
 
 # ---- the other shells
 if has fish; then
-    for command in $listed; do printf 'shms-cookie %s -\n' "$command"; done | fish_offers >"$work/fish"
-    for command in $listed; do
-        helped "$command"
-        sed -n "/^== shms-cookie $command -\$/,/^== /p" "$work/fish" | grep -v '^==' >"$work/offered"
-        same fish "options of $command"
-    done
-    cp "$work/commands" "$work/helped"
-    printf 'shms-cookie %s\n' '' - | fish_offers | grep -v '^==' >"$work/offered"
-    same fish commands
+    fish_matches
     # A line, then the words that are offered for it.
     cat >"$work/lines" <<END
 get --jar $id	$id jar
@@ -114,15 +106,7 @@ END
 fi
 
 if has zsh; then
-    for command in $listed; do printf 'shms-cookie %s\n' "$command"; done | zsh_offers >"$work/zsh"
-    for command in $listed; do
-        helped "$command"
-        sed -n "/^== shms-cookie $command\$/,/^== /p" "$work/zsh" | sed -nE 's/^(--[a-z-]+)\[.*/\1/p' >"$work/offered"
-        same zsh "options of $command"
-    done
-    cp "$work/commands" "$work/helped"
-    echo shms-cookie | zsh_offers | sed -nE 's/^([a-z-]+):.*/\1/p' >"$work/offered"
-    same zsh commands
+    zsh_matches 's/^(--[a-z-]+)\[.*/\1/p' 's/^([a-z-]+):.*/\1/p'
     printf 'shms-cookie %s\n' rm browser 'lock x -- cat' 'curl -- --head' 'host -- x' | zsh_offers | sed 's/\[.*\]/[]/' >"$work/offered"
     cat >"$work/helped" <<'END'
 == shms-cookie rm

@@ -57,15 +57,7 @@ _shms_commands >"$work/offered"
 same bash commands
 
 if has fish; then
-    for command in $listed; do printf 'shms %s -\n' "$command"; done | fish_offers >"$work/fish"
-    for command in $listed; do
-        helped "$command"
-        sed -n "/^== shms $command -\$/,/^== /p" "$work/fish" | grep -v '^==' >"$work/offered"
-        same fish "options of $command"
-    done
-    cp "$work/commands" "$work/helped"
-    printf 'shms %s\n' '' - | fish_offers | grep -v '^==' >"$work/offered"
-    same fish commands
+    fish_matches
     printf '%s\n' 'shms dict create --evict ' 'shms top --sort ' "shms read $id" "shms copy $id --to $work/fil" "shms lock $id -- cat $work/fil" \
         'shms help resi' 'shms read --timeout ' 'shms create ' | fish_offers | sort >"$work/offered"
     printf '%s\n' '== shms dict create --evict ' none lru '== shms top --sort ' rate users waiters memory age name "== shms read $id" "$id a" "$id-b" "== shms copy $id --to $work/fil" \
@@ -75,15 +67,7 @@ if has fish; then
 fi
 
 if has zsh; then
-    for command in $listed; do printf 'shms %s\n' "$command"; done | zsh_offers >"$work/zsh"
-    for command in $listed; do
-        helped "$command"
-        sed -n "/^== shms $command\$/,/^== /p" "$work/zsh" | sed -nE 's/^(\([^)]*\))?(-[a-z-]+)\[.*/\2/p' >"$work/offered"
-        same zsh "options of $command"
-    done
-    cp "$work/commands" "$work/helped"
-    echo shms | zsh_offers | sed -nE 's/^([a-zV-]+):.*/\1/p' >"$work/offered"
-    same zsh commands
+    zsh_matches 's/^(\([^)]*\))?(-[a-z-]+)\[.*/\2/p' 's/^([a-zV-]+):.*/\1/p'
     # An option has a value here if it has one in --help, and some value can be completed.
     for command in $listed; do
         "$SHMS" "$command" --help | sed -nE "s/^  (-., |    )--([a-z-]+) ([A-Z]+) .*/$command \2 \3/p"

@@ -165,7 +165,7 @@ until_true seen 'gone www.example.com a /'
 cat "$work/seen"
 
 echo '# words that steer a terminal'
-for steers in $'\033[31m' $'\302\2331m' $'ü\n'; do
+for steers in $'\033[31m' $'\302\2331m' $'\342\200\256x' $'\377x' $'ü\n'; do
     "$cookie" "$steers"
     "$cookie" ls --jar "$id" "$steers"
     "$cookie" ls "--$steers"

@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "say.h"
 
+#include "../text.h"
+
 #include <stdio.h>
 #include <time.h>
 
 #define APART_NS (10 * INT64_C(1000000000))
-
-/* Keys and texts of servers may be anybody's: what steers a terminal is not sent to it. */
-static void defuse(char *text)
-{
-    for (unsigned char *c = (unsigned char *)text; *c; c++)
-        if (*c < 0x20 || *c == 0x7f)
-            *c = '?';
-}
 
 void say(const char *format, ...)
 {
@@ -21,8 +15,11 @@ void say(const char *format, ...)
     va_start(list, format);
     vsnprintf(text, sizeof text, format, list);
     va_end(list);
-    defuse(text);
-    fprintf(stderr, "shms-bridge: %s\n", text);
+    flockfile(stderr);
+    fputs("shms-bridge: ", stderr);
+    show_text(stderr, text); /* keys and texts of servers may be anybody's */
+    fputc('\n', stderr);
+    funlockfile(stderr);
 }
 
 static int64_t clock_ns(clockid_t clock)

@@ -2,6 +2,8 @@
 /* What a bridge tells of itself, once a second, in the shadow; and the command that reads it there. */
 #include "carrier.h"
 
+#include "../text.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,19 +52,6 @@ static bool is_running(shms_dict *shadow)
     return rc == SHMS_E_TIMEOUT;
 }
 
-static void print_json_text(const char *name, const char *text)
-{
-    printf("\"%s\":\"", name);
-    for (const unsigned char *c = (const unsigned char *)text; *c; c++)
-        if (*c == '"' || *c == '\\')
-            printf("\\%c", *c);
-        else if (*c < 0x20 || *c == 0x7f)
-            printf("\\u%04x", *c);
-        else
-            putchar(*c);
-    printf("\"");
-}
-
 static void print_json(const char *name, bool running, const struct report *r)
 {
     const struct counts *n = &r->counts;
@@ -75,11 +64,11 @@ static void print_json(const char *name, bool running, const struct report *r)
                    {"ahead", n->ahead},             {"too_large", n->too_large}, {"full", n->full},
                    {"walks", n->walks},             {"reconnects", n->reconnects}};
     putchar('{');
-    print_json_text("dict", name);
-    putchar(',');
-    print_json_text("bucket", r->bucket);
-    putchar(',');
-    print_json_text("server", r->server);
+    show_json_bytes(stdout, "dict", name, strlen(name));
+    fputs(", ", stdout);
+    show_json_bytes(stdout, "bucket", r->bucket, strlen(r->bucket));
+    fputs(", ", stdout);
+    show_json_bytes(stdout, "server", r->server, strlen(r->server));
     printf(",\"running\":%s,\"connected\":%s,\"caught_up\":%s", running ? "true" : "false",
            running && r->connected ? "true" : "false", running && r->caught_up ? "true" : "false");
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
@@ -90,12 +79,17 @@ static void print_json(const char *name, bool running, const struct report *r)
 static void print_plain(const char *name, bool running, const struct report *r)
 {
     const struct counts *n = &r->counts;
-    if (!running)
-        printf("%s: no bridge runs; %llu changes waited\n", name, (unsigned long long)r->waiting);
-    else
-        printf("%s: bucket %s, machine %llu, process %lld, %s%s%s\n", name, r->bucket,
-               (unsigned long long)r->machine, (long long)r->pid, r->connected ? r->server : "not connected",
-               r->connected && !r->caught_up ? ", reading" : "", n->reconnects ? ", reconnected" : "");
+    show_text(stdout, name);
+    if (!running) {
+        printf(": no bridge runs; %llu changes waited\n", (unsigned long long)r->waiting);
+    } else {
+        fputs(": bucket ", stdout);
+        show_text(stdout, r->bucket);
+        printf(", machine %llu, process %lld, ", (unsigned long long)r->machine, (long long)r->pid);
+        show_text(stdout, r->connected ? r->server : "not connected");
+        printf("%s%s\n", r->connected && !r->caught_up ? ", reading" : "",
+               n->reconnects ? ", reconnected" : "");
+    }
     printf("  pushed %llu, applied %llu, waiting %llu, last lag %.1f ms\n", (unsigned long long)n->pushed,
            (unsigned long long)n->applied, (unsigned long long)r->waiting, (double)n->lag_ns / 1e6);
     printf("  lost to newer ones %llu, foreign %llu, ahead %llu, too large %llu, no room %llu\n",

@@ -2,6 +2,7 @@
 #include "run.h"
 
 #include "../linux/command.h"
+#include "../text.h"
 
 #include <getopt.h>
 #include <limits.h>
@@ -30,20 +31,6 @@ static const struct {
 
 /* ---- what is said */
 
-/* Hosts and paths may be anybody's text: what steers a terminal, C0 and C1, is not sent to it. */
-static void say(const char *text)
-{
-    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
-        bool c1 = c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0;
-        if (*c >= 0x20 && *c != 0x7f && !c1) {
-            fputc(*c, stderr);
-            continue;
-        }
-        fputc('?', stderr);
-        c += c1;
-    }
-}
-
 int cookie_error(const arguments *args, const char *format, ...)
 {
     char text[8192];
@@ -53,7 +40,7 @@ int cookie_error(const arguments *args, const char *format, ...)
     vsnprintf(text, sizeof text, format, list);
     va_end(list);
     fprintf(stderr, "shms-cookie: %s: ", args->command->name);
-    say(text);
+    show_text(stderr, text);
     fputc('\n', stderr);
     return EXIT_FAILURE;
 }
@@ -242,7 +229,7 @@ static int dispatch(int argc, char **argv)
             break;
     if (!args.command->name) {
         fputs("shms-cookie: '", stderr);
-        say(argv[1]);
+        show_text(stderr, argv[1]);
         fputs("' is no command; see shms-cookie --help\n", stderr);
         return EXIT_USAGE;
     }
